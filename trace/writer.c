@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "trace/writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RETRY_RECORDS 4096 /* after a failed chunk, records lost before trying again */
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/*
+ * posix_fallocate() that cannot kill the program: beyond RLIMIT_FSIZE it raises
+ * SIGXFSZ, so that signal is blocked for this thread and a pending one consumed.
+ * Allocating first matters: storing to a hole of a full disk would be SIGBUS.
+ */
+static int allocate(int fd, uint64_t offset, uint64_t bytes)
+{
+	struct timespec none = { 0 };
+	sigset_t xfsz, old;
+	int r;
+
+	sigemptyset(&xfsz);
+	sigaddset(&xfsz, SIGXFSZ);
+	pthread_sigmask(SIG_BLOCK, &xfsz, &old);
+	r = posix_fallocate(fd, (off_t)offset, (off_t)bytes);
+	if (r && !sigismember(&old, SIGXFSZ))
+		while (sigtimedwait(&xfsz, NULL, &none) > 0)
+			;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return -r;
+}
+
+static int open_again(const struct ct_file *file)
+{
+	struct stat st;
+	int fd = open(file->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0 || st.st_dev != file->device || st.st_ino != file->inode) {
+		close(fd);
+		return -ESTALE;
+	}
+	return fd;
+}
+
+static void fill_header(struct ct_file_header *h, const char *program)
+{
+	memcpy(h->magic, CT_MAGIC, sizeof(h->magic));
+	h->version = CT_TRACE_VERSION;
+	h->byte_order = CT_BYTE_ORDER;
+	h->header_bytes = CT_HEADER_BYTES;
+	h->slot_bytes = CT_SLOT_BYTES;
+	h->chunk_unit = CT_CHUNK_UNIT;
+	h->pid = (uint32_t)getpid();
+	h->start_ns = clock_ns(CLOCK_MONOTONIC);
+	h->start_realtime_ns = clock_ns(CLOCK_REALTIME);
+	strncpy(h->program, program, sizeof(h->program) - 1);
+	strncpy(h->tool_version, CT_VERSION, sizeof(h->tool_version) - 1);
+	h->claimed_bytes = CT_CHUNK_UNIT; /* chunks are aligned to their unit */
+	h->loss_count = CT_LOSS_COUNT;
+}
+
+int ct_file_create(struct ct_file *file, const char *path, const char *program)
+{
+	int saved = errno;
+	struct stat st;
+	void *page;
+	int fd, r;
+
+	memset(file, 0, sizeof(*file));
+	if (strlen(path) >= sizeof(file->path))
+		return -ENAMETOOLONG;
+	strcpy(file->path, path);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		r = -errno;
+		goto out;
+	}
+	r = allocate(fd, 0, CT_HEADER_BYTES);
+	if (r < 0)
+		goto out_unlink;
+	page = mmap(NULL, CT_HEADER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (page == MAP_FAILED || fstat(fd, &st) < 0) {
+		r = -errno;
+		goto out_unlink;
+	}
+	file->device = st.st_dev;
+	file->inode = st.st_ino;
+	fill_header(page, program);
+	file->header = page;
+	close(fd);
+	r = 0;
+	goto out;
+
+out_unlink:
+	unlink(path);
+	close(fd);
+out:
+	errno = saved;
+	return r;
+}
+
+void ct_file_lose(struct ct_file *file, enum ct_loss what, uint64_t n)
+{
+	if (file && file->header)
+		__atomic_fetch_add(&file->header->lost[what], n, __ATOMIC_RELAXED);
+}
+
+void ct_file_finish(struct ct_file *file, enum ct_finish how)
+{
+	if (!file->header)
+		return;
+	__atomic_store_n(&file->header->finish, (uint32_t)how, __ATOMIC_RELAXED);
+	__atomic_store_n(&file->header->finish_ns, clock_ns(CLOCK_MONOTONIC), __ATOMIC_RELEASE);
+}
+
+void ct_writer_init(struct ct_writer *writer, struct ct_file *file, uint32_t tid)
+{
+	memset(writer, 0, sizeof(*writer));
+	writer->file = file;
+	writer->tid = tid;
+}
+
+/* A fresh chunk of the file, or NULL. */
+static void *claim(struct ct_file *file, uint32_t bytes)
+{
+	uint64_t *claimed = &file->header->claimed_bytes;
+	uint64_t offset = __atomic_fetch_add(claimed, bytes, __ATOMIC_RELAXED);
+	struct ct_chunk_header *chunk;
+	void *map = NULL;
+	int fd;
+
+	if (file->limit_bytes && offset + bytes > file->limit_bytes)
+		return NULL;
+	fd = open_again(file);
+	if (fd < 0)
+		return NULL;
+	if (allocate(fd, offset, bytes) == 0)
+		map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd,
+			   (off_t)offset);
+	close(fd);
+	if (!map || map == MAP_FAILED)
+		return NULL;
+	chunk = map;
+	chunk->bytes = bytes;
+	chunk->sequence = __atomic_add_fetch(&file->sequence, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&chunk->magic, CT_CHUNK_MAGIC, __ATOMIC_RELEASE);
+	return map;
+}
+
+/* First byte of a chunk that no committed record covers. */
+static uint32_t first_free(const uint8_t *chunk, uint32_t bytes)
+{
+	uint32_t at = CT_SLOT_BYTES;
+
+	while (at < bytes) {
+		uint32_t word = *(const uint32_t *)(const void *)(chunk + at);
+
+		if (!word)
+			break;
+		at += CT_COMMIT_SLOTS(word) * CT_SLOT_BYTES;
+	}
+	return at;
+}
+
+static uint8_t *take_remnant(struct ct_file *file)
+{
+	for (int i = 0; i < CT_REMNANTS; i++)
+		if (__atomic_load_n(&file->remnants[i], __ATOMIC_RELAXED)) {
+			uint8_t *chunk = __atomic_exchange_n(&file->remnants[i], NULL,
+							     __ATOMIC_ACQUIRE);
+			if (chunk)
+				return chunk;
+		}
+	return NULL;
+}
+
+/* Say whose records follow. The caller has made sure there is a slot for it. */
+static void write_thread(struct ct_writer *writer)
+{
+	struct ct_thread_record *record = (void *)(writer->chunk + writer->used);
+
+	writer->used += CT_SLOT_BYTES;
+	record->tid = writer->tid;
+	record->seen_ns = clock_ns(CLOCK_MONOTONIC);
+	memcpy(record->name, writer->name, sizeof(record->name));
+	ct_writer_commit(record, CT_RECORD_THREAD, CT_SLOT_BYTES);
+}
+
+static bool adopt_remnant(struct ct_writer *writer)
+{
+	uint8_t *chunk = take_remnant(writer->file);
+
+	if (!chunk)
+		return false;
+	writer->chunk = chunk;
+	writer->chunk_bytes = ((struct ct_chunk_header *)(void *)chunk)->bytes;
+	writer->used = first_free(chunk, writer->chunk_bytes);
+	return true;
+}
+
+/* Each new chunk of a busy thread is twice as large, so that mapping stays rare. */
+static bool next_chunk(struct ct_writer *writer)
+{
+	uint32_t bytes = writer->chunk_bytes ? writer->chunk_bytes * 2 : CT_CHUNK_UNIT;
+
+	if (writer->failed && ++writer->retry % RETRY_RECORDS)
+		return false;
+	if (writer->chunk)
+		munmap(writer->chunk, writer->chunk_bytes);
+	else if (adopt_remnant(writer))
+		return true;
+	writer->chunk = claim(writer->file, bytes > CT_CHUNK_MAX ? CT_CHUNK_MAX : bytes);
+	writer->failed = !writer->chunk;
+	if (writer->failed)
+		return false;
+	writer->chunk_bytes = ((struct ct_chunk_header *)(void *)writer->chunk)->bytes;
+	writer->used = CT_SLOT_BYTES;
+	return true;
+}
+
+/* Room for a THREAD record and `bytes` more in the chunk to come. */
+static bool refill(struct ct_writer *writer, uint32_t bytes)
+{
+	int saved = errno;
+	bool got;
+
+	do
+		got = next_chunk(writer);
+	while (got && writer->chunk_bytes - writer->used < bytes + CT_SLOT_BYTES);
+	if (got)
+		write_thread(writer);
+	errno = saved;
+	return got;
+}
+
+void *ct_writer_reserve(struct ct_writer *writer, uint32_t bytes)
+{
+	void *record;
+
+	if (!writer->file || !writer->file->header)
+		return NULL;
+	bytes = (bytes + CT_SLOT_BYTES - 1) / CT_SLOT_BYTES * CT_SLOT_BYTES;
+	if ((!writer->chunk || writer->chunk_bytes - writer->used < bytes) &&
+	    !refill(writer, bytes)) {
+		ct_file_lose(writer->file, CT_LOSS_SPACE, 1);
+		return NULL;
+	}
+	record = writer->chunk + writer->used;
+	writer->used += bytes;
+	return record;
+}
+
+void ct_writer_commit(void *record, enum ct_record_type type, uint32_t bytes)
+{
+	uint32_t slots = (bytes + CT_SLOT_BYTES - 1) / CT_SLOT_BYTES;
+
+	__atomic_store_n((uint32_t *)record, CT_COMMIT(type, slots), __ATOMIC_RELEASE);
+}
+
+bool ct_writer_put(struct ct_writer *writer, enum ct_record_type type, const void *record)
+{
+	uint8_t *to = ct_writer_reserve(writer, CT_SLOT_BYTES);
+
+	if (!to)
+		return false;
+	memcpy(to + sizeof(uint32_t), (const uint8_t *)record + sizeof(uint32_t),
+	       CT_SLOT_BYTES - sizeof(uint32_t));
+	ct_writer_commit(to, type, CT_SLOT_BYTES);
+	return true;
+}
+
+void ct_writer_release(struct ct_writer *writer)
+{
+	uint8_t *chunk = writer->chunk;
+
+	writer->chunk = NULL;
+	if (!chunk)
+		return;
+	for (int i = 0; i < CT_REMNANTS; i++) {
+		void *empty = NULL;
+
+		if (__atomic_compare_exchange_n(&writer->file->remnants[i], &empty, chunk, false,
+						__ATOMIC_RELEASE, __ATOMIC_RELAXED))
+			return;
+	}
+	munmap(chunk, writer->chunk_bytes);
+}
