@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cupti/activity.h"
+
+#include <cupti.h>
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "cupti/convert.h"
+#include "cupti/library.h"
+#include "cupti/names.h"
+
+#define BUFFER_BYTES (1u << 20)
+#define POOL_BUFFERS 256 /* kept for reuse; more are unmapped again */
+
+static const struct ct_cupti_host *host;
+static void *pool[POOL_BUFFERS];
+
+static const struct {
+	CUpti_ActivityKind kind;
+	const char *loses; /* NULL: without it CUPTI is of no use */
+} kinds[] = {
+	{ CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL, NULL },
+	{ CUPTI_ACTIVITY_KIND_MEMCPY, NULL },
+	{ CUPTI_ACTIVITY_KIND_MEMSET, NULL },
+	{ CUPTI_ACTIVITY_KIND_MEMCPY2, "peer copies" },
+	{ CUPTI_ACTIVITY_KIND_SYNCHRONIZATION, "what explicit synchronisations waited for" },
+	{ CUPTI_ACTIVITY_KIND_CUDA_EVENT, "which work an event stands for" },
+	{ CUPTI_ACTIVITY_KIND_OVERHEAD, "full launch queues, lazy loading and CUPTI's own cost" },
+	{ CUPTI_ACTIVITY_KIND_STREAM, "stream flags and priorities" },
+	{ CUPTI_ACTIVITY_KIND_CONTEXT, "default stream numbers" },
+	{ CUPTI_ACTIVITY_KIND_DEVICE, "device properties" },
+	{ CUPTI_ACTIVITY_KIND_GRAPH_TRACE, "graph launches" },
+};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+/*
+ * Called on the program's threads in the middle of a launch: a buffer from the pool
+ * or, rarely, a new mapping. CUPTI before CUDA 12.9 crashes on a NULL buffer, but
+ * by then the process is out of memory anyway.
+ */
+static void CUPTIAPI on_request(uint8_t **buffer, size_t *size, size_t *max_records)
+{
+	void *found = NULL;
+
+	for (int i = 0; !found && i < POOL_BUFFERS; i++)
+		if (__atomic_load_n(&pool[i], __ATOMIC_RELAXED))
+			found = __atomic_exchange_n(&pool[i], NULL, __ATOMIC_ACQUIRE);
+	if (!found)
+		found = mmap(NULL, BUFFER_BYTES, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	*buffer = found == MAP_FAILED ? NULL : found;
+	*size = *buffer ? BUFFER_BYTES : 0;
+	*max_records = 0;
+}
+
+static void give_back(void *buffer)
+{
+	for (int i = 0; i < POOL_BUFFERS; i++) {
+		void *empty = NULL;
+
+		if (__atomic_compare_exchange_n(&pool[i], &empty, buffer, false, __ATOMIC_RELEASE,
+						__ATOMIC_RELAXED))
+			return;
+	}
+	munmap(buffer, BUFFER_BYTES);
+}
+
+/* CUPTI marks a device record it could not time by zero times; end < start was seen too. */
+static bool untimed(const struct ct_device_op *op)
+{
+	return op->start_ns == 0 || op->end_ns < op->start_ns;
+}
+
+static void store(const CUpti_Activity *activity)
+{
+	union ct_converted record;
+	const char *name;
+	enum ct_record_type type = ct_convert(activity, ct_cupti.version, &record, &name);
+
+	if (type == CT_RECORD_NONE)
+		return;
+	if (type == CT_RECORD_DEVICE) {
+		record.op.name = name ? ct_names_intern(host, name) : 0;
+		if (untimed(&record.op))
+			host->lose(CT_LOSS_UNTIMED, 1);
+	} else if (type == CT_RECORD_GPU) {
+		record.gpu.name = name ? ct_names_intern(host, name) : 0;
+	}
+	host->put(type, &record);
+}
+
+/* On a thread of CUPTI's, or the one that flushes. */
+static void CUPTIAPI on_complete(CUcontext context, uint32_t stream, uint8_t *buffer, size_t size,
+				 size_t valid)
+{
+	CUpti_Activity *activity = NULL;
+
+	(void)context;
+	(void)stream;
+	(void)size;
+	while (valid &&
+	       ct_cupti.cuptiActivityGetNextRecord(buffer, valid, &activity) == CUPTI_SUCCESS)
+		store(activity);
+	if (buffer)
+		give_back(buffer);
+}
+
+int ct_activity_enable(const struct ct_cupti_host *to)
+{
+	host = to;
+	if (ct_cupti.cuptiActivityRegisterCallbacks(on_request, on_complete) != CUPTI_SUCCESS)
+		return -EIO;
+	for (size_t i = 0; i < KINDS; i++) {
+		if (ct_cupti.cuptiActivityEnable(kinds[i].kind) == CUPTI_SUCCESS)
+			continue;
+		if (!kinds[i].loses)
+			return -EIO;
+		host->note(CT_NOTE_PARTIAL_CUPTI, kinds[i].kind,
+			   "CUPTI here does not report %s", kinds[i].loses);
+	}
+	/* queries that find work unfinished are not waits; without this they flood the trace */
+	if (ct_cupti.cuptiActivityEnableAllSyncRecords)
+		ct_cupti.cuptiActivityEnableAllSyncRecords(0);
+	return 0;
+}
+
+void ct_activity_disable(void)
+{
+	for (size_t i = 0; i < KINDS; i++)
+		ct_cupti.cuptiActivityDisable(kinds[i].kind);
+}

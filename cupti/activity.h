@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CUPTI's activity buffers: handing them out, and storing what comes back. */
+#ifndef CT_CUPTI_ACTIVITY_H
+#define CT_CUPTI_ACTIVITY_H
+
+#include "cupti/session.h"
+
+/*
+ * Register the buffer functions and enable the kinds we use. Kinds that this CUPTI
+ * refuses are noted in the trace. Returns 0 or -EIO when the essential ones fail.
+ */
+int ct_activity_enable(const struct ct_cupti_host *host);
+
+/* No more new records. */
+void ct_activity_disable(void);
+
+#endif

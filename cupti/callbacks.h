@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CUPTI's callbacks for the calls of trace/apis.def, and for contexts and streams. */
+#ifndef CT_CUPTI_CALLBACKS_H
+#define CT_CUPTI_CALLBACKS_H
+
+#include <cupti.h>
+
+#include "cupti/session.h"
+
+/*
+ * Enable the callbacks of every row that this CUPTI knows, one id at a time (whole
+ * domains cost every call of the program). Returns the number that was refused.
+ */
+int ct_callbacks_enable(CUpti_SubscriberHandle subscriber, const struct ct_cupti_host *host);
+
+/* The function to subscribe with. */
+void CUPTIAPI ct_callbacks_handle(void *unused, CUpti_CallbackDomain domain, CUpti_CallbackId id,
+				  const void *data);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cupti/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "cupti/activity.h"
+#include "cupti/callbacks.h"
+#include "cupti/library.h"
+
+#define CLOCK_TRIES 100
+
+static const struct ct_cupti_host *host;
+static bool running;
+
+static uint64_t CUPTIAPI timestamp(void)
+{
+	return host->now_ns();
+}
+
+static const char *result_text(CUptiResult result)
+{
+	const char *text = NULL;
+
+	if (ct_cupti.cuptiGetResultString)
+		ct_cupti.cuptiGetResultString(result, &text);
+	return text ? text : "unknown CUPTI error";
+}
+
+static int explain(CUptiResult result, const char *doing, char *why, size_t size)
+{
+	switch (result) {
+	case CUPTI_ERROR_MULTIPLE_SUBSCRIBERS_NOT_SUPPORTED:
+	case CUPTI_ERROR_MAX_LIMIT_REACHED:
+		snprintf(why, size, "another profiler or debugger already uses CUPTI in this "
+			 "process; run one tool at a time");
+		return -EBUSY;
+	case CUPTI_ERROR_INSUFFICIENT_PRIVILEGES:
+	case CUPTI_ERROR_VIRTUALIZED_DEVICE_INSUFFICIENT_PRIVILEGES:
+		snprintf(why, size, "CUPTI may not be used here (%s); ask the administrator to "
+			 "allow GPU profiling for users", result_text(result));
+		return -EACCES;
+	default:
+		snprintf(why, size, "%s failed: %s (CUPTI %u, driver %d: is CUPTI newer than the "
+			 "driver?)", doing, result_text(result), ct_cupti.version,
+			 ct_cupti.driver_version);
+		return -EIO;
+	}
+}
+
+/*
+ * How far CUPTI's clock is from ours: it must fall between two readings of ours. Its
+ * distance from that bracket, plus the bracket's width, bounds the error.
+ */
+static void note_clock_error(void)
+{
+	uint64_t best = UINT64_MAX;
+
+	for (int i = 0; i < CLOCK_TRIES; i++) {
+		uint64_t before = host->now_ns(), theirs = 0, after, off;
+
+		if (ct_cupti.cuptiGetTimestamp(&theirs) != CUPTI_SUCCESS)
+			return;
+		after = host->now_ns();
+		off = theirs < before ? before - theirs : theirs > after ? theirs - after : 0;
+		if (off + (after - before) < best)
+			best = off + (after - before);
+	}
+	host->note(CT_NOTE_CLOCK_ERROR, best, "distance of CUPTI's clock from CLOCK_MONOTONIC");
+}
+
+/* Once per process and before any kind is enabled: CUPTI's rules for its clock. */
+static void set_clock(void)
+{
+	if (ct_cupti.cuptiSetThreadIdType)
+		ct_cupti.cuptiSetThreadIdType(CUPTI_ACTIVITY_THREAD_ID_TYPE_SYSTEM);
+	if (!ct_cupti.cuptiActivityRegisterTimestampCallback ||
+	    ct_cupti.cuptiActivityRegisterTimestampCallback(timestamp) != CUPTI_SUCCESS)
+		host->note(CT_NOTE_PARTIAL_CUPTI, 0, "CUPTI here does not take our clock: device "
+			   "times are on another clock and cannot be compared");
+}
+
+int ct_cupti_start(const struct ct_cupti_host *to, const char *library, char *why, size_t why_size)
+{
+	CUpti_SubscriberHandle subscriber;
+	CUptiResult result;
+	int r;
+
+	host = to;
+	r = ct_cupti_load(library, why, why_size);
+	if (r < 0)
+		return r;
+	host->note(CT_NOTE_CUPTI_VERSION, ct_cupti.version, "%s", ct_cupti.path);
+	host->note(CT_NOTE_DRIVER_VERSION, (uint64_t)ct_cupti.driver_version, "CUDA driver");
+	result = ct_cupti.cuptiSubscribe(&subscriber, ct_callbacks_handle, NULL);
+	if (result != CUPTI_SUCCESS)
+		return explain(result, "cuptiSubscribe", why, why_size);
+	set_clock();
+	ct_callbacks_enable(subscriber, host);
+	r = ct_activity_enable(host);
+	if (r < 0)
+		return explain(CUPTI_ERROR_UNKNOWN, "enabling device records", why, why_size);
+	note_clock_error();
+	running = true;
+	return 0;
+}
+
+void ct_cupti_flush(void)
+{
+	if (running)
+		ct_cupti.cuptiActivityFlushAll(0);
+}
+
+void ct_cupti_finish(void)
+{
+	size_t dropped = 0;
+
+	if (!running)
+		return;
+	ct_cupti.cuptiActivityFlushAll(0);
+	ct_activity_disable();
+	ct_cupti.cuptiActivityFlushAll(CUPTI_ACTIVITY_FLAG_FLUSH_FORCED);
+	if (ct_cupti.cuptiActivityGetNumDroppedRecords(NULL, 0, &dropped) == CUPTI_SUCCESS && dropped)
+		host->lose(CT_LOSS_CUPTI, dropped);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CUPTI, used: callbacks for the calls of trace/apis.def, and activity records
+ * turned into ours. CUPTI is found and loaded at run time; what it needs of the
+ * surrounding library it gets as struct ct_cupti_host, so it can be tested alone.
+ *
+ * No function here may be called while a lock is held that a CUPTI callback could
+ * want, and none calls CUDA.
+ */
+#ifndef CT_CUPTI_SESSION_H
+#define CT_CUPTI_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "trace/apis.h"
+#include "trace/record.h"
+
+/* Where calls and records go. Every function is safe from any thread. */
+struct ct_cupti_host {
+	/* A call begins or ends; see ct_hook_cupti_enter() and ct_hook_cupti_exit(). */
+	struct ct_call *(*enter)(enum ct_api api, enum ct_origin origin, uint32_t correlation,
+				 uint32_t context);
+	void (*begin)(struct ct_call *call);
+	struct ct_call *(*exit)(enum ct_api api, enum ct_origin origin, uint32_t correlation,
+				uint32_t context);
+	void (*close)(struct ct_call *call, int error);
+
+	bool (*put)(enum ct_record_type type, const void *record); /* one slot; false = lost */
+	void *(*reserve)(uint32_t bytes); /* NULL = lost, and counted */
+	void (*commit)(void *record, enum ct_record_type type, uint32_t bytes);
+	void (*lose)(enum ct_loss what, uint64_t n);
+	void (*note)(enum ct_note_code code, uint64_t value, const char *format, ...)
+		__attribute__((format(printf, 3, 4)));
+	uint64_t (*now_ns)(void);
+};
+
+/*
+ * Find CUPTI, subscribe, enable callbacks and activity kinds. Call once, before any
+ * context exists (InitializeInjection). library: a path to use instead of
+ * searching; may be empty.
+ *
+ * Returns 0, or -errno with one sentence in `why` that says what is wrong and what
+ * to do: -ENOENT no library, -EBUSY another tool has it, -EACCES not permitted,
+ * -EIO anything else. Single kinds that could not be enabled are noted, not errors.
+ */
+int ct_cupti_start(const struct ct_cupti_host *host, const char *library, char *why,
+		   size_t why_size);
+
+/* Fetch the records of finished buffers. Nothing happens if CUPTI is not in use. */
+void ct_cupti_flush(void);
+
+/*
+ * Stop and fetch everything. CUPTI stays loaded and subscribed: taking it away
+ * under running threads is not safe, and the process ends anyway.
+ */
+void ct_cupti_finish(void);
+
+#endif
