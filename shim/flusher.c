@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/flusher.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cupti/session.h"
+#include "shim/shim.h"
+#include "shim/thread.h"
+
+#define PERIOD_S 1
+#define DEADLINE_S 5
+#define STACK_BYTES (512 * 1024)
+
+enum { IDLE = 0, ASKED = 1, DONE = 2 };
+
+static uint32_t request = IDLE;
+static bool running;
+
+/* Wait until *word is no longer `value`, or the time is up. */
+static void wait_word(uint32_t *word, uint32_t value, time_t seconds)
+{
+	struct timespec limit = { .tv_sec = seconds };
+
+	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &limit, NULL, 0);
+}
+
+static void set_word(uint32_t *word, uint32_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+static void last_flush(void)
+{
+	ct_cupti_finish();
+}
+
+static void *run(void *unused)
+{
+	struct ct_thread *thread = ct_thread_self();
+
+	(void)unused;
+	if (!thread)
+		return NULL;
+	thread->in_tool = true;
+	while (__atomic_load_n(&request, __ATOMIC_ACQUIRE) == IDLE) {
+		wait_word(&request, IDLE, PERIOD_S);
+		if (__atomic_load_n(&request, __ATOMIC_ACQUIRE) == IDLE)
+			ct_cupti_flush();
+	}
+	last_flush();
+	set_word(&request, DONE);
+	return NULL;
+}
+
+void ct_flusher_start(void)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	sigset_t all, old;
+
+	sigfillset(&all);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	running = pthread_create(&thread, &attr, run, NULL) == 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	if (running)
+		pthread_setname_np(thread, "cutrace");
+}
+
+bool ct_flusher_finish(void)
+{
+	uint64_t deadline = ct_now_ns() + DEADLINE_S * 1000000000ull;
+
+	if (!running) {
+		last_flush();
+		return true;
+	}
+	set_word(&request, ASKED);
+	while (__atomic_load_n(&request, __ATOMIC_ACQUIRE) != DONE && ct_now_ns() < deadline)
+		wait_word(&request, ASKED, 1);
+	return __atomic_load_n(&request, __ATOMIC_ACQUIRE) == DONE;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one thread cutrace adds to a process: once a second it asks CUPTI for
+ * finished device records, so that a killed program loses no more than that, and
+ * at the end it does the last flush, so that the exiting thread can wait with a
+ * deadline instead of hanging in somebody's lock.
+ */
+#ifndef CT_SHIM_FLUSHER_H
+#define CT_SHIM_FLUSHER_H
+
+#include <stdbool.h>
+
+/* Start the thread, all signals blocked. Without it the last flush is made in place. */
+void ct_flusher_start(void);
+
+/* Make the last flush. Returns false if it did not finish within five seconds. */
+bool ct_flusher_finish(void);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/hook.h"
+
+#include <string.h>
+
+#include "shim/shim.h"
+#include "shim/stack.h"
+#include "shim/thread.h"
+
+/* Calls of these kinds always get a stack; of the others one per site, and slow ones. */
+#define STACK_ALWAYS (CT_ALLOC | CT_FREE | CT_SYNC | CT_COPY | CT_FILL | CT_INIT | CT_CONFIG)
+
+static struct ct_call *open_call(struct ct_thread *thread, enum ct_api api, enum ct_origin origin)
+{
+	struct ct_call *call = &thread->call;
+
+	memset(call, 0, sizeof(*call));
+	call->api = (uint16_t)api;
+	call->origin = (uint8_t)origin;
+	call->stream = CT_STREAM_NONE;
+	thread->in_call = true;
+	return call;
+}
+
+struct ct_call *ct_hook_open(enum ct_api api, enum ct_origin origin)
+{
+	struct ct_thread *thread;
+
+	if (!ct_shim_alive() && !ct_shim_start()) {
+		if (ct_shim_closed())
+			ct_file_lose(&ct_shim.file, CT_LOSS_LATE, 1);
+		return NULL;
+	}
+	thread = ct_thread_self();
+	if (!thread)
+		return NULL;
+	if (thread->in_call || thread->in_tool) {
+		ct_file_lose(&ct_shim.file, CT_LOSS_NESTED, 1);
+		return NULL;
+	}
+	return open_call(thread, api, origin);
+}
+
+void ct_hook_begin(struct ct_call *call)
+{
+	call->enter_ns = ct_now_ns();
+}
+
+void ct_hook_end(struct ct_call *call)
+{
+	call->leave_ns = ct_now_ns();
+}
+
+/* Launches are many and their sites few: walk the stack once per site and function. */
+static uint32_t site_stack(struct ct_thread *thread, const struct ct_call *call, const void *site)
+{
+	uint64_t key = (uintptr_t)site ^ call->addr * 0x9e3779b97f4a7c15u ^ (uint64_t)call->api << 48;
+	uint32_t slot = (uint32_t)(key >> 7 ^ key) % CT_SITES;
+
+	if (thread->site_key[slot] == key)
+		return thread->site_stack[slot];
+	thread->site_key[slot] = key;
+	thread->site_stack[slot] = ct_stack_take(thread);
+	return thread->site_stack[slot];
+}
+
+static uint32_t choose_stack(struct ct_thread *thread, const struct ct_call *call, const void *site)
+{
+	uint32_t effects = ct_apis[call->api].effects;
+
+	if (effects & STACK_ALWAYS || call->leave_ns - call->enter_ns > ct_shim.options.slow_ns)
+		return ct_stack_take(thread);
+	return site_stack(thread, call, site);
+}
+
+void ct_hook_close(struct ct_call *call, int error, const void *site)
+{
+	struct ct_thread *thread = ct_thread_peek();
+
+	thread->in_tool = true;
+	call->error = (int16_t)error;
+	call->stack = choose_stack(thread, call, site);
+	ct_writer_put(&thread->writer, CT_RECORD_CALL, call);
+	thread->in_call = false;
+	thread->in_tool = false;
+}
+
+struct ct_call *ct_hook_cupti_enter(enum ct_api api, enum ct_origin origin, uint32_t correlation,
+				    uint32_t context)
+{
+	struct ct_thread *thread;
+	struct ct_call *call;
+
+	if (!ct_shim_alive())
+		return NULL;
+	thread = ct_thread_self();
+	if (!thread || thread->in_tool)
+		return NULL;
+	call = &thread->call;
+	if (thread->in_call) {
+		if (call->origin == CT_ORIGIN_PLT && !call->correlation) {
+			call->correlation = correlation;
+			call->flags |= CT_CALL_CUPTI_SEEN;
+		}
+		if (!call->context)
+			call->context = context;
+		return NULL;
+	}
+	call = open_call(thread, api, origin);
+	call->correlation = correlation;
+	call->context = context;
+	return call;
+}
+
+/* The call that loaded us: it began, at the latest, when the driver injected us. */
+static struct ct_call *first_call(struct ct_thread *thread, enum ct_api api, enum ct_origin origin,
+				  uint32_t correlation)
+{
+	struct ct_call *call = open_call(thread, api, origin);
+
+	call->correlation = correlation;
+	call->flags = CT_CALL_LATE_ENTER;
+	call->enter_ns = thread->injected_ns;
+	thread->injected_ns = 0;
+	return call;
+}
+
+struct ct_call *ct_hook_cupti_exit(enum ct_api api, enum ct_origin origin, uint32_t correlation,
+				   uint32_t context)
+{
+	struct ct_thread *thread = ct_thread_peek();
+	struct ct_call *call;
+
+	if (!thread || thread->in_tool || !ct_shim_alive())
+		return NULL;
+	call = &thread->call;
+	if (!thread->in_call && thread->injected_ns && origin == CT_ORIGIN_RUNTIME)
+		call = first_call(thread, api, origin, correlation);
+	else if (!thread->in_call || call->origin == CT_ORIGIN_PLT || call->api != api ||
+		 call->correlation != correlation)
+		return NULL;
+	if (!call->context)
+		call->context = context;
+	ct_hook_end(call);
+	return call;
+}

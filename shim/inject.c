@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How cutrace gets into a process: the constructor, and the driver's injection hook. */
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "shim/inject.h"
+
+#include "cupti/session.h"
+#include "shim/exits.h"
+#include "shim/hook.h"
+#include "shim/log.h"
+#include "shim/shim.h"
+#include "shim/thread.h"
+
+#define INJECTION_VARIABLE "CUDA_INJECTION64_PATH"
+
+static bool taken_by_other; /* another tool has the driver's injection slot */
+static bool injected;       /* the driver called us */
+
+/*
+ * LD_PRELOAD puts this library into every shell and compiler a program starts, so
+ * nothing happens here but telling the driver where we are, should it ever load.
+ */
+__attribute__((constructor)) static void constructor(void)
+{
+	const char *before = getenv(INJECTION_VARIABLE);
+	Dl_info info;
+
+	if (getauxval(AT_SECURE) || !dladdr((void *)ct_shim_start, &info))
+		return;
+	if (!before || !*before)
+		setenv(INJECTION_VARIABLE, info.dli_fname, 1);
+	else
+		taken_by_other = strcmp(before, info.dli_fname) != 0;
+}
+
+/* A program that used CUDA and of which we saw nothing must not look like one without CUDA. */
+__attribute__((destructor)) static void destructor(void)
+{
+	void *driver;
+
+	if (ct_shim_alive() || ct_shim_closed() || !taken_by_other)
+		return;
+	driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
+	if (driver)
+		ct_warn("nothing was recorded although CUDA was used: " INJECTION_VARIABLE
+			" belongs to another tool; unset it, or run that tool separately");
+}
+
+void ct_inject_explain(void)
+{
+	if (injected)
+		return;
+	if (taken_by_other)
+		ct_shim_note(CT_NOTE_NO_CUPTI, 0, INJECTION_VARIABLE " belongs to another tool, so "
+			     "the driver did not load cutrace; unset it");
+	else
+		ct_shim_note(CT_NOTE_NO_CUPTI, 0, "the CUDA driver was never initialised (no "
+			     "driver, or no call that needed it)");
+}
+
+static bool put(enum ct_record_type type, const void *record)
+{
+	struct ct_thread *thread = ct_thread_self();
+
+	return thread && ct_writer_put(&thread->writer, type, record);
+}
+
+static void *reserve(uint32_t bytes)
+{
+	struct ct_thread *thread = ct_thread_self();
+
+	return thread ? ct_writer_reserve(&thread->writer, bytes) : NULL;
+}
+
+static void lose(enum ct_loss what, uint64_t n)
+{
+	ct_file_lose(&ct_shim.file, what, n);
+}
+
+/* CUPTI runs our code on threads of its own choosing; calls made there are not the program's. */
+static void close_call(struct ct_call *call, int error)
+{
+	ct_hook_close(call, error, NULL);
+}
+
+static const struct ct_cupti_host host = {
+	.enter = ct_hook_cupti_enter,
+	.begin = ct_hook_begin,
+	.exit = ct_hook_cupti_exit,
+	.close = close_call,
+	.put = put,
+	.reserve = reserve,
+	.commit = ct_writer_commit,
+	.lose = lose,
+	.note = ct_shim_note,
+	.now_ns = ct_now_ns,
+};
+
+static void start_cupti(void)
+{
+	char why[512];
+	int r;
+
+	if (!ct_shim.options.cupti) {
+		ct_shim_note(CT_NOTE_NO_CUPTI, 0, "CUPTI was switched off (CUTRACE_CUPTI=0)");
+		return;
+	}
+	r = ct_cupti_start(&host, ct_shim.options.cupti_library, why, sizeof(why));
+	if (r < 0) {
+		ct_shim_note(CT_NOTE_NO_CUPTI, 0, "%s", why);
+		ct_warn("no device times, only calls through a shared libcudart: %s", why);
+	}
+	ct_exits_arm(); /* again, now that CUPTI is loaded: before its destructors run */
+}
+
+/* Time that our start took inside the call of the program that caused it. */
+static void record_start_cost(struct ct_thread *thread, uint64_t start_ns)
+{
+	struct ct_overhead cost = {
+		.start_ns = start_ns,
+		.end_ns = ct_now_ns(),
+		.tid = thread->tid,
+		.kind = CT_OVERHEAD_CUTRACE,
+	};
+
+	put(CT_RECORD_OVERHEAD, &cost);
+}
+
+__attribute__((visibility("default"))) int InitializeInjection(void);
+
+/* Called once by the driver, inside the first cuInit(), before any context exists. */
+int InitializeInjection(void)
+{
+	static uint32_t once;
+	uint64_t start_ns = ct_now_ns();
+	struct ct_thread *thread;
+
+	if (!ct_shim_start() || __atomic_exchange_n(&once, 1, __ATOMIC_RELAXED))
+		return 1;
+	injected = true;
+	thread = ct_thread_self();
+	if (!thread)
+		return 1;
+	thread->in_tool = true;
+	start_cupti();
+	record_start_cost(thread, start_ns);
+	thread->injected_ns = thread->in_call ? 0 : start_ns;
+	thread->in_tool = false;
+	return 1;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "shim/log.h"
+
+static bool parse_switch(const char *text, bool *ret)
+{
+	static const char *const yes[] = { "1", "on", "yes", "true" };
+	static const char *const no[] = { "0", "off", "no", "false" };
+
+	for (int i = 0; i < 4; i++) {
+		if (strcasecmp(text, yes[i]) == 0 || strcasecmp(text, no[i]) == 0) {
+			*ret = strcasecmp(text, yes[i]) == 0;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool parse_number(const char *text, uint64_t *ret)
+{
+	char *end;
+	unsigned long long n;
+	unsigned shift = 0;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (*end && strchr("kKmMgG", *end))
+		shift = strchr("kK", *end) ? 10 : strchr("mM", *end) ? 20 : 30;
+	if (errno || (shift ? end[1] : end[0]) || n > UINT64_MAX >> shift)
+		return false;
+	*ret = (uint64_t)n << shift;
+	return true;
+}
+
+static bool parse_text(const char *text, const char **ret)
+{
+	*ret = text;
+	return true;
+}
+
+#define PARSE_TEXT parse_text
+#define PARSE_SWITCH parse_switch
+#define PARSE_NUMBER parse_number
+
+static bool known(const char *variable, size_t length)
+{
+#define CT_OPTION(name, field, kind, fallback, help)                                               \
+	if (length == strlen("CUTRACE_" #name) && !strncmp(variable, "CUTRACE_" #name, length))    \
+		return true;
+#include "trace/options.def"
+#undef CT_OPTION
+	return false;
+}
+
+static void warn_unknown(void)
+{
+	extern char **environ;
+
+	for (char **e = environ; e && *e; e++) {
+		const char *equals = strchr(*e, '=');
+
+		if (strncmp(*e, "CUTRACE_", 8) != 0 || !equals)
+			continue;
+		if (!known(*e, (size_t)(equals - *e)))
+			ct_warn("unknown setting ignored: %.*s (`cutrace run --help` lists them)",
+				(int)(equals - *e), *e);
+	}
+}
+
+/* Unset and empty both mean the default. */
+static const char *lookup(const char *variable)
+{
+	const char *value = secure_getenv(variable);
+
+	return value && *value ? value : NULL;
+}
+
+void ct_options_read(struct ct_options *options)
+{
+	const char *value;
+
+#define CT_OPTION(name, field, kind, fallback, help)                                               \
+	PARSE_##kind(fallback, &options->field);                                                   \
+	value = lookup("CUTRACE_" #name);                                                          \
+	if (value && !PARSE_##kind(value, &options->field))                                        \
+		ct_warn("CUTRACE_" #name "=%s not understood, using %s", value, fallback);
+#include "trace/options.def"
+#undef CT_OPTION
+	warn_unknown();
+}

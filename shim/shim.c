@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/shim.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shim/exits.h"
+#include "shim/flusher.h"
+#include "shim/inject.h"
+#include "shim/log.h"
+#include "shim/modules.h"
+#include "shim/name.h"
+#include "shim/stack.h"
+#include "shim/thread.h"
+#include "trace/apis.h"
+
+#define DIRECTORY_TRIES 1000
+
+struct ct_shim ct_shim;
+
+enum { UNBORN = 0, ALIVE = 1, CLOSED = 2 };
+
+static const uint32_t unborn = UNBORN;
+/* A page of its own, wiped in forked children; until the start it is a constant 0. */
+static const volatile uint32_t *life = &unborn;
+static pthread_once_t started = PTHREAD_ONCE_INIT;
+
+bool ct_shim_alive(void)
+{
+	return *life == ALIVE;
+}
+
+bool ct_shim_closed(void)
+{
+	return *life == CLOSED;
+}
+
+static void set_life(uint32_t to)
+{
+	*(volatile uint32_t *)(uintptr_t)life = to;
+}
+
+uint64_t ct_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/*
+ * Make the output directory. A name that is taken gets a number behind it, unless
+ * the directory holds no trace yet: two processes never share one.
+ */
+static int make_directory(const char *name, char *ret, size_t size)
+{
+	char trace[PATH_MAX + 32];
+	struct stat st;
+
+	for (int i = 0; i < DIRECTORY_TRIES; i++) {
+		int n = i ? snprintf(ret, size, "%s.%d", name, i) : snprintf(ret, size, "%s", name);
+
+		if (n < 0 || (size_t)n >= size)
+			return -ENAMETOOLONG;
+		if (mkdir(ret, 0700) == 0)
+			return 0;
+		if (errno != EEXIST)
+			return -errno;
+		snprintf(trace, sizeof(trace), "%s/trace.cutrace", ret);
+		if (stat(ret, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+		    access(ret, W_OK) == 0 && access(trace, F_OK) != 0)
+			return 0;
+	}
+	return -EEXIST;
+}
+
+static int open_trace(void)
+{
+	char program[64], name[PATH_MAX], directory[PATH_MAX], trace[PATH_MAX + 32];
+	int r;
+
+	ct_name_program(program, sizeof(program));
+	r = ct_name_expand(ct_shim.options.output, program, name, sizeof(name));
+	if (r == 0)
+		r = make_directory(name, directory, sizeof(directory));
+	if (r == 0 && !realpath(directory, ct_shim.directory))
+		r = -errno;
+	if (r < 0) {
+		ct_warn("nothing is recorded: cannot make directory %s: %s; set CUTRACE_OUTPUT "
+			"to a writable place", name, strerror(-r));
+		return r;
+	}
+	snprintf(trace, sizeof(trace), "%s/trace.cutrace", ct_shim.directory);
+	r = ct_file_create(&ct_shim.file, trace, program);
+	if (r < 0)
+		ct_warn("nothing is recorded: cannot create %s: %s; set CUTRACE_OUTPUT to a "
+			"writable place with free space", trace, strerror(-r));
+	else
+		ct_shim.file.limit_bytes = ct_shim.options.limit;
+	return r;
+}
+
+/* Tell `cutrace run` that there is a trace, so that it can report on one that is cut off. */
+static void announce(void)
+{
+	const char *list = ct_shim.options.started_list;
+	char line[PATH_MAX + 1];
+	int fd, n;
+
+	if (!*list)
+		return;
+	fd = open(list, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return;
+	n = snprintf(line, sizeof(line), "%s\n", ct_shim.directory);
+	if (write(fd, line, (size_t)n) < 0)
+		ct_warn("cannot write to %s: %s", list, strerror(errno));
+	close(fd);
+}
+
+static volatile uint32_t *make_life_page(void)
+{
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return NULL;
+	if (madvise(page, 4096, MADV_WIPEONFORK) < 0) {
+		munmap(page, 4096);
+		return NULL;
+	}
+	return page;
+}
+
+static void write_api_table(struct ct_thread *thread)
+{
+	for (int i = 1; i < CT_API_COUNT; i++) {
+		uint32_t length = (uint32_t)strlen(ct_apis[i].name);
+		uint32_t bytes = (uint32_t)sizeof(struct ct_api_record) + length;
+		struct ct_api_record *record = ct_writer_reserve(&thread->writer, bytes);
+
+		if (!record)
+			return;
+		record->id = (uint16_t)i;
+		record->name_length = (uint16_t)length;
+		record->effects = ct_apis[i].effects;
+		memcpy(record->name, ct_apis[i].name, length);
+		ct_writer_commit(record, CT_RECORD_API, bytes);
+	}
+}
+
+static void find_self(void)
+{
+	const ElfW(Ehdr) *elf;
+	const ElfW(Phdr) *segment;
+	Dl_info info;
+
+	if (!dladdr((void *)ct_shim_start, &info))
+		return;
+	if (!realpath(info.dli_fname, ct_shim.library))
+		ct_shim.library[0] = '\0';
+	elf = info.dli_fbase;
+	segment = (const void *)((const char *)elf + elf->e_phoff);
+	for (int i = 0; i < elf->e_phnum; i++)
+		if (segment[i].p_type == PT_LOAD && segment[i].p_flags & PF_X) {
+			ct_shim.text_start = (uintptr_t)elf + segment[i].p_vaddr;
+			ct_shim.text_end = ct_shim.text_start + segment[i].p_memsz;
+		}
+}
+
+static void start(void)
+{
+	volatile uint32_t *page;
+	struct ct_thread *thread;
+
+	find_self();
+	if (getauxval(AT_SECURE))
+		return; /* somebody else's privileges: leave no trace at all */
+	ct_options_read(&ct_shim.options);
+	if (ct_shim.options.disable)
+		return;
+	page = make_life_page();
+	if (!page || open_trace() < 0)
+		return;
+	thread = ct_thread_self();
+	if (!thread)
+		return;
+	thread->in_tool = true;
+	write_api_table(thread);
+	ct_stack_init(ct_shim.options.stacks);
+	ct_modules_refresh();
+	ct_exits_arm();
+	announce();
+	life = page;
+	set_life(ALIVE);
+	ct_flusher_start();
+	thread->in_tool = false;
+}
+
+bool ct_shim_start(void)
+{
+	int saved = errno;
+
+	pthread_once(&started, start);
+	errno = saved;
+	return ct_shim_alive();
+}
+
+void ct_shim_note(enum ct_note_code code, uint64_t value, const char *format, ...)
+{
+	struct ct_thread *thread = ct_thread_self();
+	struct ct_note *note;
+	char text[1000];
+	va_list args;
+	uint32_t bytes;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (n < 0 || !thread)
+		return;
+	if (n >= (int)sizeof(text))
+		n = (int)sizeof(text) - 1;
+	bytes = (uint32_t)sizeof(*note) + (uint32_t)n;
+	note = ct_writer_reserve(&thread->writer, bytes);
+	if (!note)
+		return;
+	note->code = (uint16_t)code;
+	note->length = (uint16_t)n;
+	note->seen_ns = ct_now_ns();
+	note->value = value;
+	memcpy(note->text, text, (size_t)n);
+	ct_writer_commit(note, CT_RECORD_NOTE, bytes);
+}
+
+void ct_shim_finish(enum ct_finish how)
+{
+	static uint32_t once;
+	struct ct_thread *thread;
+
+	/* A vfork()ed child shares our memory: only its pid tells it from us. */
+	if (!ct_shim_alive() || (uint32_t)getpid() != ct_shim.file.header->pid ||
+	    __atomic_exchange_n(&once, 1, __ATOMIC_ACQ_REL))
+		return;
+	thread = ct_thread_self();
+	if (!thread || thread->in_tool)
+		return;
+	thread->in_tool = true;
+	if (!ct_flusher_finish())
+		ct_file_lose(&ct_shim.file, CT_LOSS_FLUSH, 1);
+	ct_inject_explain();
+	ct_modules_refresh();
+	set_life(CLOSED);
+	ct_file_finish(&ct_shim.file, how);
+	thread->in_tool = false;
+	ct_exits_report();
+}

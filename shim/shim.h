@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The preloaded library as a whole: its state in this process, start and end.
+ *
+ * Life: the constructor only points the driver at us. The first CUDA use starts
+ * tracing (ct_shim_start), the end of the program finishes it (ct_shim_finish).
+ * A process that never uses CUDA leaves no file, no thread and no message.
+ */
+#ifndef CT_SHIM_SHIM_H
+#define CT_SHIM_SHIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shim/options.h"
+#include "trace/record.h"
+#include "trace/writer.h"
+
+struct ct_shim {
+	struct ct_options options;
+	struct ct_file file;
+	char directory[4096];       /* absolute; of the trace and the report */
+	char library[4096];         /* absolute path of libcutrace.so */
+	uintptr_t text_start, text_end; /* our own code, to leave it out of stacks */
+};
+
+extern struct ct_shim ct_shim;
+
+/*
+ * Is this process being traced right now? False before the start, after the end,
+ * when nothing could be recorded, and in every child that was forked (a page that
+ * the kernel wipes on fork tells; pids are not asked for, fork handlers not needed).
+ */
+bool ct_shim_alive(void);
+
+/* Has this process finished its trace? Calls from now on are only counted. */
+bool ct_shim_closed(void);
+
+/* Start tracing if that has not been tried. Returns ct_shim_alive(). */
+bool ct_shim_start(void);
+
+/*
+ * Close the trace and make the report. Runs once; later calls return at once. It
+ * waits at most some seconds for CUPTI and never calls CUDA.
+ */
+void ct_shim_finish(enum ct_finish how);
+
+/*
+ * Store a note in the trace. For what the user must know: code says which role
+ * the text plays in the report. Text is cut to 1000 bytes.
+ */
+void ct_shim_note(enum ct_note_code code, uint64_t value, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* CLOCK_MONOTONIC in nanoseconds: the only clock there is. */
+uint64_t ct_now_ns(void);
+
+#endif

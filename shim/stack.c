@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/stack.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "shim/modules.h"
+#include "shim/shim.h"
+#include "shim/thread.h"
+
+#define TABLE_SLOTS (1u << 16)
+#define PROBES_MAX 64
+#define SKIP_ROOM 16 /* frames taken beyond the limit, as ours will be dropped */
+
+/*
+ * Hash of every stack seen, 0 = free; the id is the index plus one. Lock-free:
+ * whoever claims a slot writes the STACK record. Two stacks of one 64-bit hash
+ * would be taken for one; at 65,536 stacks that is a chance of 1 in 10^10.
+ */
+static uint64_t *table;
+static int (*backtrace_fn)(void **, int);
+static bool wanted_stacks;
+
+/*
+ * RTLD_LOCAL matters: libunwind in the global scope would take over C++ exception
+ * handling in every library loaded after it.
+ */
+static void *load_unwinder(void)
+{
+	void *lib = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
+	char path[sizeof(ct_shim.library) + 32];
+	char *slash;
+
+	if (lib)
+		return lib;
+	strcpy(path, ct_shim.library);
+	slash = strrchr(path, '/');
+	if (!slash)
+		return NULL;
+	strcpy(slash + 1, "libunwind.so.8"); /* installed beside us */
+	return dlopen(path, RTLD_NOW | RTLD_LOCAL);
+}
+
+void ct_stack_init(bool wanted)
+{
+	void *lib, *map, *warm[8];
+
+	wanted_stacks = wanted;
+	if (!wanted)
+		return;
+	lib = load_unwinder();
+	*(void **)&backtrace_fn = lib ? dlsym(lib, "unw_backtrace") : NULL;
+	if (!backtrace_fn)
+		lib = dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD);
+	if (!backtrace_fn && lib) {
+		*(void **)&backtrace_fn = dlsym(lib, "backtrace");
+		ct_shim_note(CT_NOTE_INFO, 0, "libunwind.so.8 not found: stacks by backtrace(), "
+			     "which is slower; install libunwind8");
+	}
+	map = mmap(NULL, TABLE_SLOTS * sizeof(*table), PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (!backtrace_fn || map == MAP_FAILED) {
+		ct_shim_note(CT_NOTE_NO_UNWINDER, 0, "no call stacks: %s",
+			     backtrace_fn ? "no memory for their table"
+					  : "no unwinder; install libunwind8");
+		return;
+	}
+	table = map;
+	backtrace_fn(warm, 8); /* the first walk is slow: not inside a call we time */
+}
+
+static uint64_t hash(const uint64_t *pc, int n)
+{
+	uint64_t h = 0x9e3779b97f4a7c15u ^ (uint64_t)n;
+
+	for (int i = 0; i < n; i++) {
+		h = (h ^ pc[i]) * 0xff51afd7ed558ccdu;
+		h ^= h >> 32;
+	}
+	return h ? h : 1;
+}
+
+static void write_stack(struct ct_thread *thread, uint32_t id, const uint64_t *pc, int n)
+{
+	uint32_t bytes = (uint32_t)(sizeof(struct ct_stack) + (size_t)n * sizeof(*pc));
+	struct ct_stack *record;
+
+	ct_modules_refresh();
+	record = ct_writer_reserve(&thread->writer, bytes);
+	if (!record)
+		return;
+	record->id = id;
+	record->count = (uint32_t)n;
+	memcpy(record->pc, pc, (size_t)n * sizeof(*pc));
+	ct_writer_commit(record, CT_RECORD_STACK, bytes);
+}
+
+static uint32_t intern(struct ct_thread *thread, const uint64_t *pc, int n)
+{
+	uint64_t h = hash(pc, n);
+
+	for (uint32_t probe = 0; probe < PROBES_MAX; probe++) {
+		uint32_t slot = (uint32_t)(h + probe) & (TABLE_SLOTS - 1);
+		uint64_t seen = __atomic_load_n(&table[slot], __ATOMIC_RELAXED);
+
+		if (seen == 0 &&
+		    __atomic_compare_exchange_n(&table[slot], &seen, h, false, __ATOMIC_RELAXED,
+						__ATOMIC_RELAXED)) {
+			write_stack(thread, slot + 1, pc, n);
+			return slot + 1;
+		}
+		if (seen == h)
+			return slot + 1;
+	}
+	return 0;
+}
+
+uint32_t ct_stack_take(struct ct_thread *thread)
+{
+	int saved = errno;
+	int first = 0, n = 0;
+	uint32_t id = 0;
+
+	if (!wanted_stacks)
+		return 0;
+	if (table)
+		n = backtrace_fn((void **)thread->frames, CT_STACK_FRAMES_MAX + SKIP_ROOM);
+	while (first < n && thread->frames[first] >= ct_shim.text_start &&
+	       thread->frames[first] < ct_shim.text_end)
+		first++;
+	n -= first;
+	if (n > CT_STACK_FRAMES_MAX)
+		n = CT_STACK_FRAMES_MAX;
+	if (n > 0)
+		id = intern(thread, thread->frames + first, n);
+	if (!id)
+		ct_file_lose(&ct_shim.file, CT_LOSS_STACKS, 1);
+	errno = saved;
+	return id;
+}

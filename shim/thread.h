@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What cutrace keeps for each thread of the program. */
+#ifndef CT_SHIM_THREAD_H
+#define CT_SHIM_THREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "trace/apis.h"
+#include "trace/record.h"
+#include "trace/writer.h"
+
+#define CT_SITES 64 /* entries of the launch-site cache */
+
+struct ct_thread {
+	struct ct_writer writer;
+	struct ct_call call;      /* the call being made, while in_call */
+	bool in_call;
+	bool in_tool;             /* cutrace itself is at work: record nothing */
+	uint32_t tid;
+	uint64_t injected_ns;     /* when InitializeInjection ran on this thread, until used */
+	uint64_t site_key[CT_SITES];
+	uint32_t site_stack[CT_SITES];
+	uint64_t frames[CT_STACK_FRAMES_MAX + 16]; /* scratch: stacks of threads may be tiny */
+};
+
+/*
+ * This thread's state, made on first use (one mmap) and given back when the
+ * thread ends. Returns NULL if no memory is to be had; that loss is counted.
+ */
+struct ct_thread *ct_thread_self(void);
+
+/* The state if the thread has one already; else NULL. */
+struct ct_thread *ct_thread_peek(void);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The wrappers: every runtime row of trace/apis.def as an exported function.
+ *
+ * They are exported without a symbol version, so the references of programs built
+ * for any CUDA version bind to them. A row whose prototype is not cuda_runtime_api.h's
+ * does not compile, which is the point.
+ */
+#include <cuda_runtime_api.h>
+
+#include "shim/hook.h"
+#include "shim/real.h"
+#include "shim/shim.h"
+
+#define EXPORT __attribute__((visibility("default")))
+#define P(parameter) (parameter)
+#define CT_IN(...) __VA_ARGS__
+#define CT_OUT(...) __VA_ARGS__
+
+/* Functions that the runtime exports but its header does not declare. */
+EXPORT cudaError_t __cudaLaunchKernel(cudaKernel_t, dim3, dim3, void **, size_t, cudaStream_t);
+EXPORT cudaError_t __cudaLaunchKernel_ptsz(cudaKernel_t, dim3, dim3, void **, size_t, cudaStream_t);
+
+#define WRAP(symbol, api, params, args, in, out)                                                   \
+	EXPORT cudaError_t symbol params;                                                          \
+	EXPORT cudaError_t symbol params                                                           \
+	{                                                                                          \
+		static void *slot;                                                                 \
+		const void *site = __builtin_return_address(0);                                    \
+		cudaError_t(*real) params;                                                         \
+		struct ct_call *call;                                                              \
+		cudaError_t error;                                                                 \
+                                                                                                   \
+		*(void **)&real = ct_real(&slot, #symbol, site);                                   \
+		if (!real)                                                                         \
+			return cudaErrorSharedObjectSymbolNotFound;                                \
+		call = ct_hook_open(api, CT_ORIGIN_PLT);                                           \
+		if (!call)                                                                         \
+			return real args;                                                          \
+		in;                                                                                \
+		ct_hook_begin(call);                                                               \
+		error = real args;                                                                 \
+		ct_hook_end(call);                                                                 \
+		if (error == cudaSuccess) {                                                        \
+			out;                                                                       \
+		}                                                                                  \
+		ct_hook_close(call, (int)error, site);                                             \
+		return error;                                                                      \
+	}
+
+#define CT_RUNTIME(name, version, effects, params, args, in, out)                                  \
+	WRAP(name, CT_API_##name, params, args, in, out)
+#define CT_RUNTIME_VOID(name, version, effects) WRAP(name, CT_API_##name, (void), (), , )
+#define CT_RUNTIME_ALIAS(name, cbid, as, params, args, in)                                         \
+	WRAP(name, CT_API_##as, params, args, in, )
+#include "trace/apis_begin.h"
+#include "trace/apis.def"
+#include "trace/apis_end.h"
