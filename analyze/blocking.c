@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyze/blocking.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "analyze/interval.h"
+#include "analyze/lock.h"
+#include "analyze/scope.h"
+
+/* A call of these kinds may work in the driver for as long as it likes. */
+#define WORKS_LONG (CT_ALLOC | CT_FREE | CT_OBJECT | CT_CONFIG | CT_INIT)
+/* Any other call that takes longer than this, for no reason found, is a riddle. */
+#define PLAIN_WORK_NS 100000
+
+/* An overhead record and the call in whose time it lies. */
+struct placed {
+	uint32_t call, overhead;
+};
+
+struct splitter {
+	struct ct_model *model;
+	struct ct_allocations *allocations;
+	struct ct_locks *locks;
+	struct placed *placed;   /* by call */
+	size_t placed_count;
+	struct ct_spans left;    /* of the call at hand: what no rule has claimed yet */
+	struct ct_host_call *call;
+	/* of the claim at hand */
+	enum ct_part part;
+	uint32_t op, other;
+	const char *why;
+	int error;
+};
+
+static void take(void *arg, struct ct_span piece)
+{
+	struct splitter *s = arg;
+	struct ct_wait wait = {
+		.call = (uint32_t)(s->call - s->model->calls.at),
+		.part = s->part,
+		.start_ns = piece.start,
+		.end_ns = piece.end,
+		.op = s->op,
+		.other = s->other,
+		.why = s->why,
+	};
+
+	s->call->parts[s->part] += piece.end - piece.start;
+	if (CT_PUSH(&s->model->waits, wait) < 0)
+		s->error = -ENOMEM;
+	s->call->wait_count++;
+	if (s->part <= CT_PART_QUEUE_FULL && piece.end > s->call->released_ns)
+		s->call->released_ns = piece.end;
+}
+
+/* Give what is left of [start, end) to a part. Earlier claims win. */
+static void claim(struct splitter *s, uint64_t start, uint64_t end, enum ct_part part, uint32_t op,
+		  uint32_t other, const char *why)
+{
+	s->part = part;
+	s->op = op;
+	s->other = other;
+	s->why = why;
+	if (ct_spans_cut(&s->left, start, end, take, s) < 0)
+		s->error = -ENOMEM;
+}
+
+static enum ct_part overhead_part(uint8_t kind)
+{
+	switch (kind) {
+	case CT_OVERHEAD_QUEUE_FULL:
+		return CT_PART_QUEUE_FULL;
+	case CT_OVERHEAD_COMPILER:
+	case CT_OVERHEAD_MODULE_LOADING:
+	case CT_OVERHEAD_LAZY_LOADING:
+	case CT_OVERHEAD_UVM_INIT:
+		return CT_PART_FIRST_USE;
+	default:
+		return CT_PART_TOOL;
+	}
+}
+
+static const char *overhead_why(uint8_t kind)
+{
+	switch (kind) {
+	case CT_OVERHEAD_QUEUE_FULL:
+		return "the launch queue was full";
+	case CT_OVERHEAD_COMPILER:
+		return "the driver compiled PTX";
+	case CT_OVERHEAD_MODULE_LOADING:
+		return "a module was loaded";
+	case CT_OVERHEAD_LAZY_LOADING:
+		return "a function was loaded on its first use";
+	case CT_OVERHEAD_UVM_INIT:
+		return "managed memory tracing was set up";
+	case CT_OVERHEAD_CUTRACE:
+		return "cutrace started";
+	default:
+		return "CUPTI's own work";
+	}
+}
+
+static void claim_overheads(struct splitter *s, size_t first, size_t count)
+{
+	/* what the tool cost comes out first: it is nobody's wait */
+	for (int tool = 1; tool >= 0; tool--)
+		for (size_t i = first; i < first + count; i++) {
+			const struct ct_overhead *o = &s->model->overheads.at[s->placed[i].overhead];
+			enum ct_part part = overhead_part(o->kind);
+
+			if ((part == CT_PART_TOOL) == tool)
+				claim(s, o->start_ns, o->end_ns, part, CT_NONE, CT_NONE,
+				      overhead_why(o->kind));
+		}
+}
+
+static void claim_device_wait(struct splitter *s)
+{
+	struct ct_host_call *call = s->call;
+	struct ct_scope scope;
+	uint64_t end;
+
+	ct_scope_of(s->model, s->allocations, call, &scope);
+	call->first_pending = (uint32_t)s->model->pending.count;
+	if (scope.last == CT_NONE) {
+		if (call->effects & CT_SYNC && !s->model->has_device)
+			claim(s, call->raw.enter_ns, call->raw.leave_ns, CT_PART_DEVICE_WAIT, CT_NONE,
+			      CT_NONE, "the program asked to wait; for what is unknown without "
+			      "device records");
+		return;
+	}
+	for (uint32_t i = 0; i < scope.count; i++)
+		if (CT_PUSH(&s->model->pending, scope.pending[i]) < 0)
+			s->error = -ENOMEM;
+	call->pending_count = scope.count;
+	end = s->model->ops.at[scope.last].raw.end_ns;
+	claim(s, call->raw.enter_ns, end < scope.until_ns ? end : scope.until_ns,
+	      CT_PART_DEVICE_WAIT, scope.last, CT_NONE, scope.why);
+}
+
+static void claim_transfer(struct splitter *s)
+{
+	struct ct_host_call *call = s->call;
+	bool pageable = ct_scope_pageable(s->model, call);
+
+	if (!(call->effects & CT_COPY) || (call->effects & CT_ASYNC && !pageable))
+		return;
+	for (uint32_t n = 0; n < call->op_count; n++) {
+		uint32_t op = ct_model_op_of(s->model, call, n);
+		const struct ct_device_op *raw = &s->model->ops.at[op].raw;
+
+		if (raw->end_ns <= call->raw.leave_ns + CT_TOUCH_NS)
+			claim(s, raw->start_ns, raw->end_ns, CT_PART_TRANSFER, op, CT_NONE,
+			      "its own copy");
+	}
+	if (pageable)
+		claim(s, call->raw.enter_ns, call->raw.leave_ns, CT_PART_TRANSFER,
+		      ct_model_op_of(s->model, call, 0), CT_NONE, "staging of pageable memory");
+}
+
+static void claim_lock_wait(struct splitter *s)
+{
+	uint32_t holder = ct_locks_holder(s->locks, s->call, ct_spans_total(&s->left));
+	const struct ct_call *other;
+
+	if (holder == CT_NONE)
+		return;
+	other = &s->model->calls.at[holder].raw;
+	claim(s, other->enter_ns, other->leave_ns, CT_PART_LOCK_WAIT, CT_NONE, holder,
+	      "another thread's call held the driver's lock");
+}
+
+static bool creates_context(const struct splitter *s)
+{
+	for (size_t i = 0; i < s->model->contexts.count; i++)
+		if (s->model->contexts.at[i].seen_ns >= s->call->raw.enter_ns &&
+		    s->model->contexts.at[i].seen_ns < s->call->raw.leave_ns)
+			return true;
+	return false;
+}
+
+static void claim_rest(struct splitter *s)
+{
+	const struct ct_host_call *call = s->call;
+	uint64_t rest = ct_spans_total(&s->left);
+	enum ct_part part = CT_PART_DRIVER_WORK;
+	const char *why = "";
+
+	if (creates_context(s)) {
+		part = CT_PART_FIRST_USE;
+		why = "a context was created";
+	} else if (call->effects & CT_INIT) {
+		part = CT_PART_FIRST_USE;
+		why = "contexts and code";
+	} else if (!(call->effects & WORKS_LONG) && rest > PLAIN_WORK_NS) {
+		part = CT_PART_UNEXPLAINED;
+		why = "no rule explains it";
+	}
+	claim(s, call->raw.enter_ns, call->raw.leave_ns, part, CT_NONE, CT_NONE, why);
+}
+
+static void split(struct splitter *s, struct ct_host_call *call, size_t first, size_t count)
+{
+	s->call = call;
+	s->left.count = 0;
+	call->first_wait = (uint32_t)s->model->waits.count;
+	call->released_ns = call->raw.enter_ns;
+	if (ct_spans_append(&s->left, call->raw.enter_ns, call->raw.leave_ns) < 0)
+		s->error = -ENOMEM;
+	claim_overheads(s, first, count);
+	claim_device_wait(s);
+	claim_lock_wait(s);
+	claim_transfer(s);
+	claim_rest(s);
+}
+
+/* The call of a thread in whose time an overhead lies; CT_NONE if it lies in none. */
+static uint32_t call_around(const struct ct_model *model, const struct ct_overhead *o)
+{
+	for (size_t t = 0; t < model->threads.count; t++) {
+		const struct ct_thread_info *thread = &model->threads.at[t];
+		uint32_t low = 0, high = thread->call_count;
+
+		if (thread->tid != o->tid)
+			continue;
+		while (low < high) { /* first call that ends after the overhead starts */
+			uint32_t middle = low + (high - low) / 2;
+
+			if (model->calls.at[thread->calls[middle]].raw.leave_ns > o->start_ns)
+				high = middle;
+			else
+				low = middle + 1;
+		}
+		if (low < thread->call_count &&
+		    model->calls.at[thread->calls[low]].raw.enter_ns < o->end_ns)
+			return thread->calls[low];
+		return CT_NONE;
+	}
+	return CT_NONE;
+}
+
+static int by_placed_call(const void *a, const void *b)
+{
+	const struct placed *x = a, *y = b;
+
+	if (x->call != y->call)
+		return x->call < y->call ? -1 : 1;
+	return x->overhead < y->overhead ? -1 : x->overhead > y->overhead;
+}
+
+static int place_overheads(struct splitter *s)
+{
+	const struct ct_model *model = s->model;
+
+	s->placed = malloc((model->overheads.count + 1) * sizeof(*s->placed));
+	if (!s->placed)
+		return -ENOMEM;
+	for (size_t i = 0; i < model->overheads.count; i++) {
+		const struct ct_overhead *o = &model->overheads.at[i];
+		uint32_t call = o->correlation ? ct_model_call_of(model, o->correlation) : CT_NONE;
+
+		if (call == CT_NONE)
+			call = call_around(model, o);
+		if (call != CT_NONE)
+			s->placed[s->placed_count++] = (struct placed){ call, (uint32_t)i };
+	}
+	qsort(s->placed, s->placed_count, sizeof(*s->placed), by_placed_call);
+	return 0;
+}
+
+static int split_all(struct splitter *s)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < s->model->calls.count && !s->error; i++) {
+		struct ct_host_call *call = &s->model->calls.at[i];
+		size_t first = at;
+
+		while (at < s->placed_count && s->placed[at].call == i)
+			at++;
+		split(s, call, first, at - first);
+		if (ct_allocations_note(s->allocations, call) < 0)
+			s->error = -ENOMEM;
+	}
+	return s->error;
+}
+
+int ct_blocking_find(struct ct_model *model)
+{
+	struct splitter s = { .model = model };
+	int r = ct_allocations_create(&s.allocations);
+
+	if (r == 0)
+		r = ct_locks_create(model, &s.locks);
+	if (r == 0)
+		r = place_overheads(&s);
+	if (r == 0)
+		r = split_all(&s);
+	ct_allocations_destroy(s.allocations);
+	ct_locks_destroy(s.locks);
+	ct_spans_free(&s.left);
+	free(s.placed);
+	return r;
+}
+
+uint64_t ct_blocking_mismatches(const struct ct_model *model)
+{
+	uint64_t wrong = 0;
+
+	for (size_t i = 0; i < model->calls.count; i++) {
+		const struct ct_host_call *call = &model->calls.at[i];
+		uint64_t sum = 0;
+
+		for (int part = 0; part < CT_PART_COUNT; part++)
+			sum += call->parts[part];
+		wrong += sum != call->raw.leave_ns - call->raw.enter_ns;
+	}
+	return wrong;
+}
+
+uint64_t ct_blocking_blocked(const struct ct_host_call *call)
+{
+	return call->raw.leave_ns - call->raw.enter_ns - call->parts[CT_PART_DRIVER_WORK] -
+	       call->parts[CT_PART_TOOL];
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the records of a file to the arrays of a model, unsorted. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyze/demangle.h"
+#include "analyze/model.h"
+
+#define API_IDS 65536
+#define ID_LIMIT (1u << 20) /* no string or stack id of a sound file is larger */
+
+struct loader {
+	struct ct_model *model;
+	enum ct_api *apis; /* the file's api ids -> ours */
+	const struct ct_api_record **records;
+};
+
+static int load_api(struct loader *l, const struct ct_api_record *record)
+{
+	char name[256];
+	size_t length = record->name_length;
+
+	if (length >= sizeof(name))
+		length = sizeof(name) - 1;
+	memcpy(name, record->name, length);
+	name[length] = '\0';
+	l->apis[record->id] = ct_api_find(name);
+	l->records[record->id] = record;
+	return 0;
+}
+
+static int load_call(struct loader *l, const struct ct_item *item)
+{
+	struct ct_host_call call = {
+		.tid = item->tid,
+		.stream = CT_NONE,
+		.sync = CT_NONE,
+	};
+
+	memcpy(&call.raw, item->record, sizeof(call.raw));
+	if (call.raw.leave_ns < call.raw.enter_ns) /* never written so: a damaged record */
+		call.raw.leave_ns = call.raw.enter_ns;
+	call.api = l->apis[call.raw.api];
+	call.effects = ct_apis[call.api].effects;
+	call.name = call.api ? ct_apis[call.api].name : "(unknown call)";
+	if (!call.api) {
+		l->model->unknown_apis++;
+		if (l->records[call.raw.api])
+			call.effects = l->records[call.raw.api]->effects;
+	}
+	return CT_PUSH(&l->model->calls, call);
+}
+
+static int load_op(struct ct_model *model, const void *record)
+{
+	struct ct_op op = { .call = CT_NONE, .stream = CT_NONE, .previous = CT_NONE,
+			    .awaited = CT_NONE };
+
+	memcpy(&op.raw, record, sizeof(op.raw));
+	if (op.raw.start_ns == 0 || op.raw.end_ns < op.raw.start_ns) {
+		model->untimed_ops++;
+		return 0;
+	}
+	return CT_PUSH(&model->ops, op);
+}
+
+/* Put a value at an id of an array by id, growing it with zeros. */
+static int reach(void *at, size_t *count, size_t *room, size_t bytes, uint32_t id)
+{
+	char **array = at;
+
+	if (id >= ID_LIMIT)
+		return -EBADMSG;
+	while (*count <= id) {
+		if (ct_grow(at, *count, room, bytes))
+			return -ENOMEM;
+		memset(*array + *count * bytes, 0, bytes);
+		++*count;
+	}
+	return 0;
+}
+
+static int load_string(struct ct_model *model, const struct ct_string *record)
+{
+	char *copy, *readable;
+	int r = reach(&model->strings.at, &model->strings.count, &model->strings.room,
+		      sizeof(*model->strings.at), record->id);
+
+	if (r == -EBADMSG)
+		return 0;
+	if (r < 0)
+		return r;
+	copy = strndup(record->text, record->length);
+	if (!copy)
+		return -ENOMEM;
+	ct_demangle(copy, &readable);
+	if (readable)
+		free(copy);
+	free(model->strings.at[record->id]);
+	model->strings.at[record->id] = readable ? readable : copy;
+	return 0;
+}
+
+static int load_stack(struct ct_model *model, const struct ct_stack *record)
+{
+	int r = reach(&model->stacks.at, &model->stacks.count, &model->stacks.room,
+		      sizeof(*model->stacks.at), record->id);
+
+	if (r == -EBADMSG)
+		return 0;
+	if (r < 0)
+		return r;
+	model->stacks.at[record->id].count = record->count;
+	model->stacks.at[record->id].pc = record->pc;
+	return 0;
+}
+
+static int load_note(struct ct_model *model, const struct ct_note *record)
+{
+	struct ct_note_info note = { .code = record->code, .value = record->value };
+
+	note.text = strndup(record->text, record->length);
+	if (!note.text)
+		return -ENOMEM;
+	for (char *p = note.text; *p; p++) /* it goes to terminals */
+		if ((unsigned char)*p < ' ' || *p == 127)
+			*p = '?';
+	model->has_cupti |= note.code == CT_NOTE_CUPTI_VERSION;
+	model->has_no_cupti |= note.code == CT_NOTE_NO_CUPTI;
+	if (CT_PUSH(&model->notes, note) < 0) {
+		free(note.text);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static int load_stream(struct ct_model *model, const struct ct_stream *record)
+{
+	uint32_t stream = ct_stream_index(model, record->context, record->stream, true);
+	struct ct_handle handle = {
+		.handle = record->handle,
+		.since_ns = record->seen_ns,
+		.context = record->context,
+		.stream = record->stream,
+	};
+
+	if (stream == CT_NONE)
+		return -ENOMEM;
+	if (record->flag)
+		model->streams.at[stream].flag = record->flag;
+	if (record->handle && !record->destroyed)
+		return CT_PUSH(&model->handles, handle);
+	return 0;
+}
+
+static int load_context(struct ct_model *model, const struct ct_context *record)
+{
+	for (size_t i = 0; i < model->contexts.count; i++) {
+		struct ct_context *known = &model->contexts.at[i];
+
+		if (known->context != record->context)
+			continue;
+		if (record->null_stream != CT_ID_NONE)
+			known->null_stream = record->null_stream;
+		if (record->seen_ns && !record->destroyed)
+			known->seen_ns = record->seen_ns;
+		return 0;
+	}
+	return CT_PUSH(&model->contexts, *record);
+}
+
+static int load_thread(struct ct_model *model, const struct ct_thread_record *record)
+{
+	struct ct_thread_info fresh = { .tid = record->tid };
+
+	for (size_t i = 0; i < model->threads.count; i++)
+		if (model->threads.at[i].tid == record->tid)
+			return 0;
+	memcpy(fresh.name, record->name, sizeof(record->name));
+	for (char *p = fresh.name; *p; p++)
+		if ((unsigned char)*p < ' ')
+			*p = '?';
+	return CT_PUSH(&model->threads, fresh);
+}
+
+static int load_item(struct loader *l, const struct ct_item *item)
+{
+	struct ct_model *model = l->model;
+
+	switch (item->type) {
+	case CT_RECORD_THREAD:
+		return load_thread(model, item->record);
+	case CT_RECORD_CALL:
+		return load_call(l, item);
+	case CT_RECORD_DEVICE:
+		return load_op(model, item->record);
+	case CT_RECORD_SYNC:
+		return CT_PUSH(&model->syncs, *(const struct ct_sync *)item->record);
+	case CT_RECORD_EVENT:
+		return CT_PUSH(&model->events, *(const struct ct_event *)item->record);
+	case CT_RECORD_OVERHEAD:
+		return CT_PUSH(&model->overheads, *(const struct ct_overhead *)item->record);
+	case CT_RECORD_STREAM:
+		return load_stream(model, item->record);
+	case CT_RECORD_CONTEXT:
+		return load_context(model, item->record);
+	case CT_RECORD_GPU:
+		return CT_PUSH(&model->gpus, *(const struct ct_gpu *)item->record);
+	case CT_RECORD_STRING:
+		return load_string(model, item->record);
+	case CT_RECORD_STACK:
+		return load_stack(model, item->record);
+	case CT_RECORD_MODULE:
+		return CT_PUSH(&model->modules, (const struct ct_module *)item->record);
+	case CT_RECORD_NOTE:
+		return load_note(model, item->record);
+	default:
+		return 0;
+	}
+}
+
+/* The table of calls is the first thing in every file, so one pass will do. */
+int ct_load_records(struct ct_model *model)
+{
+	struct loader l = { .model = model };
+	struct ct_item item;
+	int r = 0;
+
+	l.apis = calloc(API_IDS, sizeof(*l.apis));
+	l.records = calloc(API_IDS, sizeof(*l.records));
+	if (!l.apis || !l.records)
+		r = -ENOMEM;
+	while (r == 0 && ct_reader_next(model->reader, &item) == 1) {
+		if (item.type == CT_RECORD_API)
+			r = load_api(&l, item.record);
+		else
+			r = load_item(&l, &item);
+	}
+	model->has_device = model->has_cupti && !model->has_no_cupti;
+	model->damaged_bytes = ct_reader_damage(model->reader, &model->damaged_at);
+	free(l.apis);
+	free(l.records);
+	return r;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyze/lock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "analyze/scope.h"
+
+#define LEAST_NS 20000 /* a shorter call cannot be told from one that waited for nobody */
+
+struct holder {
+	uint64_t leave_ns;
+	uint32_t call;
+	uint32_t blocks; /* enum ct_effect: kinds of calls it stops elsewhere */
+};
+
+struct ct_locks {
+	const struct ct_model *model;
+	struct holder *holders; /* by leave_ns */
+	size_t count;
+	uint64_t longest_ns;
+};
+
+/*
+ * Which calls of other threads a call stops while it waits, as measured (kernels/
+ * two_threads, pageable_copy_blocks): a draining free stops nearly everything, a
+ * pageable copy only allocations and frees, an explicit synchronisation nothing.
+ */
+static uint32_t blocks(const struct ct_model *model, const struct ct_host_call *call)
+{
+	if (call->effects & (CT_SYNC | CT_POLL))
+		return 0;
+	if (call->effects & CT_COPY && ct_scope_pageable(model, call))
+		return CT_ALLOC | CT_FREE;
+	if (call->effects & (CT_DRAINS | CT_INIT))
+		return CT_ALLOC | CT_FREE | CT_COPY | CT_FILL | CT_LAUNCH | CT_OBJECT | CT_CONFIG |
+		       CT_INIT;
+	if (call->effects & (CT_ALLOC | CT_FREE) && !(call->effects & CT_ASYNC))
+		return CT_ALLOC | CT_FREE | CT_LAUNCH | CT_COPY | CT_FILL;
+	return 0;
+}
+
+static int by_leave(const void *a, const void *b)
+{
+	const struct holder *x = a, *y = b;
+
+	if (x->leave_ns != y->leave_ns)
+		return x->leave_ns < y->leave_ns ? -1 : 1;
+	return x->call < y->call ? -1 : x->call > y->call;
+}
+
+int ct_locks_create(const struct ct_model *model, struct ct_locks **ret)
+{
+	struct ct_locks *locks = calloc(1, sizeof(*locks));
+
+	if (!locks)
+		return -ENOMEM;
+	locks->model = model;
+	locks->holders = malloc((model->calls.count + 1) * sizeof(*locks->holders));
+	if (!locks->holders) {
+		free(locks);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < model->calls.count; i++) {
+		const struct ct_host_call *call = &model->calls.at[i];
+		uint64_t took = call->raw.leave_ns - call->raw.enter_ns;
+		uint32_t stops = took >= LEAST_NS ? blocks(model, call) : 0;
+
+		if (!stops)
+			continue;
+		if (took > locks->longest_ns)
+			locks->longest_ns = took;
+		locks->holders[locks->count++] =
+			(struct holder){ call->raw.leave_ns, (uint32_t)i, stops };
+	}
+	qsort(locks->holders, locks->count, sizeof(*locks->holders), by_leave);
+	*ret = locks;
+	return 0;
+}
+
+void ct_locks_destroy(struct ct_locks *locks)
+{
+	if (!locks)
+		return;
+	free(locks->holders);
+	free(locks);
+}
+
+/* Number of holders that returned at or before a time. */
+static size_t returned_by(const struct ct_locks *locks, uint64_t time_ns)
+{
+	size_t low = 0, high = locks->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (locks->holders[middle].leave_ns <= time_ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static uint64_t overlap(const struct ct_call *a, const struct ct_call *b)
+{
+	uint64_t start = a->enter_ns > b->enter_ns ? a->enter_ns : b->enter_ns;
+	uint64_t end = a->leave_ns < b->leave_ns ? a->leave_ns : b->leave_ns;
+
+	return end > start ? end - start : 0;
+}
+
+uint32_t ct_locks_holder(const struct ct_locks *locks, const struct ct_host_call *call,
+			 uint64_t unexplained_ns)
+{
+	uint64_t most = LEAST_NS;
+	uint32_t found = CT_NONE;
+
+	/* stream-ordered allocation and polling were measured to need no such lock */
+	if (unexplained_ns < LEAST_NS || call->effects & (CT_SYNC | CT_POLL) ||
+	    (call->effects & (CT_ALLOC | CT_FREE) && call->effects & CT_ASYNC))
+		return CT_NONE;
+	for (size_t i = returned_by(locks, call->raw.leave_ns + CT_TOUCH_NS); i-- > 0;) {
+		const struct holder *h = &locks->holders[i];
+		const struct ct_host_call *other = &locks->model->calls.at[h->call];
+		uint64_t shared = overlap(&call->raw, &other->raw);
+
+		if (h->leave_ns <= call->raw.enter_ns)
+			break;
+		if (other->tid != call->tid && h->blocks & call->effects && shared > most) {
+			most = shared;
+			found = h->call;
+		}
+	}
+	return found;
+}

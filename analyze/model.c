@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyze/model.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "analyze/demangle.h"
+
+const char *const ct_part_names[CT_PART_COUNT] = {
+#define X(id, name, text) [CT_PART_##id] = name,
+	CT_PARTS(X)
+#undef X
+};
+
+int ct_grow(void *at, size_t count, size_t *room, size_t bytes)
+{
+	void **array = at;
+	size_t more = *room ? *room * 2 : 64;
+	void *grown;
+
+	if (count < *room)
+		return 0;
+	grown = reallocarray(*array, more, bytes);
+	if (!grown)
+		return -ENOMEM;
+	*array = grown;
+	*room = more;
+	return 0;
+}
+
+int ct_model_load(const char *path, struct ct_model **ret_model)
+{
+	struct ct_model *model = calloc(1, sizeof(*model));
+	int r;
+
+	if (!model)
+		return -ENOMEM;
+	r = ct_reader_open(path, &model->reader);
+	if (r == 0) {
+		model->header = ct_reader_header(model->reader);
+		r = ct_load_records(model);
+	}
+	if (r == 0)
+		r = ct_join(model);
+	if (r < 0) {
+		ct_model_destroy(model);
+		return r;
+	}
+	*ret_model = model;
+	return 0;
+}
+
+void ct_model_destroy(struct ct_model *model)
+{
+	if (!model)
+		return;
+	for (size_t i = 0; i < model->streams.count; i++)
+		free(model->streams.at[i].ops);
+	for (size_t i = 0; i < model->threads.count; i++)
+		free(model->threads.at[i].calls);
+	for (size_t i = 0; i < model->strings.count; i++)
+		free(model->strings.at[i]);
+	for (size_t i = 0; i < model->notes.count; i++)
+		free(model->notes.at[i].text);
+	free(model->calls.at);
+	free(model->ops.at);
+	free(model->syncs.at);
+	free(model->events.at);
+	free(model->overheads.at);
+	free(model->streams.at);
+	free(model->threads.at);
+	free(model->contexts.at);
+	free(model->gpus.at);
+	free(model->handles.at);
+	free(model->stacks.at);
+	free(model->strings.at);
+	free(model->modules.at);
+	free(model->notes.at);
+	free(model->call_keys.at);
+	free(model->by_correlation.at);
+	free(model->waits.at);
+	free(model->pending.at);
+	ct_reader_close(model->reader);
+	free(model);
+}
+
+uint32_t ct_model_op_of(const struct ct_model *model, const struct ct_host_call *call, uint32_t n)
+{
+	return model->by_correlation.at[call->first_op + n];
+}
+
+uint32_t ct_model_call_of(const struct ct_model *model, uint32_t correlation)
+{
+	size_t low = 0, high = model->call_keys.count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (model->call_keys.at[middle].correlation < correlation)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < model->call_keys.count && model->call_keys.at[low].correlation == correlation
+		       ? model->call_keys.at[low].call
+		       : CT_NONE;
+}
+
+uint32_t ct_model_last_before(const struct ct_model *model, uint32_t stream, uint64_t time_ns,
+			      uint32_t except_call)
+{
+	const struct ct_stream_info *s = &model->streams.at[stream];
+	uint32_t low = 0, high = s->op_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (model->ops.at[s->ops[middle]].submit_ns < time_ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	while (low > 0 && except_call != CT_NONE && model->ops.at[s->ops[low - 1]].call == except_call)
+		low--;
+	return low ? s->ops[low - 1] : CT_NONE;
+}
+
+static const char *memory_name(uint8_t memory)
+{
+	static const char *const names[] = {
+		[CT_MEMORY_PAGEABLE] = "pageable", [CT_MEMORY_PINNED] = "pinned",
+		[CT_MEMORY_MANAGED] = "managed",
+	};
+
+	return memory < sizeof(names) / sizeof(names[0]) && names[memory] ? names[memory] : "";
+}
+
+static const char *direction_name(uint8_t direction)
+{
+	static const char *const names[] = { "?",   "H2D", "D2H", "H2A", "A2H", "A2A",
+					     "A2D", "D2A", "D2D", "H2H", "P2P" };
+
+	return direction < sizeof(names) / sizeof(names[0]) ? names[direction] : "?";
+}
+
+static void copy_name(const struct ct_device_op *op, char *ret, size_t size)
+{
+	const char *host = memory_name(op->u.copy.source);
+
+	if (!*host)
+		host = memory_name(op->u.copy.target);
+	snprintf(ret, size, "copy %s %s%s%" PRIu64 " B", direction_name(op->u.copy.direction), host,
+		 *host ? " " : "", op->u.copy.bytes);
+}
+
+void ct_model_op_name(const struct ct_model *model, uint32_t index, char *ret, size_t size)
+{
+	const struct ct_device_op *op = &model->ops.at[index].raw;
+	const char *name = op->name < model->strings.count ? model->strings.at[op->name] : NULL;
+
+	switch (op->kind) {
+	case CT_DEVICE_COPY:
+		copy_name(op, ret, size);
+		break;
+	case CT_DEVICE_FILL:
+		snprintf(ret, size, "memset %" PRIu64 " B", op->u.copy.bytes);
+		break;
+	case CT_DEVICE_GRAPH:
+		snprintf(ret, size, "graph %u", op->graph);
+		break;
+	default:
+		snprintf(ret, size, "%s", name ? name : "kernel");
+		break;
+	}
+}

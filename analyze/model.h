@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A trace in memory: calls, device operations and what joins them. load.c fills it
+ * from the file, join.c links the pieces; blocking.c and serialize.c add what they
+ * find. Everything refers to everything else by index into the arrays here.
+ */
+#ifndef CT_ANALYZE_MODEL_H
+#define CT_ANALYZE_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "trace/apis.h"
+#include "trace/reader.h"
+#include "trace/record.h"
+
+#define CT_NONE UINT32_MAX /* no such index */
+
+/*
+ * The parts a call's duration splits into; they sum to it exactly. The order is
+ * that of the CSV columns.
+ */
+#define CT_PARTS(X)                                                                              \
+	X(DEVICE_WAIT, "device_wait", "waiting for device work")                                 \
+	X(LOCK_WAIT, "lock_wait", "waiting for another thread's call to release the driver's lock") \
+	X(QUEUE_FULL, "queue_full", "waiting for room in the launch queue")                      \
+	X(TRANSFER, "transfer", "its own copy or staging")                                       \
+	X(FIRST_USE, "first_use", "context creation or loading code")                            \
+	X(TOOL, "tool", "cutrace and CUPTI")                                                     \
+	X(DRIVER_WORK, "driver_work", "plain driver work")                                       \
+	X(UNEXPLAINED, "unexplained", "no rule explains it")
+
+enum ct_part {
+#define X(id, name, text) CT_PART_##id,
+	CT_PARTS(X)
+#undef X
+	CT_PART_COUNT
+};
+
+extern const char *const ct_part_names[CT_PART_COUNT]; /* "device_wait", ... */
+
+/* One stretch of a call's time of one part. */
+struct ct_wait {
+	uint32_t call;
+	enum ct_part part;
+	uint64_t start_ns, end_ns;
+	uint32_t op;      /* device_wait, transfer: the operation that released it; CT_NONE */
+	uint32_t other;   /* lock_wait: the call that held the lock; CT_NONE */
+	const char *why;  /* the rule that says so, one clause; static text */
+};
+
+struct ct_host_call {
+	struct ct_call raw;
+	uint32_t tid;
+	uint32_t thread;      /* into threads */
+	enum ct_api api;      /* by name; CT_API_NONE for a call this build does not know */
+	uint32_t effects;     /* enum ct_effect */
+	const char *name;
+	uint32_t first_op;    /* into by_correlation; with op_count */
+	uint32_t op_count;
+	uint32_t stream;      /* into streams; CT_NONE */
+	uint32_t sync;        /* into syncs: what CUPTI says it waited for; CT_NONE */
+	uint64_t parts[CT_PART_COUNT];
+	uint32_t first_wait;  /* into waits; with wait_count */
+	uint32_t wait_count;
+	uint32_t first_pending; /* into pending: last unfinished op of each stream it waited for */
+	uint32_t pending_count;
+	uint64_t released_ns; /* end of its last device, lock or queue wait; enter_ns if none */
+};
+
+struct ct_op {
+	struct ct_device_op raw;
+	uint32_t call;        /* that submitted it; CT_NONE */
+	uint32_t stream;      /* into streams */
+	uint32_t previous;    /* the operation before it in its stream; CT_NONE */
+	uint32_t awaited;     /* latest operation of another stream it had to follow; CT_NONE */
+	uint64_t submit_ns;   /* when its call began; its start if no call is known */
+};
+
+struct ct_stream_info {
+	uint32_t context, id;  /* as CUPTI numbers them */
+	uint32_t device;
+	uint8_t flag;          /* enum ct_stream_flag */
+	uint32_t *ops;         /* in order of submission */
+	uint32_t op_count, op_room;
+};
+
+struct ct_thread_info {
+	uint32_t tid;
+	char name[17];
+	uint32_t *calls;       /* in order of time */
+	uint32_t call_count, call_room;
+};
+
+/* A stream handle that names a CUPTI stream from since_ns on. */
+struct ct_handle {
+	uint64_t handle, since_ns;
+	uint32_t context, stream;
+};
+
+/* A correlation id and the call that has it. */
+struct ct_key {
+	uint32_t correlation, call;
+};
+
+struct ct_stack_info {
+	uint32_t count;
+	const uint64_t *pc; /* in the reader's memory */
+};
+
+struct ct_note_info {
+	enum ct_note_code code;
+	uint64_t value;
+	char *text;
+};
+
+/* A growing array: CT_ARRAY(type) items, with ct_grow() to make room. */
+#define CT_ARRAY(type)                                                                             \
+	struct {                                                                                   \
+		type *at;                                                                          \
+		size_t count, room;                                                                \
+	}
+
+struct ct_model {
+	struct ct_reader *reader;
+	const struct ct_file_header *header;
+	CT_ARRAY(struct ct_host_call) calls; /* by enter_ns */
+	CT_ARRAY(struct ct_op) ops;          /* by start_ns */
+	CT_ARRAY(struct ct_sync) syncs;      /* by correlation */
+	CT_ARRAY(struct ct_event) events;    /* by event_sync, then correlation */
+	CT_ARRAY(struct ct_overhead) overheads; /* by start_ns */
+	CT_ARRAY(struct ct_stream_info) streams;
+	CT_ARRAY(struct ct_thread_info) threads;
+	CT_ARRAY(struct ct_context) contexts;
+	CT_ARRAY(struct ct_gpu) gpus;
+	CT_ARRAY(struct ct_handle) handles;  /* by handle, then since_ns */
+	CT_ARRAY(struct ct_stack_info) stacks; /* by id */
+	CT_ARRAY(char *) strings;            /* by id */
+	CT_ARRAY(const struct ct_module *) modules;
+	CT_ARRAY(struct ct_note_info) notes;
+	CT_ARRAY(struct ct_key) call_keys;   /* by correlation */
+	CT_ARRAY(uint32_t) by_correlation;   /* ops, by correlation, then start_ns */
+	CT_ARRAY(struct ct_wait) waits;      /* filled by blocking.c */
+	CT_ARRAY(uint32_t) pending;          /* filled by blocking.c */
+	uint64_t damaged_bytes, damaged_at;  /* of the file */
+	uint64_t untimed_ops;                /* device records without times: not in ops */
+	uint64_t unknown_apis;               /* calls whose name this build does not know */
+	uint64_t unjoined_ops;               /* operations whose call was not recorded */
+	uint64_t begin_ns, end_ns;           /* of everything recorded */
+	bool has_cupti, has_no_cupti;        /* notes say it was loaded; that it was of no use */
+	bool has_device;                     /* CUPTI was at work: device times exist */
+};
+
+/*
+ * Load the trace file and join its records.
+ *
+ * Returns 0 and a model for ct_model_destroy(), or what ct_reader_open() returns,
+ * or -ENOMEM.
+ */
+int ct_model_load(const char *path, struct ct_model **ret_model);
+
+void ct_model_destroy(struct ct_model *model); /* accepts NULL */
+
+/* The n-th operation a call submitted (n < op_count), in order of start. */
+uint32_t ct_model_op_of(const struct ct_model *model, const struct ct_host_call *call, uint32_t n);
+
+/* The call with a correlation id; CT_NONE if it was not recorded. */
+uint32_t ct_model_call_of(const struct ct_model *model, uint32_t correlation);
+
+/*
+ * The last operation of a stream that was submitted before time_ns (and is not
+ * `except`'s); CT_NONE if there is none.
+ */
+uint32_t ct_model_last_before(const struct ct_model *model, uint32_t stream, uint64_t time_ns,
+			      uint32_t except_call);
+
+/*
+ * Index of a stream, which is added if `add` and not there; adding moves the
+ * indices of others, so it ends before anything refers to them. CT_NONE: not there,
+ * or no memory.
+ */
+uint32_t ct_stream_index(struct ct_model *model, uint32_t context, uint32_t id, bool add);
+
+/* Name of an operation for people: demangled kernel, "copy D2H pageable 4194304 B", ... */
+void ct_model_op_name(const struct ct_model *model, uint32_t op, char *ret, size_t size);
+
+/* Make room for one more item of `bytes`. Returns 0 or -ENOMEM. */
+int ct_grow(void *at, size_t count, size_t *room, size_t bytes);
+#define CT_PUSH(array, value)                                                                      \
+	(ct_grow(&(array)->at, (array)->count, &(array)->room, sizeof(*(array)->at))               \
+		 ? -ENOMEM                                                                         \
+		 : ((array)->at[(array)->count++] = (value), 0))
+
+/* Internal steps of ct_model_load(). */
+int ct_load_records(struct ct_model *model);
+int ct_join(struct ct_model *model);
+
+#endif

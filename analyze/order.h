@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Orderings between streams that the program asked for: events and the legacy default stream. */
+#ifndef CT_ANALYZE_ORDER_H
+#define CT_ANALYZE_ORDER_H
+
+#include "analyze/model.h"
+
+/*
+ * Fill `awaited` of every operation: of the operations in other streams it had to
+ * follow, the one that ended last. Sources: cudaStreamWaitEvent (CUPTI's records),
+ * and the rules of the legacy default stream (Programming Guide, "Implicit
+ * Synchronization": its work waits for all blocking streams, and their later work
+ * waits for it). Returns 0 or -ENOMEM.
+ */
+int ct_order_streams(struct ct_model *model);
+
+/*
+ * What an event stood for when a synchronisation named it: the last operation of
+ * the stream it was recorded in, submitted before the record; CT_NONE if unknown
+ * or if there was none.
+ */
+uint32_t ct_order_event(const struct ct_model *model, const struct ct_sync *sync);
+
+#endif

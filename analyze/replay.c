@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyze/replay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* In this order at equal times, so that causes come before effects. */
+enum event_kind { LEAVE, ENTER, START };
+
+struct ct_replay_event {
+	uint64_t time_ns; /* as it was measured: a valid order for every replay, too */
+	uint32_t index;   /* of the call or operation */
+	uint8_t kind;
+};
+
+static int by_time(const void *a, const void *b)
+{
+	const struct ct_replay_event *x = a, *y = b;
+
+	if (x->time_ns != y->time_ns)
+		return x->time_ns < y->time_ns ? -1 : 1;
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static void add_event(struct ct_replay *r, uint64_t time_ns, enum event_kind kind, size_t index)
+{
+	r->events[r->event_count++] =
+		(struct ct_replay_event){ time_ns, (uint32_t)index, (uint8_t)kind };
+}
+
+static void list_events(struct ct_replay *r)
+{
+	for (size_t i = 0; i < r->model->calls.count; i++) {
+		const struct ct_call *call = &r->model->calls.at[i].raw;
+
+		add_event(r, call->enter_ns, ENTER, i);
+		add_event(r, call->leave_ns + (call->leave_ns == call->enter_ns), LEAVE, i);
+	}
+	for (size_t i = 0; i < r->model->ops.count; i++)
+		add_event(r, r->model->ops.at[i].raw.start_ns, START, i);
+	qsort(r->events, r->event_count, sizeof(*r->events), by_time);
+}
+
+int ct_replay_create(const struct ct_model *model, struct ct_replay **ret)
+{
+	struct ct_replay *r = calloc(1, sizeof(*r));
+	size_t calls = model->calls.count + 1, ops = model->ops.count + 1;
+
+	if (!r)
+		return -ENOMEM;
+	r->model = model;
+	r->enter_ns = calloc(calls, sizeof(*r->enter_ns));
+	r->leave_ns = calloc(calls, sizeof(*r->leave_ns));
+	r->start_ns = calloc(ops, sizeof(*r->start_ns));
+	r->end_ns = calloc(ops, sizeof(*r->end_ns));
+	r->removed = calloc(calls, sizeof(*r->removed));
+	r->events = calloc(2 * calls + ops, sizeof(*r->events));
+	if (!r->enter_ns || !r->leave_ns || !r->start_ns || !r->end_ns || !r->removed || !r->events) {
+		ct_replay_destroy(r);
+		return -ENOMEM;
+	}
+	list_events(r);
+	*ret = r;
+	return 0;
+}
+
+void ct_replay_destroy(struct ct_replay *r)
+{
+	if (!r)
+		return;
+	free(r->enter_ns);
+	free(r->leave_ns);
+	free(r->start_ns);
+	free(r->end_ns);
+	free(r->removed);
+	free(r->events);
+	free(r);
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* The lock holders and operations a call waited for: when they let it go, measured and now. */
+struct release {
+	uint64_t was_ns, is_ns;
+};
+
+static void wait_for_op(const struct ct_replay *r, uint32_t op, struct release *release)
+{
+	release->was_ns = later(release->was_ns, r->model->ops.at[op].raw.end_ns);
+	release->is_ns = later(release->is_ns, r->end_ns[op]);
+}
+
+static struct release release_of(const struct ct_replay *r, const struct ct_host_call *call)
+{
+	struct release release = { call->raw.enter_ns, r->enter_ns[call - r->model->calls.at] };
+
+	for (uint32_t i = 0; i < call->pending_count; i++)
+		wait_for_op(r, r->model->pending.at[call->first_pending + i], &release);
+	for (uint32_t i = 0; i < call->wait_count; i++) {
+		const struct ct_wait *wait = &r->model->waits.at[call->first_wait + i];
+
+		if (wait->part != CT_PART_LOCK_WAIT)
+			continue;
+		release.was_ns = later(release.was_ns, r->model->calls.at[wait->other].raw.leave_ns);
+		release.is_ns = later(release.is_ns, r->leave_ns[wait->other]);
+	}
+	return release;
+}
+
+/* Time inside the call that no wait accounts for: the driver's and the copy's own. */
+static uint64_t work_of(const struct ct_host_call *call, bool removed)
+{
+	uint64_t work = call->raw.leave_ns - call->raw.enter_ns - call->parts[CT_PART_DEVICE_WAIT] -
+			call->parts[CT_PART_LOCK_WAIT];
+
+	return removed ? work - call->parts[CT_PART_QUEUE_FULL] - call->parts[CT_PART_TRANSFER] : work;
+}
+
+static void enter(struct ct_replay *r, uint32_t index)
+{
+	const struct ct_host_call *call = &r->model->calls.at[index];
+	const struct ct_thread_info *thread = &r->model->threads.at[call->thread];
+	uint32_t previous = CT_NONE;
+	uint32_t low = 0, high = thread->call_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (thread->calls[middle] < index)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low > 0)
+		previous = thread->calls[low - 1];
+	r->enter_ns[index] = call->raw.enter_ns;
+	if (previous != CT_NONE)
+		r->enter_ns[index] = r->leave_ns[previous] + call->raw.enter_ns -
+				     r->model->calls.at[previous].raw.leave_ns;
+	r->leave_ns[index] = r->enter_ns[index] + call->raw.leave_ns - call->raw.enter_ns;
+}
+
+/* A call that made its own copy returns as long after the copy as it did. */
+static void follow_own_copy(const struct ct_replay *r, const struct ct_host_call *call,
+			    struct release *release)
+{
+	for (uint32_t n = 0; call->parts[CT_PART_TRANSFER] && n < call->op_count; n++) {
+		uint32_t op = ct_model_op_of(r->model, call, n);
+
+		if (r->model->ops.at[op].raw.end_ns <= call->raw.leave_ns)
+			wait_for_op(r, op, release);
+	}
+}
+
+static void leave(struct ct_replay *r, uint32_t index)
+{
+	const struct ct_host_call *call = &r->model->calls.at[index];
+	uint64_t done = r->enter_ns[index] + work_of(call, r->removed[index]);
+
+	if (!r->removed[index]) {
+		struct release release = release_of(r, call);
+
+		follow_own_copy(r, call, &release);
+		if (release.was_ns > call->raw.enter_ns) /* may be a hair after the return */
+			done = later(done, release.is_ns + call->raw.leave_ns - release.was_ns);
+	}
+	r->leave_ns[index] = done;
+	r->total_end_ns = later(r->total_end_ns, done);
+}
+
+/* When the operation could have begun, going by its submission and what it had to follow. */
+static struct release ready_of(const struct ct_replay *r, const struct ct_op *op)
+{
+	struct release ready = { op->submit_ns, op->submit_ns };
+
+	if (op->call != CT_NONE) {
+		const struct ct_host_call *call = &r->model->calls.at[op->call];
+
+		if (r->removed[op->call])
+			ready = (struct release){ call->released_ns, r->enter_ns[op->call] };
+		else
+			ready = release_of(r, call);
+	}
+	if (op->previous != CT_NONE)
+		wait_for_op(r, op->previous, &ready);
+	if (op->awaited != CT_NONE)
+		wait_for_op(r, op->awaited, &ready);
+	return ready;
+}
+
+static void start(struct ct_replay *r, uint32_t index)
+{
+	const struct ct_op *op = &r->model->ops.at[index];
+	struct release ready = ready_of(r, op);
+	uint64_t lag = op->raw.start_ns > ready.was_ns ? op->raw.start_ns - ready.was_ns : 0;
+
+	r->start_ns[index] = ready.is_ns + lag;
+	r->end_ns[index] = r->start_ns[index] + op->raw.end_ns - op->raw.start_ns;
+	r->total_end_ns = later(r->total_end_ns, r->end_ns[index]);
+}
+
+void ct_replay_run(struct ct_replay *r)
+{
+	r->total_end_ns = 0;
+	for (size_t i = 0; i < r->event_count; i++) {
+		const struct ct_replay_event *event = &r->events[i];
+
+		if (event->kind == ENTER)
+			enter(r, event->index);
+		else if (event->kind == LEAVE)
+			leave(r, event->index);
+		else
+			start(r, event->index);
+	}
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the renderers share. */
+#ifndef CT_ANALYZE_REPORT_H
+#define CT_ANALYZE_REPORT_H
+
+#include "analyze/analysis.h"
+
+#define CT_NAME_BYTES 4608 /* a demangled kernel name, cut */
+
+/* What a wait was for: an operation, or a call of another thread; "" if neither. */
+void ct_report_waited_for(const struct ct_model *model, const struct ct_wait *wait, char *ret,
+			  size_t size);
+
+/* Tables with Nsight Systems' column names (nsys stats: cuda_api_sum, cuda_gpu_kern_sum). */
+void ct_report_api_sum(const struct ct_analysis *analysis, FILE *to);
+void ct_report_kernel_sum(const struct ct_analysis *analysis, FILE *to);
+
+/* A duration for people: "12.3 ms", four significant characters. */
+const char *ct_report_time(uint64_t ns, char ret[16]);
+
+/* A number of things with its noun: "1 call", "12 calls". */
+const char *ct_report_count(uint64_t n, const char *noun, char ret[48]);
+
+/* The lines that say what was seen and what was not. */
+void ct_report_coverage(const struct ct_analysis *analysis, FILE *to);
+
+#endif

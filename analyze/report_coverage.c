@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the trace holds and what it does not: the first thing a report says. */
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "analyze/blocking.h"
+#include "analyze/report.h"
+
+static const char *const loss_texts[] = {
+#define X(name, text) [CT_LOSS_##name] = text,
+	CT_LOSSES(X)
+#undef X
+};
+
+static const struct ct_note_info *note_of(const struct ct_model *model, enum ct_note_code code)
+{
+	for (size_t i = 0; i < model->notes.count; i++)
+		if (model->notes.at[i].code == code)
+			return &model->notes.at[i];
+	return NULL;
+}
+
+static void print_title(const struct ct_model *model, FILE *to)
+{
+	time_t when = (time_t)(model->header->start_realtime_ns / 1000000000u);
+	char date[32] = "", span[16];
+	struct tm tm;
+
+	if (localtime_r(&when, &tm))
+		strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
+	fprintf(to, "cutrace: %s (pid %u), %s, %s from first CUDA call to last work",
+		model->header->program, model->header->pid, date,
+		ct_report_time(model->end_ns - model->begin_ns, span));
+	for (size_t i = 0; i < model->gpus.count; i++) {
+		uint32_t name = model->gpus.at[i].name;
+
+		if (name < model->strings.count && model->strings.at[name])
+			fprintf(to, "%s%s", i ? ", " : "; on ", model->strings.at[name]);
+	}
+	fputc('\n', to);
+}
+
+static void print_seen(const struct ct_model *model, FILE *to)
+{
+	uint64_t both = 0, by[4] = { 0 }, calling = 0, used = 0;
+	char calls[48], ops[48], threads[48], streams[48];
+
+	for (size_t i = 0; i < model->calls.count; i++) {
+		const struct ct_call *call = &model->calls.at[i].raw;
+
+		by[call->origin & 3]++;
+		both += call->origin == CT_ORIGIN_PLT && call->flags & CT_CALL_CUPTI_SEEN;
+	}
+	for (size_t t = 0; t < model->threads.count; t++)
+		calling += model->threads.at[t].call_count > 0;
+	for (size_t i = 0; i < model->streams.count; i++)
+		used += model->streams.at[i].op_count > 0;
+	fprintf(to, "seen      %s in %s, %s on %s\n",
+		ct_report_count(model->calls.count, "call", calls),
+		ct_report_count(calling, "thread", threads),
+		ct_report_count(model->ops.count, "device operation", ops),
+		ct_report_count(used, "stream", streams));
+	fprintf(to, "          by wrappers %" PRIu64 " (%" PRIu64 " of them by CUPTI as well), by "
+		"CUPTI only: runtime %" PRIu64 ", driver %" PRIu64 "\n",
+		by[CT_ORIGIN_PLT], both, by[CT_ORIGIN_RUNTIME], by[CT_ORIGIN_DRIVER]);
+}
+
+static int line(FILE *to, int printed)
+{
+	fputs(printed ? "          " : "NOT seen  ", to);
+	return 1;
+}
+
+/* Why there may be no device times, in the words of whoever found out. */
+static int print_blindness(const struct ct_model *model, FILE *to, int printed)
+{
+	for (size_t i = 0; i < model->notes.count; i++) {
+		const struct ct_note_info *note = &model->notes.at[i];
+
+		if (note->code == CT_NOTE_NO_CUPTI) {
+			printed = line(to, printed);
+			fprintf(to, "device times: %s\n", note->text);
+			printed = line(to, printed);
+			fprintf(to, "calls that do not pass a shared libcudart; what waits were for\n");
+		} else if (note->code == CT_NOTE_PARTIAL_CUPTI || note->code == CT_NOTE_NO_UNWINDER) {
+			printed = line(to, printed);
+			fprintf(to, "%s\n", note->text);
+		}
+	}
+	return printed;
+}
+
+static int print_losses(const struct ct_model *model, FILE *to, int printed)
+{
+	for (uint32_t i = 0; i < model->header->loss_count; i++) {
+		if (!model->header->lost[i])
+			continue;
+		printed = line(to, printed);
+		fprintf(to, "%" PRIu64 " %s\n", model->header->lost[i],
+			i < CT_LOSS_COUNT ? loss_texts[i] : "losses of a kind this version does not know");
+	}
+	return printed;
+}
+
+static int print_gaps(const struct ct_model *model, FILE *to, int printed)
+{
+	if (model->header->finish == CT_FINISH_CUT_OFF) {
+		printed = line(to, printed);
+		fprintf(to, "the end: the run was cut off (killed, or still going); the last second of "
+			"device records may be missing\n");
+	}
+	if (model->damaged_bytes) {
+		printed = line(to, printed);
+		fprintf(to, "%" PRIu64 " damaged bytes of the trace, the first at offset %" PRIu64 "\n",
+			model->damaged_bytes, model->damaged_at);
+	}
+	if (model->unjoined_ops) {
+		printed = line(to, printed);
+		fprintf(to, "the calls that submitted %" PRIu64 " device operations\n",
+			model->unjoined_ops);
+	}
+	if (model->unknown_apis) {
+		printed = line(to, printed);
+		fprintf(to, "the meaning of %" PRIu64 " calls of a newer version\n",
+			model->unknown_apis);
+	}
+	return printed;
+}
+
+static void print_trust(const struct ct_analysis *a, FILE *to)
+{
+	const struct ct_note_info *clock = note_of(a->model, CT_NOTE_CLOCK_ERROR);
+	uint64_t wrong = ct_blocking_mismatches(a->model);
+	uint64_t tool = 0, total = 0, unexplained = 0;
+	char text[16];
+
+	for (size_t i = 0; i < a->model->calls.count; i++) {
+		tool += a->model->calls.at[i].parts[CT_PART_TOOL];
+		unexplained += a->model->calls.at[i].parts[CT_PART_UNEXPLAINED];
+		total += a->model->calls.at[i].raw.leave_ns - a->model->calls.at[i].raw.enter_ns;
+	}
+	fprintf(to, "trust     ");
+	if (clock)
+		fprintf(to, "clocks agree within %s; ", ct_report_time(clock->value, text));
+	fprintf(to, "tool took %s of the calls' time", ct_report_time(tool, text));
+	fprintf(to, " (%s)", ct_report_time(total, text));
+	fprintf(to, "; unexplained %s", ct_report_time(unexplained, text));
+	if (wrong)
+		fprintf(to, "; WRONG: the parts of %" PRIu64 " calls do not sum up, report a bug", wrong);
+	fputc('\n', to);
+}
+
+void ct_report_coverage(const struct ct_analysis *a, FILE *to)
+{
+	int printed;
+
+	print_title(a->model, to);
+	print_seen(a->model, to);
+	printed = print_blindness(a->model, to, 0);
+	printed = print_losses(a->model, to, printed);
+	printed = print_gaps(a->model, to, printed);
+	if (!printed)
+		fprintf(to, "not seen  nothing was dropped\n");
+	print_trust(a, to);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records as text, one line each: what the file says, nothing concluded from it. */
+#include <inttypes.h>
+
+#include "analyze/analysis.h"
+
+static void put_text(const char *text, size_t length, FILE *to)
+{
+	for (size_t i = 0; i < length && text[i]; i++)
+		fputc((unsigned char)text[i] < ' ' || text[i] == 127 ? '?' : text[i], to);
+	fputc('\n', to);
+}
+
+static void call_line(const struct ct_call *c, FILE *to)
+{
+	fprintf(to, "call api=%u origin=%u error=%d enter=%" PRIu64 " ns=%" PRIu64 " bytes=%" PRIu64
+		" addr=0x%" PRIx64 " stream=0x%" PRIx64 " context=%u correlation=%u stack=%u "
+		"flags=0x%x\n", c->api, c->origin, c->error, c->enter_ns, c->leave_ns - c->enter_ns,
+		c->bytes, c->addr, c->stream, c->context, c->correlation, c->stack, c->flags);
+}
+
+static void device_line(const struct ct_device_op *op, FILE *to)
+{
+	fprintf(to, "device kind=%u start=%" PRIu64 " ns=%" PRIu64 " device=%u context=%u stream=%u "
+		"correlation=%u name=%u graph=%u", op->kind, op->start_ns, op->end_ns - op->start_ns,
+		op->device, op->context, op->stream, op->correlation, op->name, op->graph);
+	if (op->kind == CT_DEVICE_KERNEL)
+		fprintf(to, " grid=%ux%ux%u block=%ux%ux%u registers=%u shared=%u\n",
+			op->u.kernel.grid_x, op->u.kernel.grid_y, op->u.kernel.grid_z,
+			op->u.kernel.block_x, op->u.kernel.block_y, op->u.kernel.block_z,
+			op->u.kernel.registers, op->shared_bytes);
+	else
+		fprintf(to, " bytes=%" PRIu64 " direction=%u source=%u target=%u async=%u\n",
+			op->u.copy.bytes, op->u.copy.direction, op->u.copy.source, op->u.copy.target,
+			op->u.copy.async);
+}
+
+static void stack_line(const struct ct_stack *stack, FILE *to)
+{
+	fprintf(to, "stack id=%u", stack->id);
+	for (uint32_t i = 0; i < stack->count; i++)
+		fprintf(to, " 0x%" PRIx64, stack->pc[i]);
+	fputc('\n', to);
+}
+
+static void sync_line(const struct ct_sync *s, FILE *to)
+{
+	fprintf(to, "sync kind=%u start=%" PRIu64 " ns=%" PRIu64 " context=%u stream=%u event=%u "
+		"event_sync=%" PRIu64 " correlation=%u\n", s->kind, s->start_ns,
+		s->end_ns - s->start_ns, s->context, s->stream, s->event, s->event_sync,
+		s->correlation);
+}
+
+static void small_line(const struct ct_item *item, FILE *to)
+{
+	const struct ct_event *e = item->record;
+	const struct ct_overhead *o = item->record;
+	const struct ct_stream *s = item->record;
+	const struct ct_context *c = item->record;
+	const struct ct_gpu *g = item->record;
+
+	if (item->type == CT_RECORD_EVENT)
+		fprintf(to, "event context=%u stream=%u event=%u event_sync=%" PRIu64
+			" correlation=%u\n", e->context, e->stream, e->event, e->event_sync,
+			e->correlation);
+	else if (item->type == CT_RECORD_OVERHEAD)
+		fprintf(to, "overhead kind=%u start=%" PRIu64 " ns=%" PRIu64 " tid=%u correlation=%u\n",
+			o->kind, o->start_ns, o->end_ns - o->start_ns, o->tid, o->correlation);
+	else if (item->type == CT_RECORD_STREAM)
+		fprintf(to, "stream context=%u id=%u handle=0x%" PRIx64 " flag=%u priority=%d "
+			"destroyed=%u seen=%" PRIu64 "\n", s->context, s->stream, s->handle, s->flag,
+			s->priority, s->destroyed, s->seen_ns);
+	else if (item->type == CT_RECORD_CONTEXT)
+		fprintf(to, "context id=%u device=%d null_stream=%d destroyed=%u seen=%" PRIu64 "\n",
+			c->context, (int)c->device, (int)c->null_stream, c->destroyed, c->seen_ns);
+	else if (item->type == CT_RECORD_GPU)
+		fprintf(to, "gpu id=%u name=%u multiprocessors=%u memory=%" PRIu64 "\n", g->device,
+			g->name, g->multiprocessors, g->memory_bytes);
+}
+
+static void text_line(const struct ct_item *item, FILE *to)
+{
+	const struct ct_string *string = item->record;
+	const struct ct_module *module = item->record;
+	const struct ct_api_record *api = item->record;
+	const struct ct_note *note = item->record;
+
+	if (item->type == CT_RECORD_STRING) {
+		fprintf(to, "string id=%u ", string->id);
+		put_text(string->text, string->length, to);
+	} else if (item->type == CT_RECORD_MODULE) {
+		fprintf(to, "module start=0x%" PRIx64 " end=0x%" PRIx64 " bias=0x%" PRIx64 " ",
+			module->start, module->end, module->bias);
+		put_text(module->path, module->path_length, to);
+	} else if (item->type == CT_RECORD_API) {
+		fprintf(to, "api id=%u effects=0x%x ", api->id, api->effects);
+		put_text(api->name, api->name_length, to);
+	} else {
+		fprintf(to, "note code=%u value=%" PRIu64 " ", note->code, note->value);
+		put_text(note->text, note->length, to);
+	}
+}
+
+void ct_report_record(const struct ct_item *item, FILE *to)
+{
+	const struct ct_thread_record *thread = item->record;
+
+	fprintf(to, "%" PRIu64 " [%u] ", item->offset, item->tid);
+	switch (item->type) {
+	case CT_RECORD_THREAD:
+		fprintf(to, "thread tid=%u ", thread->tid);
+		put_text(thread->name, sizeof(thread->name), to);
+		break;
+	case CT_RECORD_CALL:
+		call_line(item->record, to);
+		break;
+	case CT_RECORD_DEVICE:
+		device_line(item->record, to);
+		break;
+	case CT_RECORD_SYNC:
+		sync_line(item->record, to);
+		break;
+	case CT_RECORD_STACK:
+		stack_line(item->record, to);
+		break;
+	case CT_RECORD_STRING:
+	case CT_RECORD_MODULE:
+	case CT_RECORD_API:
+	case CT_RECORD_NOTE:
+		text_line(item, to);
+		break;
+	default:
+		small_line(item, to);
+		break;
+	}
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Summaries in the shape of `nsys stats`, so that scripts made for it go on working:
+ * its header rows, its units, rows by total time.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyze/csv.h"
+#include "analyze/report.h"
+
+struct row {
+	const char *name;
+	uint64_t *ns; /* every duration */
+	size_t count, room;
+	uint64_t total;
+};
+
+struct rows {
+	struct row *at;
+	size_t count, room;
+};
+
+static struct row *row_of(struct rows *rows, const char *name)
+{
+	struct row fresh = { .name = name };
+
+	for (size_t i = 0; i < rows->count; i++)
+		if (rows->at[i].name == name || !strcmp(rows->at[i].name, name))
+			return &rows->at[i];
+	return CT_PUSH(rows, fresh) < 0 ? NULL : &rows->at[rows->count - 1];
+}
+
+static void add(struct rows *rows, const char *name, uint64_t ns)
+{
+	struct row *row = row_of(rows, name);
+
+	if (!row || ct_grow(&row->ns, row->count, &row->room, sizeof(*row->ns)))
+		return;
+	row->ns[row->count++] = ns;
+	row->total += ns;
+}
+
+static int by_total(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	if (x->total != y->total)
+		return x->total > y->total ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double median(const struct row *row)
+{
+	size_t half = row->count / 2;
+
+	return row->count % 2 ? (double)row->ns[half]
+			      : ((double)row->ns[half - 1] + (double)row->ns[half]) / 2;
+}
+
+/* Of the sample, as nsys has it: 0 for a single value. */
+static double deviation(const struct row *row, double mean)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < row->count; i++)
+		sum += ((double)row->ns[i] - mean) * ((double)row->ns[i] - mean);
+	return row->count > 1 ? sqrt(sum / (double)(row->count - 1)) : 0;
+}
+
+static void write_rows(struct rows *rows, const char *counted, FILE *to)
+{
+	struct ct_csv csv = { .to = to };
+	uint64_t all = 0;
+
+	fprintf(to, "Time (%%),Total Time (ns),%s,Avg (ns),Med (ns),Min (ns),Max (ns),StdDev (ns),"
+		"Name\n", counted);
+	for (size_t i = 0; i < rows->count; i++)
+		all += rows->at[i].total;
+	if (rows->count)
+		qsort(rows->at, rows->count, sizeof(*rows->at), by_total);
+	for (size_t i = 0; i < rows->count; i++) {
+		struct row *row = &rows->at[i];
+		double mean = (double)row->total / (double)row->count;
+
+		qsort(row->ns, row->count, sizeof(*row->ns), by_value);
+		ct_csv_decimal(&csv, all ? 100.0 * (double)row->total / (double)all : 0, 1);
+		ct_csv_number(&csv, row->total);
+		ct_csv_number(&csv, row->count);
+		ct_csv_decimal(&csv, mean, 1);
+		ct_csv_decimal(&csv, median(row), 1);
+		ct_csv_number(&csv, row->ns[0]);
+		ct_csv_number(&csv, row->ns[row->count - 1]);
+		ct_csv_decimal(&csv, deviation(row, mean), 1);
+		ct_csv_text(&csv, row->name);
+		ct_csv_end_row(&csv);
+		free(row->ns);
+	}
+	free(rows->at);
+}
+
+void ct_report_api_sum(const struct ct_analysis *a, FILE *to)
+{
+	struct rows rows = { 0 };
+
+	for (size_t i = 0; i < a->model->calls.count; i++) {
+		const struct ct_host_call *call = &a->model->calls.at[i];
+
+		add(&rows, call->name, call->raw.leave_ns - call->raw.enter_ns);
+	}
+	write_rows(&rows, "Num Calls", to);
+}
+
+void ct_report_kernel_sum(const struct ct_analysis *a, FILE *to)
+{
+	struct rows rows = { 0 };
+
+	for (size_t i = 0; i < a->model->ops.count; i++) {
+		const struct ct_device_op *op = &a->model->ops.at[i].raw;
+		const char *name = op->name < a->model->strings.count
+					   ? a->model->strings.at[op->name]
+					   : NULL;
+
+		if (op->kind == CT_DEVICE_KERNEL)
+			add(&rows, name ? name : "(unnamed kernel)", op->end_ns - op->start_ns);
+	}
+	write_rows(&rows, "Instances", to);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tables of calls, operations, waits, pairs and sites, as CSV files. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "analyze/analysis.h"
+#include "analyze/csv.h"
+#include "analyze/report.h"
+
+/* Waits of these kinds are listed from here on; the others whatever their length. */
+#define LISTED_NS 20000
+
+static const char *const origins[] = { "", "wrapper", "runtime", "driver" };
+
+static void stream_field(struct ct_csv *csv, const struct ct_model *model, uint32_t stream)
+{
+	if (stream == CT_NONE)
+		ct_csv_none(csv);
+	else
+		ct_csv_number(csv, model->streams.at[stream].id);
+}
+
+static const char *site_of(const struct ct_analysis *a, uint32_t call)
+{
+	return a->sites->all.at[a->sites->of_call[call]].where;
+}
+
+static void write_calls(const struct ct_analysis *a, FILE *to)
+{
+	struct ct_csv csv = { .to = to };
+
+	ct_csv_header(&csv, "Start (ns),Duration (ns),Name,Result,Thread,Correlation,Context,Stream,"
+		      "Bytes,Address,Origin,Device Wait (ns),Lock Wait (ns),Queue Full (ns),"
+		      "Transfer (ns),First Use (ns),Tool (ns),Driver Work (ns),Unexplained (ns),"
+		      "Call Site");
+	for (size_t i = 0; i < a->model->calls.count; i++) {
+		const struct ct_host_call *call = &a->model->calls.at[i];
+
+		ct_csv_number(&csv, call->raw.enter_ns);
+		ct_csv_number(&csv, call->raw.leave_ns - call->raw.enter_ns);
+		ct_csv_text(&csv, call->name);
+		ct_csv_format(&csv, "%d", call->raw.error);
+		ct_csv_number(&csv, call->tid);
+		ct_csv_number(&csv, call->raw.correlation);
+		ct_csv_number(&csv, call->raw.context);
+		stream_field(&csv, a->model, call->stream);
+		ct_csv_number(&csv, call->raw.bytes);
+		ct_csv_format(&csv, "0x%" PRIx64, call->raw.addr);
+		ct_csv_text(&csv, call->raw.origin < 4 ? origins[call->raw.origin] : "?");
+		for (int part = 0; part < CT_PART_COUNT; part++)
+			ct_csv_number(&csv, call->parts[part]);
+		ct_csv_text(&csv, site_of(a, (uint32_t)i));
+		ct_csv_end_row(&csv);
+	}
+}
+
+static const char *const device_kinds[] = { "", "kernel", "copy", "memset", "graph" };
+static const char *const directions[] = { "?",   "H2D", "D2H", "H2A", "A2H", "A2A",
+					  "A2D", "D2A", "D2D", "H2H", "P2P" };
+static const char *const memories[] = { "unknown", "pageable", "pinned",        "device",
+					"array",   "managed",  "device static", "managed static" };
+
+#define NAME_IN(table, index)                                                                      \
+	((index) < sizeof(table) / sizeof((table)[0]) ? (table)[index] : "?")
+
+static void copy_fields(struct ct_csv *csv, const struct ct_device_op *op)
+{
+	ct_csv_number(csv, op->u.copy.bytes);
+	ct_csv_text(csv, op->kind == CT_DEVICE_COPY ? NAME_IN(directions, op->u.copy.direction) : "");
+	ct_csv_text(csv, op->kind == CT_DEVICE_COPY ? NAME_IN(memories, op->u.copy.source) : "");
+	ct_csv_text(csv, NAME_IN(memories, op->u.copy.target));
+	for (int i = 0; i < 4; i++)
+		ct_csv_none(csv);
+}
+
+static void kernel_fields(struct ct_csv *csv, const struct ct_device_op *op)
+{
+	for (int i = 0; i < 4; i++)
+		ct_csv_none(csv);
+	if (op->kind != CT_DEVICE_KERNEL) {
+		for (int i = 0; i < 4; i++)
+			ct_csv_none(csv);
+		return;
+	}
+	ct_csv_format(csv, "%ux%ux%u", op->u.kernel.grid_x, op->u.kernel.grid_y, op->u.kernel.grid_z);
+	ct_csv_format(csv, "%ux%ux%u", op->u.kernel.block_x, op->u.kernel.block_y,
+		      op->u.kernel.block_z);
+	ct_csv_number(csv, op->u.kernel.registers);
+	ct_csv_number(csv, op->shared_bytes);
+}
+
+static void write_device(const struct ct_analysis *a, FILE *to)
+{
+	struct ct_csv csv = { .to = to };
+	char name[CT_NAME_BYTES];
+
+	ct_csv_header(&csv, "Start (ns),Duration (ns),Kind,Name,Device,Context,Stream,Correlation,"
+		      "Bytes,Direction,Source Memory,Target Memory,Grid,Block,Registers,"
+		      "Shared (bytes)");
+	for (size_t i = 0; i < a->model->ops.count; i++) {
+		const struct ct_device_op *op = &a->model->ops.at[i].raw;
+
+		ct_model_op_name(a->model, (uint32_t)i, name, sizeof(name));
+		ct_csv_number(&csv, op->start_ns);
+		ct_csv_number(&csv, op->end_ns - op->start_ns);
+		ct_csv_text(&csv, NAME_IN(device_kinds, op->kind));
+		ct_csv_text(&csv, name);
+		ct_csv_number(&csv, op->device);
+		ct_csv_number(&csv, op->context);
+		ct_csv_number(&csv, op->stream);
+		ct_csv_number(&csv, op->correlation);
+		if (op->kind == CT_DEVICE_COPY || op->kind == CT_DEVICE_FILL)
+			copy_fields(&csv, op);
+		else
+			kernel_fields(&csv, op);
+		ct_csv_end_row(&csv);
+	}
+}
+
+/* What a wait was for, in a few words. */
+void ct_report_waited_for(const struct ct_model *model, const struct ct_wait *wait, char *ret,
+			  size_t size)
+{
+	*ret = '\0';
+	if (wait->op != CT_NONE)
+		ct_model_op_name(model, wait->op, ret, size);
+	else if (wait->other != CT_NONE)
+		snprintf(ret, size, "%s in thread %u", model->calls.at[wait->other].name,
+			 model->calls.at[wait->other].tid);
+}
+
+static void waited_fields(struct ct_csv *csv, const struct ct_model *model,
+			  const struct ct_wait *wait)
+{
+	const struct ct_device_op *op = wait->op == CT_NONE ? NULL : &model->ops.at[wait->op].raw;
+	const struct ct_call *other =
+		wait->other == CT_NONE ? NULL : &model->calls.at[wait->other].raw;
+	char name[CT_NAME_BYTES];
+
+	ct_report_waited_for(model, wait, name, sizeof(name));
+	ct_csv_text(csv, name);
+	if (op)
+		ct_csv_number(csv, op->stream);
+	else
+		ct_csv_none(csv);
+	if (op || other) {
+		ct_csv_number(csv, op ? op->start_ns : other->enter_ns);
+		ct_csv_number(csv, op ? op->end_ns : other->leave_ns);
+	} else {
+		ct_csv_none(csv);
+		ct_csv_none(csv);
+	}
+	ct_csv_text(csv, wait->why);
+}
+
+static bool listed(const struct ct_wait *wait)
+{
+	switch (wait->part) {
+	case CT_PART_DEVICE_WAIT:
+	case CT_PART_LOCK_WAIT:
+	case CT_PART_QUEUE_FULL:
+	case CT_PART_FIRST_USE:
+		return true;
+	default:
+		return wait->end_ns - wait->start_ns >= LISTED_NS;
+	}
+}
+
+static void write_blocked(const struct ct_analysis *a, FILE *to)
+{
+	struct ct_csv csv = { .to = to };
+
+	ct_csv_header(&csv, "Start (ns),Thread,Call,Class,Blocked (ns),Waited For,Waited For Stream,"
+		      "Waited For Start (ns),Waited For End (ns),Why,Call Site");
+	for (size_t i = 0; i < a->model->waits.count; i++) {
+		const struct ct_wait *wait = &a->model->waits.at[i];
+		const struct ct_host_call *call = &a->model->calls.at[wait->call];
+
+		if (!listed(wait))
+			continue;
+		ct_csv_number(&csv, wait->start_ns);
+		ct_csv_number(&csv, call->tid);
+		ct_csv_text(&csv, call->name);
+		ct_csv_text(&csv, ct_part_names[wait->part]);
+		ct_csv_number(&csv, wait->end_ns - wait->start_ns);
+		waited_fields(&csv, a->model, wait);
+		ct_csv_text(&csv, site_of(a, wait->call));
+		ct_csv_end_row(&csv);
+	}
+}
+
+/* The evidence for a pair, in a sentence. */
+static void evidence_field(struct ct_csv *csv, const struct ct_analysis *a,
+			   const struct ct_pair *pair)
+{
+	const struct ct_host_call *culprit = &a->model->calls.at[pair->culprit];
+	const struct ct_op *victim = &a->model->ops.at[pair->victim];
+	uint64_t waited = culprit->parts[CT_PART_DEVICE_WAIT] + culprit->parts[CT_PART_QUEUE_FULL];
+
+	if (pair->through != CT_NONE)
+		ct_csv_format(csv, "%s of thread %u waited for the lock until %s returned",
+			      a->model->calls.at[pair->through].name,
+			      a->model->calls.at[pair->through].tid, culprit->name);
+	else
+		ct_csv_format(csv, "%s waited %" PRIu64 " ns; submitted %" PRIu64
+			      " ns after it returned",
+			      culprit->name, waited,
+			      victim->submit_ns > culprit->raw.leave_ns
+				      ? victim->submit_ns - culprit->raw.leave_ns
+				      : 0);
+}
+
+static void write_serialized(const struct ct_analysis *a, FILE *to)
+{
+	struct ct_csv csv = { .to = to };
+	char name[CT_NAME_BYTES];
+
+	ct_csv_header(&csv, "Culprit,Culprit Start (ns),Culprit Thread,Culprit Call Site,Waited For,"
+		      "Victim,Victim Stream,Victim Start (ns),Delay (ns),Lost (ns),Evidence");
+	for (size_t i = 0; i < a->serialization->pairs.count; i++) {
+		const struct ct_pair *pair = &a->serialization->pairs.at[i];
+		const struct ct_host_call *culprit = &a->model->calls.at[pair->culprit];
+
+		ct_csv_text(&csv, culprit->name);
+		ct_csv_number(&csv, culprit->raw.enter_ns);
+		ct_csv_number(&csv, culprit->tid);
+		ct_csv_text(&csv, site_of(a, pair->culprit));
+		if (pair->waited_op != CT_NONE)
+			ct_model_op_name(a->model, pair->waited_op, name, sizeof(name));
+		ct_csv_text(&csv, pair->waited_op != CT_NONE ? name : "room in the launch queue");
+		ct_model_op_name(a->model, pair->victim, name, sizeof(name));
+		ct_csv_text(&csv, name);
+		ct_csv_number(&csv, a->model->ops.at[pair->victim].raw.stream);
+		ct_csv_number(&csv, a->model->ops.at[pair->victim].raw.start_ns);
+		ct_csv_number(&csv, pair->delay_ns);
+		ct_csv_number(&csv, pair->lost_ns);
+		evidence_field(&csv, a, pair);
+		ct_csv_end_row(&csv);
+	}
+}
+
+static void write_callsites(const struct ct_analysis *a, FILE *to)
+{
+	struct ct_csv csv = { .to = to };
+	char text[CT_NAME_BYTES];
+
+	ct_csv_header(&csv, "Call Site,Call,Calls,Total (ns),Blocked (ns),Class,Waited For,Lost (ns),"
+		      "Remedy,Stack");
+	for (size_t i = 0; i < a->sites->all.count; i++) {
+		const struct ct_site *site = &a->sites->all.at[a->sites->ranked[i]];
+
+		ct_csv_text(&csv, site->where);
+		ct_csv_text(&csv, site->name);
+		ct_csv_number(&csv, site->calls);
+		ct_csv_number(&csv, site->total_ns);
+		ct_csv_number(&csv, site->blocked_ns);
+		ct_csv_text(&csv, ct_part_names[site->worst]);
+		*text = '\0';
+		if (site->worst_wait != CT_NONE)
+			ct_report_waited_for(a->model, &a->model->waits.at[site->worst_wait], text,
+					     sizeof(text));
+		ct_csv_text(&csv, text);
+		ct_csv_number(&csv, site->lost_ns);
+		ct_csv_text(&csv, ct_site_remedy(site));
+		ct_sites_stack_text(a->model, a->sites, site->stack, text, sizeof(text));
+		ct_csv_text(&csv, text);
+		ct_csv_end_row(&csv);
+	}
+}
+
+const struct ct_table ct_tables[] = {
+	{ "calls.csv", write_calls },
+	{ "device.csv", write_device },
+	{ "blocked.csv", write_blocked },
+	{ "serialized.csv", write_serialized },
+	{ "callsites.csv", write_callsites },
+	{ "cuda_api_sum.csv", ct_report_api_sum },
+	{ "cuda_gpu_kern_sum.csv", ct_report_kernel_sum },
+	{ NULL, NULL },
+};

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* report.txt: what was seen, how long the host was blocked, by whom, and what it cost. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyze/blocking.h"
+#include "analyze/demangle.h"
+#include "analyze/interval.h"
+#include "analyze/report.h"
+
+#define LINE_WIDTH 96
+#define SITES_SHOWN 10
+#define SITES_SUMMARY 3
+#define THREADS_SHOWN 4
+#define APIS_SHOWN 40
+#define WORTH_NS 50000    /* a site that blocked or lost less in all is not worth a line */
+#define BLOCKED_NS 20000  /* a call that waited less than this did not block, for people */
+
+const char *ct_report_time(uint64_t ns, char ret[16])
+{
+	static const struct {
+		uint64_t unit;
+		const char *name;
+	} units[] = { { 1000000000, "s" }, { 1000000, "ms" }, { 1000, "us" }, { 1, "ns" } };
+	size_t u = 0;
+	double value;
+
+	while (u < 3 && ns < units[u].unit)
+		u++;
+	value = (double)ns / (double)units[u].unit;
+	snprintf(ret, 16, "%.*f %s", value >= 100 || u == 3 ? 0 : value >= 10 ? 1 : 2, value,
+		 units[u].name);
+	return ret;
+}
+
+const char *ct_report_count(uint64_t n, const char *noun, char ret[48])
+{
+	snprintf(ret, 48, "%" PRIu64 " %s%s", n, noun, n == 1 ? "" : "s");
+	return ret;
+}
+
+/* Text that may be long, on lines of at most LINE_WIDTH behind an indent. */
+static void print_wrapped(const char *indent, const char *text, FILE *to)
+{
+	size_t width = LINE_WIDTH - strlen(indent);
+
+	while (*text) {
+		size_t n = strlen(text);
+
+		if (n > width) {
+			n = width;
+			while (n > 0 && text[n] != ' ')
+				n--;
+			if (n == 0)
+				n = width;
+		}
+		fprintf(to, "%s%.*s\n", indent, (int)n, text);
+		text += n;
+		text += strspn(text, " ");
+	}
+}
+
+static void print_blocked(const struct ct_analysis *a, FILE *to)
+{
+	uint64_t parts[CT_PART_COUNT] = { 0 };
+	uint64_t span = a->model->end_ns - a->model->begin_ns;
+	uint64_t blocked = 0;
+	char text[16];
+	int shown = 0, calling = 0;
+
+	for (size_t t = 0; t < a->model->threads.count; t++)
+		calling += a->model->threads.at[t].call_count > 0;
+	for (size_t i = 0; i < a->model->calls.count; i++) {
+		blocked += ct_blocking_blocked(&a->model->calls.at[i]);
+		for (int p = 0; p < CT_PART_COUNT; p++)
+			parts[p] += a->model->calls.at[i].parts[p];
+	}
+	fprintf(to, "Host threads were blocked for %s in CUDA calls", ct_report_time(blocked, text));
+	fprintf(to, " (the run took %s", ct_report_time(span, text));
+	fprintf(to, calling > 1 ? ", threads add up):\n" : "):\n");
+	for (int p = 0; p < CT_PART_COUNT; p++) {
+		if (p == CT_PART_TOOL || parts[p] < WORTH_NS)
+			continue;
+		fprintf(to, "%s%s %s", shown++ ? ", " : "  ", ct_part_names[p],
+			ct_report_time(parts[p], text));
+	}
+	fputs(shown ? "\n" : "  no wait worth a line\n", to);
+}
+
+static uint64_t thread_blocked(const struct ct_model *model, const struct ct_thread_info *thread)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < thread->call_count; i++)
+		sum += ct_blocking_blocked(&model->calls.at[thread->calls[i]]);
+	return sum;
+}
+
+static void print_threads(const struct ct_analysis *a, FILE *to)
+{
+	size_t printed = 0;
+	char blocked[16];
+
+	for (size_t t = 0; t < a->model->threads.count; t++) {
+		const struct ct_thread_info *thread = &a->model->threads.at[t];
+
+		if (thread->call_count && printed++ < THREADS_SHOWN)
+			fprintf(to, "  thread %u %-15s %8u calls, blocked %s\n", thread->tid,
+				thread->name, thread->call_count,
+				ct_report_time(thread_blocked(a->model, thread), blocked));
+	}
+	if (printed > THREADS_SHOWN)
+		fprintf(to, "  and %zu threads more (calls.csv)\n", printed - THREADS_SHOWN);
+}
+
+static void print_device(const struct ct_analysis *a, FILE *to)
+{
+	const struct ct_model *model = a->model;
+	struct ct_spans busy = { 0 };
+	uint64_t sum = 0, span, used;
+	char text[16];
+
+	if (!model->ops.count) {
+		fprintf(to, "The device: no operation was seen.\n");
+		return;
+	}
+	for (size_t i = 0; i < model->ops.count; i++) {
+		const struct ct_device_op *op = &model->ops.at[i].raw;
+
+		sum += op->end_ns - op->start_ns;
+		if (ct_spans_append(&busy, op->start_ns, op->end_ns) < 0)
+			break;
+	}
+	used = ct_spans_total(&busy);
+	span = busy.count ? busy.at[busy.count - 1].end - busy.at[0].start : 0;
+	fprintf(to, "The device was busy for %s", ct_report_time(used, text));
+	fprintf(to, " and idle for %s between its first and last work",
+		ct_report_time(span - used, text));
+	fprintf(to, "; %.2f operations ran at a time.\n", used ? (double)sum / (double)used : 0);
+	ct_spans_free(&busy);
+}
+
+static void print_verdict(const struct ct_analysis *a, FILE *to)
+{
+	uint64_t span = a->model->end_ns - a->model->begin_ns;
+	char text[16], calls[48];
+
+	if (!a->model->has_device) {
+		fprintf(to, "Serialization: cannot be judged without device times.\n");
+		return;
+	}
+	if (!a->serialization->pairs.count) {
+		fprintf(to, "Serialization: none found. No call that was not meant to wait kept device "
+			"work from overlapping.\n");
+		return;
+	}
+	fprintf(to, "Serialization cost %s", ct_report_time(a->serialization->lost_ns, text));
+	fprintf(to, " (%.0f %% of the run): calls that were not meant to wait kept %s from "
+		"overlapping.\n",
+		span ? 100.0 * (double)a->serialization->lost_ns / (double)span : 0,
+		ct_report_count(a->serialization->pairs.count, "operation", calls));
+}
+
+/* Why the holder of a lock held it so long. */
+static void print_cause(const struct ct_analysis *a, const struct ct_host_call *holder, FILE *to)
+{
+	char name[CT_NAME_BYTES];
+
+	for (uint32_t i = 0; i < holder->wait_count; i++) {
+		const struct ct_wait *cause = &a->model->waits.at[holder->first_wait + i];
+
+		if (cause->part != CT_PART_DEVICE_WAIT)
+			continue;
+		ct_report_waited_for(a->model, cause, name, sizeof(name));
+		fprintf(to, "       which itself waited for %s, stream %u\n", name,
+			a->model->ops.at[cause->op].raw.stream);
+		return;
+	}
+}
+
+/* How a wait came about: what it was for, how long at most, by which rule. */
+static void print_waited(const struct ct_analysis *a, const struct ct_site *site, FILE *to)
+{
+	const struct ct_wait *wait;
+	char name[CT_NAME_BYTES], small[128], longest[16], text[1024];
+	int n;
+
+	if (site->worst_wait == CT_NONE)
+		return;
+	wait = &a->model->waits.at[site->worst_wait];
+	ct_report_waited_for(a->model, wait, name, sizeof(name));
+	ct_demangle_short(name, small, sizeof(small), 60);
+	n = snprintf(text, sizeof(text), "%s%s%s", ct_part_names[wait->part], *small ? " on " : "",
+		     small);
+	if (wait->op != CT_NONE)
+		n += snprintf(text + n, sizeof(text) - (size_t)n, ", stream %u",
+			      a->model->ops.at[wait->op].raw.stream);
+	snprintf(text + n, sizeof(text) - (size_t)n, " (longest %s): %s",
+		 ct_report_time(wait->end_ns - wait->start_ns, longest), wait->why);
+	print_wrapped("       ", text, to);
+	if (wait->other != CT_NONE)
+		print_cause(a, &a->model->calls.at[wait->other], to);
+}
+
+static void print_site(const struct ct_analysis *a, size_t rank, const struct ct_site *site,
+		       FILE *to)
+{
+	const char *remedy = ct_site_remedy(site);
+	char lost[16] = "-", blocked[16], instead[512];
+
+	if (site->evaluated)
+		ct_report_time(site->lost_ns, lost);
+	fprintf(to, "%3zu  %9s %9s %8u  %s at %s\n", rank, lost,
+		ct_report_time(site->blocked_ns, blocked), site->calls, site->name, site->where);
+	print_waited(a, site, to);
+	if (*remedy) {
+		snprintf(instead, sizeof(instead), "instead: %s", remedy);
+		print_wrapped("       ", instead, to);
+	}
+}
+
+static void print_sites(const struct ct_analysis *a, size_t limit, FILE *to)
+{
+	size_t shown = 0;
+
+	for (size_t i = 0; i < a->sites->all.count && shown < limit; i++) {
+		const struct ct_site *site = &a->sites->all.at[a->sites->ranked[i]];
+
+		if (site->blocked_ns < WORTH_NS && site->lost_ns < WORTH_NS)
+			continue;
+		if (!shown++)
+			fprintf(to, "\nCall sites that cost most\n"
+				"  #       lost   blocked    calls  call and place\n");
+		print_site(a, shown, site, to);
+	}
+}
+
+/* Every kind of call: how many, how many blocked, for how long at most, on what. */
+struct api_line {
+	const char *name;
+	uint32_t calls, blocked;
+	uint64_t longest_ns, longest_wait_ns;
+	uint32_t wait;
+};
+
+static void api_add(const struct ct_model *model, struct api_line *line,
+		    const struct ct_host_call *call)
+{
+	uint64_t took = call->raw.leave_ns - call->raw.enter_ns;
+
+	line->calls++;
+	line->blocked += ct_blocking_blocked(call) >= BLOCKED_NS;
+	line->longest_ns = took > line->longest_ns ? took : line->longest_ns;
+	for (uint32_t i = 0; i < call->wait_count; i++) {
+		const struct ct_wait *wait = &model->waits.at[call->first_wait + i];
+		uint64_t ns = wait->end_ns - wait->start_ns;
+
+		if (wait->part == CT_PART_DRIVER_WORK || wait->part == CT_PART_TOOL ||
+		    ns < BLOCKED_NS || ns <= line->longest_wait_ns)
+			continue;
+		line->longest_wait_ns = ns;
+		line->wait = call->first_wait + i;
+	}
+}
+
+static void print_api(const struct ct_model *model, const struct api_line *line, FILE *to)
+{
+	char longest[16], name[CT_NAME_BYTES] = "", small[64] = "";
+
+	fprintf(to, "  %-28s %7u %8u %10s  ", line->name, line->calls, line->blocked,
+		ct_report_time(line->longest_ns, longest));
+	if (line->wait == CT_NONE) {
+		fprintf(to, "did not block\n");
+		return;
+	}
+	ct_report_waited_for(model, &model->waits.at[line->wait], name, sizeof(name));
+	ct_demangle_short(name, small, sizeof(small), 44);
+	fprintf(to, "%s%s%s\n", ct_part_names[model->waits.at[line->wait].part], *small ? ": " : "",
+		small);
+}
+
+static int by_blocked(const void *a, const void *b)
+{
+	const struct api_line *x = a, *y = b;
+
+	if (x->longest_wait_ns != y->longest_wait_ns)
+		return x->longest_wait_ns > y->longest_wait_ns ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+static void print_apis(const struct ct_analysis *a, FILE *to)
+{
+	struct api_line *lines = calloc(CT_API_COUNT, sizeof(*lines));
+	size_t shown = 0;
+
+	if (!lines)
+		return;
+	for (int i = 0; i < CT_API_COUNT; i++)
+		lines[i] = (struct api_line){ .name = ct_apis[i].name, .wait = CT_NONE };
+	for (size_t i = 0; i < a->model->calls.count; i++)
+		api_add(a->model, &lines[a->model->calls.at[i].api], &a->model->calls.at[i]);
+	qsort(lines, CT_API_COUNT, sizeof(*lines), by_blocked);
+	fprintf(to, "\nEvery kind of call, and whether it blocked\n"
+		"  call                           calls  blocked    longest  on what (longest wait)\n");
+	for (int i = 0; i < CT_API_COUNT; i++)
+		if (lines[i].calls && shown++ < APIS_SHOWN)
+			print_api(a->model, &lines[i], to);
+	free(lines);
+}
+
+static void print_pageable(const struct ct_analysis *a, FILE *to)
+{
+	uint32_t copies = 0;
+	char text[48];
+
+	for (size_t i = 0; i < a->sites->all.count; i++)
+		if (a->sites->all.at[i].pageable && a->sites->all.at[i].effects & CT_ASYNC)
+			copies += a->sites->all.at[i].calls;
+	if (copies)
+		fprintf(to, "Not asynchronous: %s named Async moved pageable (ordinary) host memory; "
+			"the host\nstages it, and waits for the stream where it must.\n",
+			ct_report_count(copies, "copy call", text));
+}
+
+void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)
+{
+	ct_report_coverage(a, to);
+	fputc('\n', to);
+	print_blocked(a, to);
+	if (!summary_only)
+		print_threads(a, to);
+	print_device(a, to);
+	print_verdict(a, to);
+	print_pageable(a, to);
+	print_sites(a, summary_only ? SITES_SUMMARY : SITES_SHOWN, to);
+	if (summary_only) {
+		fprintf(to, "\ncutrace: the whole report is in %s/report.txt, tables beside it\n",
+			a->directory);
+		return;
+	}
+	print_apis(a, to);
+	if (a->serialization->sites_skipped)
+		fprintf(to, "\n%u more call sites waited too; their loss was not computed.\n",
+			a->serialization->sites_skipped);
+}

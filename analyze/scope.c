@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyze/scope.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "analyze/order.h"
+
+struct allocation {
+	uint64_t addr;
+	uint32_t effects; /* of the allocating call */
+	UT_hash_handle hh;
+};
+
+struct ct_allocations {
+	struct allocation *by_addr;
+};
+
+int ct_allocations_create(struct ct_allocations **ret)
+{
+	*ret = calloc(1, sizeof(**ret));
+	return *ret ? 0 : -ENOMEM;
+}
+
+void ct_allocations_destroy(struct ct_allocations *allocations)
+{
+	struct allocation *one, *next;
+
+	if (!allocations)
+		return;
+	HASH_ITER(hh, allocations->by_addr, one, next) {
+		HASH_DEL(allocations->by_addr, one);
+		free(one);
+	}
+	free(allocations);
+}
+
+int ct_allocations_note(struct ct_allocations *allocations, const struct ct_host_call *call)
+{
+	struct allocation *one;
+
+	if (!(call->effects & CT_ALLOC) || !call->raw.addr || call->raw.error)
+		return 0;
+	HASH_FIND(hh, allocations->by_addr, &call->raw.addr, sizeof(call->raw.addr), one);
+	if (!one) {
+		one = calloc(1, sizeof(*one));
+		if (!one)
+			return -ENOMEM;
+		one->addr = call->raw.addr;
+		HASH_ADD(hh, allocations->by_addr, addr, sizeof(one->addr), one);
+	}
+	one->effects = call->effects;
+	return 0;
+}
+
+static bool stream_ordered_memory(const struct ct_allocations *allocations, uint64_t addr)
+{
+	struct allocation *one;
+
+	HASH_FIND(hh, allocations->by_addr, &addr, sizeof(addr), one);
+	return one && one->effects & CT_ASYNC;
+}
+
+static void add(const struct ct_model *model, const struct ct_host_call *call, uint32_t op,
+		struct ct_scope *scope)
+{
+	if (op == CT_NONE || model->ops.at[op].raw.end_ns <= call->raw.enter_ns ||
+	    scope->count == CT_SCOPE_STREAMS_MAX)
+		return;
+	scope->pending[scope->count++] = op;
+	if (scope->last == CT_NONE ||
+	    model->ops.at[op].raw.end_ns > model->ops.at[scope->last].raw.end_ns)
+		scope->last = op;
+}
+
+static void add_stream(const struct ct_model *model, const struct ct_host_call *call,
+		       uint32_t stream, struct ct_scope *scope)
+{
+	uint32_t self = (uint32_t)(call - model->calls.at);
+
+	add(model, call, ct_model_last_before(model, stream, call->raw.enter_ns, self), scope);
+}
+
+static uint32_t device_of_context(const struct ct_model *model, uint32_t context)
+{
+	for (size_t i = 0; i < model->contexts.count; i++)
+		if (model->contexts.at[i].context == context)
+			return model->contexts.at[i].device;
+	return CT_NONE;
+}
+
+/* Every stream of the context, or (same_device) of all contexts on its device. */
+static void add_all(const struct ct_model *model, const struct ct_host_call *call, bool same_device,
+		    struct ct_scope *scope)
+{
+	uint32_t device = device_of_context(model, call->raw.context);
+
+	for (uint32_t s = 0; s < model->streams.count; s++) {
+		const struct ct_stream_info *stream = &model->streams.at[s];
+
+		if (call->raw.context && stream->context != call->raw.context &&
+		    (!same_device || stream->device != device))
+			continue;
+		add_stream(model, call, s, scope);
+	}
+}
+
+static void asked_scope(const struct ct_model *model, const struct ct_host_call *call,
+			struct ct_scope *scope)
+{
+	const struct ct_sync *sync = call->sync == CT_NONE ? NULL : &model->syncs.at[call->sync];
+	bool event = call->api == CT_API_cudaEventSynchronize || call->api == CT_API_cuEventSynchronize;
+
+	scope->asked = true;
+	scope->why = "the program asked to wait";
+	if (sync && sync->kind == CT_SYNC_EVENT)
+		add(model, call, ct_order_event(model, sync), scope);
+	else if (call->raw.stream != CT_STREAM_NONE && call->stream != CT_NONE)
+		add_stream(model, call, call->stream, scope);
+	else if (!event)
+		add_all(model, call, false, scope);
+}
+
+bool ct_scope_pageable(const struct ct_model *model, const struct ct_host_call *call)
+{
+	for (uint32_t n = 0; n < call->op_count; n++) {
+		const struct ct_device_op *op = &model->ops.at[ct_model_op_of(model, call, n)].raw;
+
+		if (op->kind == CT_DEVICE_COPY && (op->u.copy.source == CT_MEMORY_PAGEABLE ||
+						   op->u.copy.target == CT_MEMORY_PAGEABLE))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A copy that the host waits for: synchronous by name, or of pageable memory. It
+ * waits for what its own operation had to follow, until that operation starts.
+ */
+static void copy_scope(const struct ct_model *model, const struct ct_host_call *call,
+		       struct ct_scope *scope)
+{
+	bool pageable = ct_scope_pageable(model, call);
+	const struct ct_op *own;
+
+	if (!call->op_count || (call->effects & CT_ASYNC && !pageable))
+		return;
+	own = &model->ops.at[ct_model_op_of(model, call, 0)];
+	if (own->raw.start_ns > call->raw.leave_ns + CT_TOUCH_NS)
+		return; /* staged: it returned before its copy began */
+	if (own->raw.start_ns < scope->until_ns)
+		scope->until_ns = own->raw.start_ns;
+	scope->why = call->effects & CT_ASYNC
+		? "a copy of pageable memory is not asynchronous: it waits for its stream"
+		: "a synchronous copy waits for its stream";
+	add(model, call, own->previous, scope);
+	add(model, call, own->awaited, scope);
+}
+
+static void drain_scope(const struct ct_model *model, const struct ct_allocations *allocations,
+			const struct ct_host_call *call, struct ct_scope *scope)
+{
+	if (call->effects & CT_FREE &&
+	    (!call->raw.addr || stream_ordered_memory(allocations, call->raw.addr)))
+		return;
+	scope->why = call->effects & CT_FREE ? "freeing waits for all work on the device"
+					     : "it waits for all work on the device";
+	add_all(model, call, true, scope);
+}
+
+void ct_scope_of(const struct ct_model *model, const struct ct_allocations *allocations,
+		 const struct ct_host_call *call, struct ct_scope *ret)
+{
+	ret->count = 0;
+	ret->last = CT_NONE;
+	ret->until_ns = call->raw.leave_ns;
+	ret->asked = false;
+	ret->why = "";
+	if (call->effects & CT_SYNC)
+		asked_scope(model, call, ret);
+	else if (call->effects & CT_DRAINS)
+		drain_scope(model, allocations, call, ret);
+	else if (call->effects & CT_COPY)
+		copy_scope(model, call, ret);
+	/* a call that returned while some of it still ran did not wait for all of it */
+	if (ret->last != CT_NONE && !ret->asked &&
+	    model->ops.at[ret->last].raw.end_ns > call->raw.leave_ns + CT_TOUCH_NS) {
+		ret->count = 0;
+		ret->last = CT_NONE;
+	}
+}

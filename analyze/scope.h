@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which unfinished device work a call has to wait for, by the rules of what it does. */
+#ifndef CT_ANALYZE_SCOPE_H
+#define CT_ANALYZE_SCOPE_H
+
+#include "analyze/model.h"
+
+#define CT_SCOPE_STREAMS_MAX 256
+
+/* How close two times on host and device must be to count as one: CUPTI interpolates. */
+#define CT_TOUCH_NS 5000
+
+struct ct_scope {
+	uint32_t count;
+	uint32_t pending[CT_SCOPE_STREAMS_MAX]; /* per stream, the last unfinished operation */
+	uint32_t last;      /* of them, the one that ended last; CT_NONE */
+	uint64_t until_ns;  /* the wait ends here at the latest: the call's own copy, or its return */
+	bool asked;         /* the program asked for this wait */
+	const char *why;    /* the rule, one clause */
+};
+
+/* What allocated each live pointer, so that a free can be judged. */
+struct ct_allocations;
+
+int ct_allocations_create(struct ct_allocations **ret);
+void ct_allocations_destroy(struct ct_allocations *allocations);
+
+/* Note an allocation; feed calls in order of time. Returns 0 or -ENOMEM. */
+int ct_allocations_note(struct ct_allocations *allocations, const struct ct_host_call *call);
+
+/*
+ * Fill *ret with what `call` may wait for. An empty scope (count 0) says that it waits
+ * for nothing on the device, or that all of it had finished when the call began.
+ */
+void ct_scope_of(const struct ct_model *model, const struct ct_allocations *allocations,
+		 const struct ct_host_call *call, struct ct_scope *ret);
+
+/* Does the call move pageable host memory, by CUPTI's word? */
+bool ct_scope_pageable(const struct ct_model *model, const struct ct_host_call *call);
+
+#endif

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyze/site.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyze/blocking.h"
+#include "analyze/demangle.h"
+#include "analyze/scope.h"
+
+#define WHERE_BYTES 512
+
+/* Libraries whose frames are the way into the driver, not the program. */
+static bool plumbing(const char *module)
+{
+	static const char *const names[] = { "libcutrace.so", "libcudart.so", "libcuda.so",
+					     "libcupti.so", "libnvidia-" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strncmp(module, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+/* Functions that nvcc and a static runtime put into the program itself. */
+static bool generated(const struct ct_frame *frame)
+{
+	const char *name = frame->symbol ? frame->symbol : "";
+
+	if (strstr(name, "__device_stub__") || strstr(name, "__cudaLaunchKernel"))
+		return true;
+	if (frame->function && strstr(frame->function, "__cudaLaunchKernel"))
+		return true; /* inlined: only DWARF has its name */
+	/* of libcudart_static.a, which has no line numbers; the program's own have */
+	return !frame->line && (!strncmp(name, "cuda", 4) || !strncmp(name, "__cuda", 6) ||
+				!strncmp(name, "_ZN6cudart", 10));
+}
+
+/*
+ * The host function of a kernel: what `kernel<<<...>>>()` calls. Its body calls the
+ * device stub, "void __device_stub__Z4spinx(long)" for "_Z4spinx"; optimised code
+ * has one inlined into the other.
+ */
+static bool launcher(const struct ct_frame *stub, const struct ct_frame *frame)
+{
+	const char *name = !stub ? NULL : stub->symbol ? stub->symbol : stub->function;
+	const char *of = name ? strstr(name, "__device_stub__") : NULL;
+
+	return of && frame->symbol && frame->symbol[0] == '_' &&
+	       strstr(of + strlen("__device_stub_"), frame->symbol) != NULL;
+}
+
+static void frame_text(const struct ct_frame *frame, char *ret, size_t size)
+{
+	char function[200];
+
+	ct_demangle_short(frame->function ? frame->function : "?", function, sizeof(function), 80);
+	if (frame->file && frame->line)
+		snprintf(ret, size, "%s:%u %s", frame->file, frame->line, function);
+	else
+		snprintf(ret, size, "%s %s", frame->module, function);
+}
+
+/*
+ * Walks a stack from the inside and calls visit() for every frame of the program;
+ * visit returns false to stop.
+ */
+static void walk(const struct ct_model *model, struct ct_symbols *symbols, uint32_t stack,
+		 bool (*visit)(void *arg, const struct ct_frame *frame), void *arg)
+{
+	const struct ct_stack_info *info = &model->stacks.at[stack];
+	const struct ct_frame *stub = NULL;
+	bool inside = false;
+
+	for (uint32_t i = 0; i < info->count; i++) {
+		const struct ct_frame *frames;
+		int n = ct_symbols_resolve(symbols, info->pc[i], &frames);
+
+		for (int f = 0; f < n; f++) {
+			if (!inside && (plumbing(frames[f].module) || generated(&frames[f]))) {
+				stub = &frames[f];
+				continue;
+			}
+			if (!inside && launcher(stub, &frames[f]))
+				continue;
+			/* a static runtime's inner functions have no names; its callers do */
+			if (!inside && !frames[f].function && i + 1 < info->count)
+				continue;
+			inside = true;
+			if (!visit(arg, &frames[f]))
+				return;
+		}
+	}
+}
+
+struct text {
+	char *at;
+	size_t size, used;
+	int frames;
+};
+
+static bool first_frame(void *arg, const struct ct_frame *frame)
+{
+	struct text *text = arg;
+
+	frame_text(frame, text->at, text->size);
+	text->frames++;
+	return false;
+}
+
+static bool every_frame(void *arg, const struct ct_frame *frame)
+{
+	struct text *text = arg;
+	char one[WHERE_BYTES];
+	int n;
+
+	frame_text(frame, one, sizeof(one));
+	n = snprintf(text->at + text->used, text->size - text->used, "%s%s",
+		     text->used ? " < " : "", one);
+	if (n < 0 || (size_t)n >= text->size - text->used)
+		return false;
+	text->used += (size_t)n;
+	return !(frame->symbol && !strcmp(frame->symbol, "main"));
+}
+
+void ct_sites_stack_text(const struct ct_model *model, struct ct_sites *sites, uint32_t stack,
+			 char *ret, size_t size)
+{
+	struct text text = { ret, size, 0, 0 };
+
+	*ret = '\0';
+	if (stack && stack < model->stacks.count)
+		walk(model, sites->symbols, stack, every_frame, &text);
+}
+
+static const char *where_of(const struct ct_model *model, struct ct_sites *sites, uint32_t stack)
+{
+	struct text text = { NULL, WHERE_BYTES, 0, 0 };
+
+	if (!stack || stack >= sites->where_count || !model->stacks.at[stack].count)
+		return "(no stack)";
+	if (sites->where[stack])
+		return sites->where[stack];
+	text.at = malloc(WHERE_BYTES);
+	if (!text.at)
+		return "(no memory)";
+	walk(model, sites->symbols, stack, first_frame, &text);
+	if (!text.frames)
+		strcpy(text.at, "(unknown code)");
+	return sites->where[stack] = text.at;
+}
+
+static int tell_modules(const struct ct_model *model, struct ct_symbols *symbols)
+{
+	for (size_t i = 0; i < model->modules.count; i++) {
+		const struct ct_module *m = model->modules.at[i];
+		char *path = strndup(m->path, m->path_length);
+		int r;
+
+		if (!path)
+			return -ENOMEM;
+		r = ct_symbols_module(symbols, path, m->bias, m->start, m->end, m->build_id,
+				      m->build_id_length);
+		free(path);
+		if (r == -ENOMEM)
+			return r;
+	}
+	return 0;
+}
+
+static struct ct_site *site_of(struct ct_sites *sites, const struct ct_host_call *call,
+			       const char *where)
+{
+	struct ct_site fresh = {
+		.where = where,
+		.name = call->name,
+		.effects = call->effects,
+		.stack = call->raw.stack,
+		.worst = CT_PART_DRIVER_WORK,
+		.worst_wait = CT_NONE,
+	};
+
+	for (size_t i = 0; i < sites->all.count; i++)
+		if (sites->all.at[i].name == call->name && !strcmp(sites->all.at[i].where, where))
+			return &sites->all.at[i];
+	return CT_PUSH(&sites->all, fresh) < 0 ? NULL : &sites->all.at[sites->all.count - 1];
+}
+
+static void add_call(struct ct_site *site, const struct ct_host_call *call)
+{
+	site->calls++;
+	site->total_ns += call->raw.leave_ns - call->raw.enter_ns;
+	site->blocked_ns += ct_blocking_blocked(call);
+	for (int part = 0; part < CT_PART_COUNT; part++)
+		site->parts[part] += call->parts[part];
+}
+
+static void find_worst(const struct ct_model *model, struct ct_sites *sites)
+{
+	for (size_t i = 0; i < sites->all.count; i++) {
+		struct ct_site *site = &sites->all.at[i];
+		uint64_t most = 0;
+
+		for (int part = 0; part < CT_PART_COUNT; part++)
+			if (part != CT_PART_DRIVER_WORK && part != CT_PART_TOOL &&
+			    site->parts[part] > most) {
+				most = site->parts[part];
+				site->worst = (enum ct_part)part;
+			}
+	}
+	for (size_t i = 0; i < model->waits.count; i++) {
+		const struct ct_wait *wait = &model->waits.at[i];
+		struct ct_site *site = &sites->all.at[sites->of_call[wait->call]];
+		const struct ct_wait *worst;
+
+		if (wait->part != site->worst)
+			continue;
+		worst = site->worst_wait == CT_NONE ? NULL : &model->waits.at[site->worst_wait];
+		if (!worst || wait->end_ns - wait->start_ns > worst->end_ns - worst->start_ns)
+			site->worst_wait = (uint32_t)i;
+	}
+}
+
+static int group(const struct ct_model *model, struct ct_sites *sites)
+{
+	for (size_t i = 0; i < model->calls.count; i++) {
+		const struct ct_host_call *call = &model->calls.at[i];
+		struct ct_site *site = site_of(sites, call, where_of(model, sites, call->raw.stack));
+
+		if (!site)
+			return -ENOMEM;
+		sites->of_call[i] = (uint32_t)(site - sites->all.at);
+		site->pageable |= ct_scope_pageable(model, call);
+		add_call(site, call);
+	}
+	find_worst(model, sites);
+	return 0;
+}
+
+int ct_sites_create(const struct ct_model *model, struct ct_sites **ret)
+{
+	struct ct_sites *sites = calloc(1, sizeof(*sites));
+	int r;
+
+	if (!sites)
+		return -ENOMEM;
+	sites->where_count = model->stacks.count;
+	sites->where = calloc(sites->where_count + 1, sizeof(*sites->where));
+	sites->of_call = calloc(model->calls.count + 1, sizeof(*sites->of_call));
+	r = sites->where && sites->of_call ? ct_symbols_create(&sites->symbols) : -ENOMEM;
+	if (r == 0)
+		r = tell_modules(model, sites->symbols);
+	if (r == 0)
+		r = group(model, sites);
+	if (r == 0) {
+		sites->ranked = calloc(sites->all.count + 1, sizeof(*sites->ranked));
+		r = sites->ranked ? 0 : -ENOMEM;
+	}
+	if (r < 0) {
+		ct_sites_destroy(sites);
+		return r;
+	}
+	ct_sites_rank(sites);
+	*ret = sites;
+	return 0;
+}
+
+void ct_sites_destroy(struct ct_sites *sites)
+{
+	if (!sites)
+		return;
+	for (size_t i = 0; sites->where && i < sites->where_count; i++)
+		free(sites->where[i]);
+	free(sites->where);
+	free(sites->of_call);
+	free(sites->ranked);
+	free(sites->all.at);
+	ct_symbols_destroy(sites->symbols);
+	free(sites);
+}
+
+static int by_cost(const void *a, const void *b, void *arg)
+{
+	const struct ct_site *all = arg;
+	const struct ct_site *x = &all[*(const uint32_t *)a], *y = &all[*(const uint32_t *)b];
+
+	if (x->lost_ns != y->lost_ns)
+		return x->lost_ns > y->lost_ns ? -1 : 1;
+	if (x->blocked_ns != y->blocked_ns)
+		return x->blocked_ns > y->blocked_ns ? -1 : 1;
+	if (x->total_ns != y->total_ns)
+		return x->total_ns > y->total_ns ? -1 : 1;
+	return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : 1;
+}
+
+void ct_sites_rank(struct ct_sites *sites)
+{
+	for (size_t i = 0; i < sites->all.count; i++)
+		sites->ranked[i] = (uint32_t)i;
+	qsort_r(sites->ranked, sites->all.count, sizeof(*sites->ranked), by_cost, sites->all.at);
+}
