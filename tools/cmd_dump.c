@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analyze/analysis.h"
+#include "tools/tool.h"
+
+static void dump_header(const struct ct_file_header *header)
+{
+	printf("trace version %u, %s pid %u, start %" PRIu64 ", finish %u at %" PRIu64 "\n",
+	       header->version, header->program, header->pid, header->start_ns, header->finish,
+	       header->finish_ns);
+	for (uint32_t i = 0; i < header->loss_count; i++)
+		if (header->lost[i])
+			printf("lost kind=%u count=%" PRIu64 "\n", i, header->lost[i]);
+}
+
+int ct_cmd_dump(int argc, char **argv)
+{
+	char path[PATH_MAX];
+	struct ct_reader *reader;
+	struct ct_item item;
+	uint64_t damaged, offset;
+	int r;
+
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		puts("usage: cutrace dump DIRECTORY\n\nPrints every record of DIRECTORY/trace.cutrace: "
+		     "file offset, [thread], type, fields.");
+		return 0;
+	}
+	if (argc != 2 || argv[1][0] == '-')
+		return ct_usage("dump", "one directory is needed");
+	if (snprintf(path, sizeof(path), "%s/trace.cutrace", argv[1]) >= (int)sizeof(path))
+		return ct_fail(argv[1], "the name is too long");
+	r = ct_reader_open(path, &reader);
+	if (r < 0)
+		return ct_fail(argv[1], ct_trace_error(r));
+	dump_header(ct_reader_header(reader));
+	while (ct_reader_next(reader, &item) == 1)
+		ct_report_record(&item, stdout);
+	damaged = ct_reader_damage(reader, &offset);
+	ct_reader_close(reader);
+	if (damaged)
+		fprintf(stderr, "cutrace: %s: %" PRIu64 " bytes unreadable, the first at offset %" PRIu64
+			"\n", argv[1], damaged, offset);
+	return fflush(stdout) == 0 ? 0 : ct_fail("standard output", "cannot be written");
+}

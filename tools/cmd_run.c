@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tools/tool.h"
+
+/* The settings of the library, as options: --cupti-library=X sets CUTRACE_CUPTI_LIBRARY. */
+static const struct {
+	const char *name, *fallback, *help;
+} settings[] = {
+#define CT_OPTION(name, field, kind, fallback, help) { #name, fallback, help },
+#include "trace/options.def"
+#undef CT_OPTION
+};
+#define SETTINGS (sizeof(settings) / sizeof(settings[0]))
+
+/* CUPTI_LIBRARY -> cupti-library */
+static void option_name(const char *name, char *ret, size_t size)
+{
+	size_t i;
+
+	for (i = 0; name[i] && i + 1 < size; i++)
+		ret[i] = name[i] == '_' ? '-' : (char)(name[i] | ' ');
+	ret[i] = '\0';
+}
+
+static void print_help(void)
+{
+	char name[64];
+
+	puts("usage: cutrace run [options] [--] PROGRAM [arguments]\n\n"
+	     "Runs the program under libcutrace.so and ends as it does. Every option is also a\n"
+	     "variable: --output=DIR is CUTRACE_OUTPUT=DIR.\n");
+	for (size_t i = 0; i < SETTINGS; i++) {
+		option_name(settings[i].name, name, sizeof(name));
+		printf("  --%s=VALUE\n      %s (default: %s)\n", name, settings[i].help,
+		       *settings[i].fallback ? settings[i].fallback : "none");
+	}
+}
+
+/* Turn one --name=value or --name value into its variable. Returns the arguments used, 0: unknown. */
+static int take_option(char **argv)
+{
+	const char *text = argv[0] + 2, *equals = strchr(text, '=');
+	size_t length = equals ? (size_t)(equals - text) : strlen(text);
+	char name[64], variable[80];
+
+	for (size_t i = 0; i < SETTINGS; i++) {
+		option_name(settings[i].name, name, sizeof(name));
+		if (strlen(name) != length || strncmp(name, text, length) != 0)
+			continue;
+		if (!equals && !argv[1])
+			return 0;
+		snprintf(variable, sizeof(variable), "CUTRACE_%s", settings[i].name);
+		setenv(variable, equals ? equals + 1 : argv[1], 1);
+		return equals ? 1 : 2;
+	}
+	return 0;
+}
+
+static int preload(void)
+{
+	char library[PATH_MAX], both[2 * PATH_MAX];
+	const char *before = getenv("LD_PRELOAD");
+
+	if (ct_find_library(library, sizeof(library)) < 0)
+		return ct_fail("libcutrace.so", "not found beside this command; reinstall cutrace");
+	snprintf(both, sizeof(both), "%s%s%s", library, before && *before ? ":" : "",
+		 before ? before : "");
+	setenv("LD_PRELOAD", both, 1);
+	return 0;
+}
+
+/* The traces of a program that died are there, but nobody made their report. */
+static void report_leftovers(const char *list)
+{
+	char line[PATH_MAX], path[PATH_MAX + 32];
+	struct stat st;
+	FILE *names = fopen(list, "r");
+
+	while (names && fgets(line, sizeof(line), names)) {
+		char *arguments[] = { "report", "--at-exit", line, NULL };
+
+		line[strcspn(line, "\n")] = '\0';
+		snprintf(path, sizeof(path), "%s/report.txt", line);
+		if (stat(path, &st) < 0) {
+			optind = 0;
+			ct_cmd_report(3, arguments);
+		}
+	}
+	if (names)
+		fclose(names);
+}
+
+/* End as the program did: the same status, or killed by the same signal, without a core. */
+static int end_alike(int status)
+{
+	struct rlimit none = { 0, 0 };
+
+	if (!WIFSIGNALED(status))
+		return WEXITSTATUS(status);
+	setrlimit(RLIMIT_CORE, &none);
+	signal(WTERMSIG(status), SIG_DFL);
+	raise(WTERMSIG(status));
+	return 128 + WTERMSIG(status);
+}
+
+static pid_t child;
+
+static void pass_on(int signal_number)
+{
+	kill(child, signal_number);
+}
+
+/* Signals from the terminal reach the program by itself; others are passed on to it. */
+static void set_signals(void)
+{
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	signal(SIGTERM, pass_on);
+	signal(SIGHUP, pass_on);
+}
+
+static int start_program(char **argv, const char *list)
+{
+	int status;
+
+	setenv("CUTRACE_STARTED_LIST", list, 1);
+	child = fork();
+	if (child < 0)
+		return ct_fail(argv[0], strerror(errno));
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		execvp(argv[0], argv);
+		ct_fail(argv[0], strerror(errno));
+		_exit(errno == ENOENT ? 127 : 126);
+	}
+	set_signals();
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	report_leftovers(list);
+	unlink(list);
+	return end_alike(status);
+}
+
+int ct_cmd_run(int argc, char **argv)
+{
+	char list[] = "/tmp/cutrace-run.XXXXXX";
+	int at = 1, used, fd;
+
+	while (at < argc && strncmp(argv[at], "--", 2) == 0) {
+		if (strcmp(argv[at], "--help") == 0) {
+			print_help();
+			return 0;
+		}
+		if (strcmp(argv[at], "--") == 0) {
+			at++;
+			break;
+		}
+		used = take_option(&argv[at]);
+		if (!used) {
+			fprintf(stderr, "cutrace: run: unknown option %s; `cutrace run --help` lists them\n",
+				argv[at]);
+			return CT_EXIT_USAGE;
+		}
+		at += used;
+	}
+	if (at >= argc)
+		return ct_usage("run", "a program to run is needed");
+	if (preload() != 0)
+		return CT_EXIT_FAILED;
+	fd = mkstemp(list);
+	if (fd < 0)
+		return ct_fail(list, strerror(errno));
+	close(fd);
+	return start_program(&argv[at], list);
+}

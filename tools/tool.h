@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the subcommands of cutrace share. */
+#ifndef CT_TOOLS_TOOL_H
+#define CT_TOOLS_TOOL_H
+
+#include <stddef.h>
+
+#define CT_EXIT_FAILED 1 /* "cutrace: what: why" has been printed */
+#define CT_EXIT_USAGE 2
+
+struct ct_command {
+	const char *name;
+	const char *arguments; /* for the usage line */
+	const char *summary;   /* one line */
+	int (*run)(int argc, char **argv); /* argv[0] is the subcommand; returns the exit status */
+};
+
+int ct_cmd_run(int argc, char **argv);
+int ct_cmd_report(int argc, char **argv);
+int ct_cmd_dump(int argc, char **argv);
+int ct_cmd_doctor(int argc, char **argv);
+
+/* Print "cutrace: what: why" to stderr. Returns CT_EXIT_FAILED. */
+int ct_fail(const char *what, const char *why);
+
+/* What a negative errno of the trace reader means for a user. */
+const char *ct_trace_error(int r);
+
+/* Usage of one command and, with an option, why. Returns CT_EXIT_USAGE. */
+int ct_usage(const char *command, const char *problem);
+
+/* Path of libcutrace.so, found from this program's own path. Returns 0 or -ENOENT. */
+int ct_find_library(char *ret, size_t size);
+
+#endif
