@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The device: which there are, what they can, waiting for one. */
+#include "rt.h"
+
+#include <string.h>
+
+RT_EARLY(cudaDriverGetVersion, 3020, (int *driverVersion), (driverVersion))
+{
+	return rt_error(cuDriverGetVersion(driverVersion));
+}
+
+RT_EARLY(cudaRuntimeGetVersion, 3020, (int *runtimeVersion), (runtimeVersion))
+{
+	*runtimeVersion = CUDART_VERSION;
+	return cudaSuccess;
+}
+
+RT_EARLY(cudaGetDeviceCount, 3020, (int *count), (count))
+{
+	return rt_note(rt_error(cuDeviceGetCount(count)));
+}
+
+RT_EARLY(cudaGetDevice, 3020, (int *device), (device))
+{
+	*device = 0;
+	return rt_note(rt_error(cuInit(0)));
+}
+
+RT(cudaSetDevice, 3020, (int device), (device))
+{
+	return device ? cudaErrorInvalidDevice : cudaSuccess;
+}
+
+RT(cudaInitDevice, 12000, (int device, unsigned int deviceFlags, unsigned int flags),
+   (device, deviceFlags, flags))
+{
+	(void)deviceFlags, (void)flags;
+	return device ? cudaErrorInvalidDevice : cudaSuccess;
+}
+
+RT_EARLY(cudaSetDeviceFlags, 3020, (unsigned int flags), (flags))
+{
+	(void)flags;
+	return cudaSuccess;
+}
+
+RT_EARLY(cudaGetDeviceProperties, 12000, (struct cudaDeviceProp *prop, int device),
+	 (prop, device))
+{
+	if (device)
+		return rt_note(cudaErrorInvalidDevice);
+	memset(prop, 0, sizeof(*prop));
+	cuDeviceGetName(prop->name, sizeof(prop->name), 0);
+	cuDeviceTotalMem_v2(&prop->totalGlobalMem, 0);
+	prop->sharedMemPerBlock = 49152;
+	prop->regsPerBlock = 65536;
+	prop->warpSize = 32;
+	prop->maxThreadsPerBlock = 1024;
+	prop->maxThreadsDim[0] = prop->maxThreadsDim[1] = 1024;
+	prop->maxThreadsDim[2] = 64;
+	prop->maxGridSize[0] = 2147483647;
+	prop->maxGridSize[1] = prop->maxGridSize[2] = 65535;
+	prop->major = 9;
+	prop->multiProcessorCount = 132;
+	prop->maxThreadsPerMultiProcessor = 2048;
+	prop->concurrentKernels = 1;
+	prop->asyncEngineCount = 3;
+	prop->unifiedAddressing = 1;
+	prop->managedMemory = 1;
+	prop->concurrentManagedAccess = 1;
+	prop->canMapHostMemory = 1;
+	prop->memoryPoolsSupported = 1;
+	prop->cooperativeLaunch = 1;
+	prop->streamPrioritiesSupported = 1;
+	return cudaSuccess;
+}
+
+RT_EARLY(cudaDeviceGetAttribute, 5000, (int *value, enum cudaDeviceAttr attr, int device),
+	 (value, attr, device))
+{
+	return rt_note(rt_error(cuDeviceGetAttribute(value, (CUdevice_attribute)attr, device)));
+}
+
+RT_EARLY(cudaDeviceGetPCIBusId, 4010, (char *pciBusId, int len, int device),
+	 (pciBusId, len, device))
+{
+	return rt_note(rt_error(cuDeviceGetPCIBusId(pciBusId, len, device)));
+}
+
+RT(cudaDeviceGetStreamPriorityRange, 5050, (int *leastPriority, int *greatestPriority),
+   (leastPriority, greatestPriority))
+{
+	return rt_error(cuCtxGetStreamPriorityRange(leastPriority, greatestPriority));
+}
+
+RT(cudaDeviceSetLimit, 3020, (enum cudaLimit limit, size_t value), (limit, value))
+{
+	return rt_error(cuCtxSetLimit((CUlimit)limit, value));
+}
+
+RT(cudaDeviceGetLimit, 3020, (size_t *pValue, enum cudaLimit limit), (pValue, limit))
+{
+	return rt_error(cuCtxGetLimit(pValue, (CUlimit)limit));
+}
+
+RT_VOID(cudaDeviceSynchronize, 3020)
+{
+	cudaError_t error = rt_ready();
+
+	return rt_note(error ? error : rt_error(cuCtxSynchronize()));
+}
+
+/* That it drains the device is documented, not measured. */
+RT_VOID(cudaDeviceReset, 3020)
+{
+	return rt_note(rt_error(cuDevicePrimaryCtxReset_v2(0)));
+}
+
+RT_VOID(cudaProfilerStart, 4000)
+{
+	return cudaSuccess;
+}
+
+RT_VOID(cudaProfilerStop, 4000)
+{
+	return cudaSuccess;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Streams: creating them, submitting to them, waiting for them. */
+#include "engine.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+enum {
+	/* Measured table, row "3000 launches queued behind the 20 ms kernel". */
+	QUEUE_DEPTH = 1000,
+};
+
+static struct fake_stream *streams; /* guarded by fake_device_mutex, as their fields are */
+static struct fake_stream *legacy;
+static uint32_t last_id = 12; /* created streams get 13 and up, as from the real CUPTI */
+static _Thread_local struct fake_stream *per_thread;
+
+static struct fake_stream *stream_reuse(void)
+{
+	for (struct fake_stream *stream = streams; stream; stream = stream->next)
+		if (stream->destroyed && stream->completed == stream->submitted)
+			return stream;
+	return NULL;
+}
+
+static struct fake_stream *stream_start(void)
+{
+	struct fake_stream *stream = calloc(1, sizeof(*stream));
+	pthread_t thread;
+	sigset_t all, before;
+
+	if (!stream)
+		abort();
+	pthread_cond_init(&stream->work, NULL);
+	pthread_cond_init(&stream->progress, NULL);
+	stream->tail = &stream->head;
+	stream->next = streams;
+	streams = stream;
+	/* The program's signals are for the program's threads. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (pthread_create(&thread, NULL, fake_worker, stream))
+		abort();
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_detach(thread);
+	return stream;
+}
+
+static struct fake_stream *stream_create_locked(unsigned int flags, int priority, uint32_t id)
+{
+	struct fake_stream *stream = stream_reuse();
+
+	if (!stream)
+		stream = stream_start();
+	stream->destroyed = false;
+	stream->flags = flags;
+	stream->priority = priority;
+	stream->id = id ? id : ++last_id;
+	return stream;
+}
+
+struct fake_stream *fake_stream_create(unsigned int flags, int priority)
+{
+	pthread_mutex_lock(&fake_device_mutex);
+	struct fake_stream *stream = stream_create_locked(flags, priority, 0);
+	pthread_mutex_unlock(&fake_device_mutex);
+	return stream;
+}
+
+/* Returns at once; what is queued still runs. Measured table, row "cudaStreamCreate/Destroy". */
+void fake_stream_destroy(struct fake_stream *stream)
+{
+	pthread_mutex_lock(&fake_device_mutex);
+	stream->destroyed = true;
+	pthread_mutex_unlock(&fake_device_mutex);
+}
+
+struct fake_stream *fake_stream_of(CUstream handle, bool twin)
+{
+	if (handle && handle != CU_STREAM_LEGACY && handle != CU_STREAM_PER_THREAD)
+		return (struct fake_stream *)handle;
+	pthread_mutex_lock(&fake_device_mutex);
+	if (!legacy)
+		legacy = stream_create_locked(CU_STREAM_DEFAULT, 0, FAKE_NULL_STREAM_ID);
+	struct fake_stream *stream = legacy;
+	if (handle == CU_STREAM_PER_THREAD || (!handle && twin)) {
+		if (!per_thread)
+			per_thread = stream_create_locked(CU_STREAM_DEFAULT, 0, 0);
+		stream = per_thread;
+	}
+	pthread_mutex_unlock(&fake_device_mutex);
+	return stream;
+}
+
+struct fake_stream *fake_stream_get(CUstream handle)
+{
+	return fake_stream_of(handle, fake_per_thread());
+}
+
+uint32_t fake_stream_id(const struct fake_stream *stream)
+{
+	return stream->id;
+}
+
+bool fake_stream_non_blocking(const struct fake_stream *stream)
+{
+	return stream->flags & CU_STREAM_NON_BLOCKING;
+}
+
+struct fake_op *fake_op_new(enum fake_kind kind, struct fake_stream *stream)
+{
+	struct fake_op *op = calloc(1, sizeof(*op));
+
+	if (!op)
+		abort();
+	op->kind = kind;
+	op->stream = stream;
+	op->correlation = fake_correlation();
+	return op;
+}
+
+void fake_op_free(struct fake_op *op)
+{
+	free(op->deps);
+	free(op->staging);
+	free(op);
+}
+
+static bool pending(const struct fake_stream *stream)
+{
+	return stream->completed < stream->submitted;
+}
+
+static void depend(struct fake_op *op, const struct fake_stream *stream)
+{
+	struct fake_dep *deps = realloc(op->deps, (op->dep_count + 1) * sizeof(*deps));
+
+	if (!deps)
+		abort();
+	deps[op->dep_count++] = (struct fake_dep){ (struct fake_stream *)stream,
+						   stream->submitted };
+	op->deps = deps;
+}
+
+/*
+ * The legacy default stream: its work waits for all earlier work of blocking streams,
+ * and their later work waits for it. Measured table, row "cudaMemcpy, cudaMemset while
+ * a NON-BLOCKING stream is busy": those streams are exempt.
+ */
+static void order_by_default_stream(struct fake_op *op)
+{
+	if (fake_stream_non_blocking(op->stream))
+		return;
+	if (op->stream != legacy) {
+		if (legacy && pending(legacy))
+			depend(op, legacy);
+		return;
+	}
+	for (const struct fake_stream *other = streams; other; other = other->next)
+		if (other != legacy && !fake_stream_non_blocking(other) && pending(other))
+			depend(op, other);
+}
+
+static bool full(const struct fake_stream *stream)
+{
+	return stream->submitted - stream->completed >= QUEUE_DEPTH;
+}
+
+/* Measured table, row "3000 launches queued": the caller waits for room, holding nothing. */
+static void wait_for_room(struct fake_stream *stream)
+{
+	const struct fake_hooks *hooks = fake_listener();
+	uint64_t start_ns = fake_now();
+
+	fake_context_unlock();
+	while (full(stream))
+		pthread_cond_wait(&stream->progress, &fake_device_mutex);
+	pthread_mutex_unlock(&fake_device_mutex);
+	if (hooks)
+		hooks->overhead(CUPTI_ACTIVITY_OVERHEAD_COMMAND_BUFFER_FULL, start_ns, fake_now());
+	fake_context_lock();
+	pthread_mutex_lock(&fake_device_mutex);
+}
+
+struct fake_dep fake_submit(struct fake_op *op)
+{
+	struct fake_stream *stream = op->stream;
+	/* Two-thread table: stream-ordered allocation goes on during another thread's free. */
+	bool locks = op->kind != FAKE_RELEASE;
+
+	if (stream->capture) {
+		fake_graph_append(stream->capture, op);
+		return (struct fake_dep){ stream, 0 };
+	}
+	if (locks)
+		fake_context_lock();
+	pthread_mutex_lock(&fake_device_mutex);
+	while (locks && full(stream))
+		wait_for_room(stream);
+	order_by_default_stream(op);
+	op->submit_ns = fake_now();
+	op->seq = ++stream->submitted;
+	struct fake_dep dep = { stream, op->seq };
+	if (op->kind == FAKE_RECORD)
+		op->record.event->at = dep;
+	*stream->tail = op;
+	stream->tail = &op->next;
+	pthread_cond_signal(&stream->work);
+	pthread_mutex_unlock(&fake_device_mutex);
+	if (locks)
+		fake_context_unlock();
+	return dep;
+}
+
+struct fake_dep fake_stream_tail(struct fake_stream *stream)
+{
+	pthread_mutex_lock(&fake_device_mutex);
+	struct fake_dep dep = { stream, stream->submitted };
+	pthread_mutex_unlock(&fake_device_mutex);
+	return dep;
+}
+
+bool fake_reached(struct fake_dep dep)
+{
+	if (!dep.stream)
+		return true;
+	pthread_mutex_lock(&fake_device_mutex);
+	bool reached = dep.stream->completed >= dep.seq;
+	pthread_mutex_unlock(&fake_device_mutex);
+	return reached;
+}
+
+static void wait_locked(struct fake_dep dep)
+{
+	while (dep.stream->completed < dep.seq)
+		pthread_cond_wait(&dep.stream->progress, &fake_device_mutex);
+}
+
+void fake_wait_for(struct fake_dep dep)
+{
+	if (!dep.stream)
+		return;
+	pthread_mutex_lock(&fake_device_mutex);
+	wait_locked(dep);
+	pthread_mutex_unlock(&fake_device_mutex);
+}
+
+/* All work submitted to the device so far; streams that appear meanwhile are not meant. */
+void fake_drain(void)
+{
+	pthread_mutex_lock(&fake_device_mutex);
+	size_t count = 0;
+	for (const struct fake_stream *stream = streams; stream; stream = stream->next)
+		count++;
+	struct fake_dep *deps = calloc(count + 1, sizeof(*deps));
+	if (!deps)
+		abort();
+	size_t used = 0;
+	for (struct fake_stream *stream = streams; stream; stream = stream->next)
+		if (pending(stream))
+			deps[used++] = (struct fake_dep){ stream, stream->submitted };
+	for (size_t i = 0; i < used; i++)
+		wait_locked(deps[i]);
+	pthread_mutex_unlock(&fake_device_mutex);
+	free(deps);
+}
+
+/* Ends it for every stream that joined the capture. */
+void fake_end_capture(const struct fake_graph *graph)
+{
+	pthread_mutex_lock(&fake_device_mutex);
+	for (struct fake_stream *stream = streams; stream; stream = stream->next)
+		if (stream->capture == graph)
+			stream->capture = NULL;
+	pthread_mutex_unlock(&fake_device_mutex);
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/log.h"
+#include "tests/unit/unit.h"
+
+static int warnings;
+static char last_warning[512];
+
+/* In place of shim/log.c. */
+void ct_warn(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(last_warning, sizeof(last_warning), format, args);
+	va_end(args);
+	warnings++;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	warnings = 0;
+#define CT_OPTION(name, field, kind, fallback, help) unsetenv("CUTRACE_" #name);
+#include "trace/options.def"
+#undef CT_OPTION
+	unsetenv("CUTRACE_NO_SUCH");
+	return 0;
+}
+
+static struct ct_options read_options(void)
+{
+	struct ct_options options;
+
+	memset(&options, 0xa5, sizeof(options));
+	ct_options_read(&options);
+	return options;
+}
+
+static void test_defaults(void **state)
+{
+	struct ct_options o = read_options();
+
+	(void)state;
+	assert_int_equal(warnings, 0);
+	assert_string_equal(o.output, "cutrace.%n.%p");
+	assert_false(o.quiet);
+	assert_true(o.report);
+	assert_true(o.stacks);
+	assert_true(o.cupti);
+	assert_string_equal(o.cupti_library, "");
+	assert_int_equal(o.limit, 0);
+	assert_false(o.disable);
+	setenv("CUTRACE_OUTPUT", "", 1); /* empty is unset */
+	assert_string_equal(read_options().output, "cutrace.%n.%p");
+	assert_int_equal(warnings, 0);
+}
+
+static void test_text(void **state)
+{
+	(void)state;
+	setenv("CUTRACE_OUTPUT", "some/where", 1);
+	assert_string_equal(read_options().output, "some/where");
+	assert_int_equal(warnings, 0);
+}
+
+static void test_switch(void **state)
+{
+	static const char *const yes[] = { "1", "on", "YES", "True" };
+	static const char *const no[] = { "0", "OFF", "no", "false" };
+	static const char *const bad[] = { "2", "maybe", "1 ", "-1", "onn" };
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		setenv("CUTRACE_QUIET", yes[i], 1);
+		assert_true(read_options().quiet);
+		setenv("CUTRACE_REPORT", no[i], 1);
+		assert_false(read_options().report);
+	}
+	assert_int_equal(warnings, 0);
+	for (size_t i = 0; i < 5; i++) {
+		setenv("CUTRACE_QUIET", bad[i], 1);
+		assert_false(read_options().quiet); /* the default */
+		assert_int_equal(warnings, (int)i + 1);
+		assert_non_null(strstr(last_warning, "CUTRACE_QUIET"));
+	}
+}
+
+static void expect_number(const char *text, uint64_t value)
+{
+	setenv("CUTRACE_LIMIT", text, 1);
+	assert_int_equal(read_options().limit, value);
+	assert_int_equal(warnings, 0);
+}
+
+static void test_number(void **state)
+{
+	static const char *const bad[] = {
+		"-1", "+1", " 1", "1 ", "x", "1x", "1KB", "1.5G", "0x10", "M",
+		"18446744073709551616", "18014398509481984K", "17179869184G",
+	};
+
+	(void)state;
+	expect_number("0", 0);
+	expect_number("12", 12);
+	expect_number("3k", 3072);
+	expect_number("3K", 3072);
+	expect_number("5M", 5u << 20);
+	expect_number("7g", (uint64_t)7 << 30);
+	expect_number("18446744073709551615", UINT64_MAX);
+	expect_number("17179869183G", (uint64_t)17179869183u << 30);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		setenv("CUTRACE_LIMIT", bad[i], 1);
+		assert_int_equal(read_options().limit, 0);
+		assert_int_equal(warnings, (int)i + 1);
+		assert_non_null(strstr(last_warning, "CUTRACE_LIMIT"));
+	}
+}
+
+static void test_unknown(void **state)
+{
+	(void)state;
+	setenv("CUTRACE_NO_SUCH", "1", 1);
+	read_options();
+	assert_int_equal(warnings, 1);
+	assert_non_null(strstr(last_warning, "CUTRACE_NO_SUCH"));
+}
+
+#define TEST(function) cmocka_unit_test_setup(function, set_up)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_defaults),
+		TEST(test_text),
+		TEST(test_switch),
+		TEST(test_number),
+		TEST(test_unknown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
