@@ -9,8 +9,12 @@
 
 static bool has_event_sync(uint32_t version)
 {
-	return version >= CT_CUPTI_EVENT_SYNC ||
-	       (version < 1000 && version >= CT_CUPTI_EVENT_SYNC_OLD);
+	return version >= CT_CUPTI_EVENT_SYNC;
+}
+
+static uint64_t event_sync(uint32_t version, uint64_t id)
+{
+	return has_event_sync(version) && id != CT_CUPTI_EVENT_SYNC_NONE ? id : 0;
 }
 
 static uint16_t narrow(int64_t value)
@@ -135,7 +139,7 @@ static enum ct_record_type sync_record(const struct ct_cupti_sync *s, uint32_t v
 		.stream = s->stream,
 		.event = s->event,
 		.kind = (uint8_t)s->type,
-		.event_sync = has_event_sync(version) ? s->event_sync : 0,
+		.event_sync = event_sync(version, s->event_sync),
 	};
 	return CT_RECORD_SYNC;
 }
@@ -148,7 +152,7 @@ static enum ct_record_type event_record(const struct ct_cupti_event *e, uint32_t
 		.context = e->context,
 		.stream = e->stream,
 		.event = e->event,
-		.event_sync = has_event_sync(version) ? e->event_sync : 0,
+		.event_sync = event_sync(version, e->event_sync),
 	};
 	return CT_RECORD_EVENT;
 }
@@ -188,10 +192,9 @@ static enum ct_record_type overhead_record(const struct ct_cupti_overhead *o, ui
 		.kind = overhead_kind(o->overhead),
 		.correlation = has_event_sync(version) ? o->correlation : 0,
 	};
-	if (o->object_kind == CUPTI_ACTIVITY_OBJECT_THREAD ||
-	    o->object_kind == CUPTI_ACTIVITY_OBJECT_PROCESS) {
+	if (o->object_kind == CUPTI_ACTIVITY_OBJECT_THREAD) {
 		overhead->tid = o->object.pt.thread;
-	} else {
+	} else if (o->object_kind != CUPTI_ACTIVITY_OBJECT_PROCESS) {
 		overhead->context = o->object.dcs.context;
 		overhead->stream = o->object.dcs.stream;
 	}
@@ -215,7 +218,8 @@ static enum ct_record_type context_record(const struct ct_cupti_context *c,
 	*context = (struct ct_context){
 		.context = c->context,
 		.device = c->device,
-		.null_stream = c->null_stream,
+		.null_stream = c->null_stream == CT_CUPTI_NULL_STREAM_NONE ? CT_ID_NONE
+									   : c->null_stream,
 	};
 	return CT_RECORD_CONTEXT;
 }

@@ -73,21 +73,23 @@ struct ct_cupti_sync {
 	uint32_t type;
 	uint64_t start, end;
 	uint32_t correlation, context, stream, event;
-	uint64_t event_sync; /* from CT_CUPTI_EVENT_SYNC on */
+	uint64_t event_sync; /* from version CT_CUPTI_EVENT_SYNC on */
 };
 
 struct ct_cupti_event {
 	uint32_t kind;
 	uint32_t correlation, context, stream, event, pad;
-	/* the rest from CT_CUPTI_EVENT_SYNC on */
+	/* the rest from version CT_CUPTI_EVENT_SYNC on */
 	uint32_t device, pad2;
 	void *reserved;
 	uint64_t device_timestamp;
 	uint64_t event_sync;
 };
-#define CT_CUPTI_EVENT_SYNC 120800u /* cuptiGetVersion() of CUDA 12.8, which added cudaEventSyncId */
-/* before it, versions counted up by one: 18 was CUDA 12.0, 28 CUDA 12.9 */
-#define CT_CUPTI_EVENT_SYNC_OLD 26u
+/* cuptiGetVersion() of CUDA 12.8, which added cudaEventSyncId; versions counted up by one
+ * (19 was CUDA 12.0) until CUDA 13.0 made them 130000 and up */
+#define CT_CUPTI_EVENT_SYNC 26u
+#define CT_CUPTI_EVENT_SYNC_NONE 0xffffffffu /* its "invalid" */
+#define CT_CUPTI_NULL_STREAM_NONE 0xffffu
 
 struct ct_cupti_overhead {
 	uint32_t kind;
@@ -102,7 +104,7 @@ struct ct_cupti_overhead {
 		} dcs;
 	} object;
 	uint64_t start, end;
-	uint32_t correlation; /* from CUDA 12.2 on */
+	uint32_t correlation; /* read from version CT_CUPTI_EVENT_SYNC on, where it surely is */
 };
 
 struct ct_cupti_graph {

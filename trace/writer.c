@@ -29,14 +29,15 @@ static uint64_t clock_ns(clockid_t clock)
 static int allocate(int fd, uint64_t offset, uint64_t bytes)
 {
 	struct timespec none = { 0 };
-	sigset_t xfsz, old;
+	sigset_t xfsz, old, before;
 	int r;
 
 	sigemptyset(&xfsz);
 	sigaddset(&xfsz, SIGXFSZ);
 	pthread_sigmask(SIG_BLOCK, &xfsz, &old);
+	sigpending(&before);
 	r = posix_fallocate(fd, (off_t)offset, (off_t)bytes);
-	if (r && !sigismember(&old, SIGXFSZ))
+	if (r && !sigismember(&before, SIGXFSZ))
 		while (sigtimedwait(&xfsz, NULL, &none) > 0)
 			;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -93,8 +94,10 @@ int ct_file_create(struct ct_file *file, const char *path, const char *program)
 	r = allocate(fd, 0, CT_HEADER_BYTES);
 	if (r < 0)
 		goto out_unlink;
-	page = mmap(NULL, CT_HEADER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (page == MAP_FAILED || fstat(fd, &st) < 0) {
+	page = fstat(fd, &st) < 0 ? MAP_FAILED
+				  : mmap(NULL, CT_HEADER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+					 fd, 0);
+	if (page == MAP_FAILED) {
 		r = -errno;
 		goto out_unlink;
 	}
@@ -135,16 +138,29 @@ void ct_writer_init(struct ct_writer *writer, struct ct_file *file, uint32_t tid
 	writer->tid = tid;
 }
 
+/* Take the next `bytes` of the file's size; 0 if that is past its limit. */
+static uint64_t claim_range(struct ct_file *file, uint32_t bytes)
+{
+	uint64_t *claimed = &file->header->claimed_bytes;
+	uint64_t offset = __atomic_load_n(claimed, __ATOMIC_RELAXED);
+
+	do
+		if (file->limit_bytes && offset + bytes > file->limit_bytes)
+			return 0;
+	while (!__atomic_compare_exchange_n(claimed, &offset, offset + bytes, false,
+					    __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	return offset;
+}
+
 /* A fresh chunk of the file, or NULL. */
 static void *claim(struct ct_file *file, uint32_t bytes)
 {
-	uint64_t *claimed = &file->header->claimed_bytes;
-	uint64_t offset = __atomic_fetch_add(claimed, bytes, __ATOMIC_RELAXED);
+	uint64_t offset = claim_range(file, bytes);
 	struct ct_chunk_header *chunk;
 	void *map = NULL;
 	int fd;
 
-	if (file->limit_bytes && offset + bytes > file->limit_bytes)
+	if (!offset)
 		return NULL;
 	fd = open_again(file);
 	if (fd < 0)
@@ -170,11 +186,11 @@ static uint32_t first_free(const uint8_t *chunk, uint32_t bytes)
 	while (at < bytes) {
 		uint32_t word = *(const uint32_t *)(const void *)(chunk + at);
 
-		if (!word)
+		if (!CT_COMMIT_SLOTS(word))
 			break;
 		at += CT_COMMIT_SLOTS(word) * CT_SLOT_BYTES;
 	}
-	return at;
+	return at < bytes ? at : bytes;
 }
 
 static uint8_t *take_remnant(struct ct_file *file)
@@ -210,6 +226,9 @@ static bool adopt_remnant(struct ct_writer *writer)
 	writer->chunk = chunk;
 	writer->chunk_bytes = ((struct ct_chunk_header *)(void *)chunk)->bytes;
 	writer->used = first_free(chunk, writer->chunk_bytes);
+	/* a reservation that was never committed may have left its bytes */
+	memset(chunk + writer->used, 0, writer->chunk_bytes - writer->used);
+	writer->failed = false;
 	return true;
 }
 
@@ -225,6 +244,8 @@ static bool next_chunk(struct ct_writer *writer)
 	else if (adopt_remnant(writer))
 		return true;
 	writer->chunk = claim(writer->file, bytes > CT_CHUNK_MAX ? CT_CHUNK_MAX : bytes);
+	if (!writer->chunk) /* the last of a limit or a disk may still hold a small one */
+		writer->chunk = claim(writer->file, CT_CHUNK_UNIT);
 	writer->failed = !writer->chunk;
 	if (writer->failed)
 		return false;
@@ -255,8 +276,9 @@ void *ct_writer_reserve(struct ct_writer *writer, uint32_t bytes)
 	if (!writer->file || !writer->file->header)
 		return NULL;
 	bytes = (bytes + CT_SLOT_BYTES - 1) / CT_SLOT_BYTES * CT_SLOT_BYTES;
-	if ((!writer->chunk || writer->chunk_bytes - writer->used < bytes) &&
-	    !refill(writer, bytes)) {
+	if (bytes > CT_CHUNK_UNIT - 2 * CT_SLOT_BYTES ||
+	    ((!writer->chunk || writer->chunk_bytes - writer->used < bytes) &&
+	     !refill(writer, bytes))) {
 		ct_file_lose(writer->file, CT_LOSS_SPACE, 1);
 		return NULL;
 	}

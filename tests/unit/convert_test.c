@@ -258,6 +258,11 @@ static void test_event_sync(void **state)
 		convert(&e, cases[i].version, CT_RECORD_EVENT);
 		assert_int_equal(converted.event.event_sync, cases[i].expected);
 	}
+	const CUpti_ActivitySynchronization2 none = {
+		.kind = CUPTI_ACTIVITY_KIND_SYNCHRONIZATION, .cudaEventSyncId = UINT32_MAX,
+	};
+	convert(&none, 130000, CT_RECORD_SYNC);
+	assert_int_equal(converted.sync.event_sync, 0);
 #endif
 }
 
