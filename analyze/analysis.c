@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analyze/blocking.h"
+#include "analyze/poll.h"
 
 int ct_analysis_run(const char *directory, struct ct_analysis **ret)
 {
@@ -24,9 +25,22 @@ int ct_analysis_run(const char *directory, struct ct_analysis **ret)
 	if (r == 0)
 		r = ct_blocking_find(a->model);
 	if (r == 0)
+		r = ct_polls_find(a->model);
+	if (r == 0)
 		r = ct_sites_create(a->model, &a->sites);
 	if (r == 0)
 		r = ct_serialize_find(a->model, a->sites, &a->serialization);
+	if (r == 0)
+		r = ct_idle_find(a->model, &a->idle);
+	for (size_t i = 0; r == 0 && i < a->idle->gaps.count; i++) {
+		const struct ct_gap *gap = &a->idle->gaps.at[i];
+
+		if (gap->cause == CT_IDLE_CALL)
+			a->sites->all.at[a->sites->of_call[gap->call]].idle_ns +=
+				gap->end_ns - gap->start_ns;
+	}
+	if (r == 0)
+		r = ct_ledger_make(a->model, &a->ledger);
 	if (r < 0) {
 		ct_analysis_destroy(a);
 		return r;
@@ -39,6 +53,8 @@ void ct_analysis_destroy(struct ct_analysis *a)
 {
 	if (!a)
 		return;
+	ct_ledger_destroy(a->ledger);
+	ct_idle_destroy(a->idle);
 	ct_serialization_destroy(a->serialization);
 	ct_sites_destroy(a->sites);
 	ct_model_destroy(a->model);

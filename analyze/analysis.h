@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+#include "analyze/idle.h"
+#include "analyze/ledger.h"
 #include "analyze/model.h"
 #include "analyze/serialize.h"
 #include "analyze/site.h"
@@ -14,6 +16,8 @@ struct ct_analysis {
 	struct ct_model *model;
 	struct ct_sites *sites;
 	struct ct_serialization *serialization;
+	struct ct_idle *idle;
+	struct ct_ledger *ledger;
 };
 
 /*

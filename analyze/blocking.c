@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "analyze/interval.h"
 #include "analyze/lock.h"
@@ -12,6 +13,10 @@
 #define WORKS_LONG (CT_ALLOC | CT_FREE | CT_OBJECT | CT_CONFIG | CT_INIT)
 /* Any other call that takes longer than this, for no reason found, is a riddle. */
 #define PLAIN_WORK_NS 100000
+/* The same behind a wait: the thread has to be woken first. */
+#define WOKEN_WORK_NS 500000
+/* The launch queue holds about 1000 operations (kernels/queue_full); this is nearly that. */
+#define DEEP_QUEUE 900
 
 /* An overhead record and the call in whose time it lies. */
 struct placed {
@@ -30,6 +35,7 @@ struct splitter {
 	enum ct_part part;
 	uint32_t op, other;
 	const char *why;
+	bool pool_freed;         /* stream-ordered memory was freed since the last synchronise */
 	int error;
 };
 
@@ -50,8 +56,12 @@ static void take(void *arg, struct ct_span piece)
 	if (CT_PUSH(&s->model->waits, wait) < 0)
 		s->error = -ENOMEM;
 	s->call->wait_count++;
-	if (s->part <= CT_PART_QUEUE_FULL && piece.end > s->call->released_ns)
+	if (s->part > CT_PART_QUEUE_FULL)
+		return;
+	if (piece.end > s->call->released_ns)
 		s->call->released_ns = piece.end;
+	if (s->part != CT_PART_DEVICE_WAIT && piece.end > s->call->submitted_ns)
+		s->call->submitted_ns = piece.end;
 }
 
 /* Give what is left of [start, end) to a part. Earlier claims win. */
@@ -123,6 +133,7 @@ static void claim_device_wait(struct splitter *s)
 
 	ct_scope_of(s->model, s->allocations, call, &scope);
 	call->first_pending = (uint32_t)s->model->pending.count;
+	call->chance = scope.chance;
 	if (scope.last == CT_NONE) {
 		if (call->effects & CT_SYNC && !s->model->has_device)
 			claim(s, call->raw.enter_ns, call->raw.leave_ns, CT_PART_DEVICE_WAIT, CT_NONE,
@@ -180,6 +191,24 @@ static bool creates_context(const struct splitter *s)
 	return false;
 }
 
+/* A long call that should be short: is there a reason other than a riddle? */
+static enum ct_part judge_long(const struct splitter *s, const char **ret_why)
+{
+	const struct ct_host_call *call = s->call;
+
+	if (call->effects & CT_SYNC && s->pool_freed) {
+		*ret_why = "a synchronise returns freed pool memory to the system";
+		return CT_PART_DRIVER_WORK;
+	}
+	if (call->effects & (CT_LAUNCH | CT_COPY | CT_FILL) && call->stream != CT_NONE &&
+	    ct_model_depth(s->model, call->stream, call->raw.enter_ns) >= DEEP_QUEUE) {
+		*ret_why = "as many operations were queued in its stream as fit";
+		return CT_PART_QUEUE_FULL;
+	}
+	*ret_why = "no rule explains it";
+	return CT_PART_UNEXPLAINED;
+}
+
 static void claim_rest(struct splitter *s)
 {
 	const struct ct_host_call *call = s->call;
@@ -190,12 +219,14 @@ static void claim_rest(struct splitter *s)
 	if (creates_context(s)) {
 		part = CT_PART_FIRST_USE;
 		why = "a context was created";
-	} else if (call->effects & CT_INIT) {
+	} else if (call->effects & CT_INIT && !(call->effects & CT_DRAINS)) {
 		part = CT_PART_FIRST_USE;
-		why = "contexts and code";
-	} else if (!(call->effects & WORKS_LONG) && rest > PLAIN_WORK_NS) {
-		part = CT_PART_UNEXPLAINED;
-		why = "no rule explains it";
+		why = strstr(call->name, "odule") || strstr(call->name, "ibrary")
+			      ? "code was loaded"
+			      : "a context was set up";
+	} else if (!(call->effects & WORKS_LONG) &&
+		   rest > (call->released_ns > call->raw.enter_ns ? WOKEN_WORK_NS : PLAIN_WORK_NS)) {
+		part = judge_long(s, &why);
 	}
 	claim(s, call->raw.enter_ns, call->raw.leave_ns, part, CT_NONE, CT_NONE, why);
 }
@@ -205,7 +236,7 @@ static void split(struct splitter *s, struct ct_host_call *call, size_t first, s
 	s->call = call;
 	s->left.count = 0;
 	call->first_wait = (uint32_t)s->model->waits.count;
-	call->released_ns = call->raw.enter_ns;
+	call->released_ns = call->submitted_ns = call->raw.enter_ns;
 	if (ct_spans_append(&s->left, call->raw.enter_ns, call->raw.leave_ns) < 0)
 		s->error = -ENOMEM;
 	claim_overheads(s, first, count);
@@ -213,6 +244,10 @@ static void split(struct splitter *s, struct ct_host_call *call, size_t first, s
 	claim_lock_wait(s);
 	claim_transfer(s);
 	claim_rest(s);
+	if (call->effects & CT_SYNC)
+		s->pool_freed = false;
+	else if (call->effects & CT_FREE && call->effects & CT_ASYNC)
+		s->pool_freed = true;
 }
 
 /* The call of a thread in whose time an overhead lies; CT_NONE if it lies in none. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyze/model.h"
+#include "analyze/occupancy.h"
 #include "analyze/order.h"
 
 #define COMPARE(a, b) ((a) < (b) ? -1 : (a) > (b))
@@ -304,6 +305,7 @@ int ct_join(struct ct_model *model)
 		r = join_streams(model);
 	if (r == 0) {
 		join_syncs(model);
+		ct_occupancy_fill(model);
 		r = ct_order_streams(model);
 	}
 	return r;

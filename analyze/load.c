@@ -54,9 +54,10 @@ static int load_call(struct loader *l, const struct ct_item *item)
 
 static int load_op(struct ct_model *model, const void *record)
 {
-	struct ct_op op = { .call = CT_NONE, .stream = CT_NONE, .previous = CT_NONE,
-			    .awaited = CT_NONE };
+	struct ct_op op = { .call = CT_NONE, .stream = CT_NONE, .previous = CT_NONE };
 
+	for (int kind = 0; kind < CT_EDGES; kind++)
+		op.edges[kind] = (struct ct_edge){ CT_NONE, CT_NONE };
 	memcpy(&op.raw, record, sizeof(op.raw));
 	if (op.raw.start_ns == 0 || op.raw.end_ns < op.raw.start_ns) {
 		model->untimed_ops++;

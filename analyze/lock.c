@@ -6,7 +6,8 @@
 
 #include "analyze/scope.h"
 
-#define LEAST_NS 20000 /* a shorter call cannot be told from one that waited for nobody */
+#define LEAST_NS 20000   /* a shorter call cannot be told from one that waited for nobody */
+#define TAIL_NS 2000000  /* a holder may work on for so long after it has let the lock go */
 
 struct holder {
 	uint64_t leave_ns;
@@ -102,6 +103,15 @@ static size_t returned_by(const struct ct_locks *locks, uint64_t time_ns)
 	return low;
 }
 
+/*
+ * When the holder let the lock go, at the earliest: its device wait was over. Calls are
+ * split in order of time, so that is known of all that began before the waiting one.
+ */
+static uint64_t release_of(const struct ct_host_call *holder)
+{
+	return holder->parts[CT_PART_DEVICE_WAIT] ? holder->released_ns : holder->raw.leave_ns;
+}
+
 static uint64_t overlap(const struct ct_call *a, const struct ct_call *b)
 {
 	uint64_t start = a->enter_ns > b->enter_ns ? a->enter_ns : b->enter_ns;
@@ -120,14 +130,15 @@ uint32_t ct_locks_holder(const struct ct_locks *locks, const struct ct_host_call
 	if (unexplained_ns < LEAST_NS || call->effects & (CT_SYNC | CT_POLL) ||
 	    (call->effects & (CT_ALLOC | CT_FREE) && call->effects & CT_ASYNC))
 		return CT_NONE;
-	for (size_t i = returned_by(locks, call->raw.leave_ns + CT_TOUCH_NS); i-- > 0;) {
+	for (size_t i = returned_by(locks, call->raw.leave_ns + TAIL_NS); i-- > 0;) {
 		const struct holder *h = &locks->holders[i];
 		const struct ct_host_call *other = &locks->model->calls.at[h->call];
 		uint64_t shared = overlap(&call->raw, &other->raw);
 
 		if (h->leave_ns <= call->raw.enter_ns)
 			break;
-		if (other->tid != call->tid && h->blocks & call->effects && shared > most) {
+		if (other->tid != call->tid && h->blocks & call->effects && shared > most &&
+		    release_of(other) <= call->raw.leave_ns + CT_TOUCH_NS) {
 			most = shared;
 			found = h->call;
 		}

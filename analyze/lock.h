@@ -2,7 +2,7 @@
 /*
  * Who held the driver's lock. The driver tells nobody; it is inferred from calls of
  * different threads that overlap, where one is of a kind that holds a lock and the
- * other of a kind that needs it, and the holder returned first.
+ * other of a kind that needs it, and the holder's own wait was over first.
  */
 #ifndef CT_ANALYZE_LOCK_H
 #define CT_ANALYZE_LOCK_H

@@ -82,6 +82,8 @@ void ct_model_destroy(struct ct_model *model)
 	free(model->by_correlation.at);
 	free(model->waits.at);
 	free(model->pending.at);
+	free(model->polls.at);
+	free(model->stream_waits.at);
 	ct_reader_close(model->reader);
 	free(model);
 }
@@ -125,6 +127,35 @@ uint32_t ct_model_last_before(const struct ct_model *model, uint32_t stream, uin
 	while (low > 0 && except_call != CT_NONE && model->ops.at[s->ops[low - 1]].call == except_call)
 		low--;
 	return low ? s->ops[low - 1] : CT_NONE;
+}
+
+uint32_t ct_model_first_after(const struct ct_model *model, uint32_t stream, uint64_t time_ns)
+{
+	const struct ct_stream_info *s = &model->streams.at[stream];
+	uint32_t low = 0, high = s->op_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (model->ops.at[s->ops[middle]].submit_ns > time_ns)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low < s->op_count ? s->ops[low] : CT_NONE;
+}
+
+uint32_t ct_model_depth(const struct ct_model *model, uint32_t stream, uint64_t time_ns)
+{
+	const struct ct_stream_info *s = &model->streams.at[stream];
+	uint32_t last = ct_model_last_before(model, stream, time_ns, CT_NONE);
+	uint32_t depth = 0;
+
+	while (last != CT_NONE && model->ops.at[last].raw.end_ns > time_ns && depth < s->op_count) {
+		depth++;
+		last = model->ops.at[last].previous;
+	}
+	return depth;
 }
 
 static const char *memory_name(uint8_t memory)

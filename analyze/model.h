@@ -50,6 +50,21 @@ struct ct_wait {
 	const char *why;  /* the rule that says so, one clause; static text */
 };
 
+/* A loop that waited by asking; its queries are calls of their own. */
+struct ct_poll {
+	uint32_t call;     /* the first query */
+	uint32_t queries;
+	uint64_t start_ns, end_ns;
+	uint32_t op;       /* what it waited for; CT_NONE */
+};
+
+/* cudaStreamWaitEvent: from time_ns on the stream follows an operation of another. */
+struct ct_stream_wait {
+	uint32_t stream;   /* into streams */
+	uint32_t op;
+	uint64_t time_ns;
+};
+
 struct ct_host_call {
 	struct ct_call raw;
 	uint32_t tid;
@@ -66,7 +81,24 @@ struct ct_host_call {
 	uint32_t wait_count;
 	uint32_t first_pending; /* into pending: last unfinished op of each stream it waited for */
 	uint32_t pending_count;
+	bool chance;          /* work it may wait for was in flight when it began */
+	uint64_t submitted_ns; /* end of its last lock or queue wait: its work went to the device then */
 	uint64_t released_ns; /* end of its last device, lock or queue wait; enter_ns if none */
+};
+
+/* Why an operation had to follow one of another stream. */
+enum ct_edge_kind {
+	CT_EDGE_EVENT,   /* the program said so: cudaStreamWaitEvent */
+	CT_EDGE_DEFAULT, /* the rule of the legacy default stream */
+	CT_EDGE_REUSE,   /* the stream-ordered allocator handed on memory still in use */
+	CT_EDGES,
+	CT_EDGE_HOST_FUNCTION = CT_EDGES + 1 /* not of an operation: see hostfunc.c */
+};
+
+/* Of the operations to follow for one reason, the one that ended last. */
+struct ct_edge {
+	uint32_t op;    /* CT_NONE: none */
+	uint32_t cause; /* the call that brought it about; CT_NONE for events */
 };
 
 struct ct_op {
@@ -74,8 +106,9 @@ struct ct_op {
 	uint32_t call;        /* that submitted it; CT_NONE */
 	uint32_t stream;      /* into streams */
 	uint32_t previous;    /* the operation before it in its stream; CT_NONE */
-	uint32_t awaited;     /* latest operation of another stream it had to follow; CT_NONE */
+	struct ct_edge edges[CT_EDGES]; /* operations of other streams it had to follow */
 	uint64_t submit_ns;   /* when its call began; its start if no call is known */
+	float share;          /* of the device that it fills, 0 to 1; see occupancy.h */
 };
 
 struct ct_stream_info {
@@ -143,6 +176,8 @@ struct ct_model {
 	CT_ARRAY(uint32_t) by_correlation;   /* ops, by correlation, then start_ns */
 	CT_ARRAY(struct ct_wait) waits;      /* filled by blocking.c */
 	CT_ARRAY(uint32_t) pending;          /* filled by blocking.c */
+	CT_ARRAY(struct ct_poll) polls;      /* filled by poll.c */
+	CT_ARRAY(struct ct_stream_wait) stream_waits; /* by stream, then time */
 	uint64_t damaged_bytes, damaged_at;  /* of the file */
 	uint64_t untimed_ops;                /* device records without times: not in ops */
 	uint64_t unknown_apis;               /* calls whose name this build does not know */
@@ -181,6 +216,12 @@ uint32_t ct_model_last_before(const struct ct_model *model, uint32_t stream, uin
  * or no memory.
  */
 uint32_t ct_stream_index(struct ct_model *model, uint32_t context, uint32_t id, bool add);
+
+/* The first operation of a stream submitted after time_ns; CT_NONE if there is none. */
+uint32_t ct_model_first_after(const struct ct_model *model, uint32_t stream, uint64_t time_ns);
+
+/* Operations of a stream submitted but not finished at a time. */
+uint32_t ct_model_depth(const struct ct_model *model, uint32_t stream, uint64_t time_ns);
 
 /* Name of an operation for people: demangled kernel, "copy D2H pageable 4194304 B", ... */
 void ct_model_op_name(const struct ct_model *model, uint32_t op, char *ret, size_t size);

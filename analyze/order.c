@@ -2,7 +2,12 @@
 #include "analyze/order.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
+
+#define RECENT_FREES 64  /* blocks the allocator may still have to hand on */
+#define BEHIND_NS 20000  /* an operation that starts so soon behind another waited for it */
+#define WAITED_NS 100000 /* if it had been waiting for at least so long */
 
 /* When the call with a correlation id began; UINT64_MAX if it was not recorded. */
 static uint64_t call_time(const struct ct_model *model, uint32_t correlation)
@@ -65,39 +70,33 @@ uint32_t ct_order_event(const struct ct_model *model, const struct ct_sync *sync
 	return ct_model_last_before(model, stream, recorded, CT_NONE);
 }
 
-/* Remember the later-ending of the operations that `op` had to follow. */
-static void follow(struct ct_model *model, uint32_t op, uint32_t earlier)
+/* Remember the later-ending of the operations that `op` had to follow for one reason. */
+static void follow(struct ct_model *model, uint32_t op, enum ct_edge_kind kind, uint32_t earlier,
+		   uint32_t cause)
 {
-	uint32_t *awaited = &model->ops.at[op].awaited;
+	struct ct_edge *edge = &model->ops.at[op].edges[kind];
 
 	if (earlier == CT_NONE || earlier == op)
 		return;
-	if (*awaited == CT_NONE ||
-	    model->ops.at[earlier].raw.end_ns > model->ops.at[*awaited].raw.end_ns)
-		*awaited = earlier;
+	if (edge->op == CT_NONE ||
+	    model->ops.at[earlier].raw.end_ns > model->ops.at[edge->op].raw.end_ns)
+		*edge = (struct ct_edge){ earlier, cause };
 }
 
-/* First operation of a stream submitted after a time; CT_NONE if there is none. */
-static uint32_t first_after(const struct ct_model *model, uint32_t stream, uint64_t time_ns)
+static int by_stream_and_time(const void *a, const void *b)
 {
-	const struct ct_stream_info *s = &model->streams.at[stream];
-	uint32_t low = 0, high = s->op_count;
+	const struct ct_stream_wait *x = a, *y = b;
 
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (model->ops.at[s->ops[middle]].submit_ns > time_ns)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return low < s->op_count ? s->ops[low] : CT_NONE;
+	if (x->stream != y->stream)
+		return x->stream < y->stream ? -1 : 1;
+	return x->time_ns < y->time_ns ? -1 : x->time_ns > y->time_ns;
 }
 
-static void order_by_events(struct ct_model *model)
+static int order_by_events(struct ct_model *model)
 {
 	for (size_t i = 0; i < model->syncs.count; i++) {
 		const struct ct_sync *sync = &model->syncs.at[i];
+		struct ct_stream_wait wait;
 		uint64_t waited;
 		uint32_t stream, op;
 
@@ -107,10 +106,17 @@ static void order_by_events(struct ct_model *model)
 		waited = call_time(model, sync->correlation);
 		if (stream == CT_NONE || waited == UINT64_MAX)
 			continue;
-		op = first_after(model, stream, waited);
+		wait = (struct ct_stream_wait){ stream, ct_order_event(model, sync), waited };
+		if (wait.op != CT_NONE && CT_PUSH(&model->stream_waits, wait) < 0)
+			return -ENOMEM;
+		op = ct_model_first_after(model, stream, waited);
 		if (op != CT_NONE)
-			follow(model, op, ct_order_event(model, sync));
+			follow(model, op, CT_EDGE_EVENT, wait.op, CT_NONE);
 	}
+	if (model->stream_waits.count)
+		qsort(model->stream_waits.at, model->stream_waits.count,
+		      sizeof(*model->stream_waits.at), by_stream_and_time);
+	return 0;
 }
 
 static bool blocking(const struct ct_stream_info *stream)
@@ -118,34 +124,99 @@ static bool blocking(const struct ct_stream_info *stream)
 	return stream->flag == CT_STREAM_FLAG_BLOCKING || stream->flag == CT_STREAM_FLAG_UNKNOWN;
 }
 
-/* Both directions of the legacy default stream's rule, in one context. */
-static void order_by_default_stream(struct ct_model *model, uint32_t legacy)
+/* Both directions of the legacy default stream's rule, between it and one other stream. */
+static void order_pair(struct ct_model *model, uint32_t legacy, uint32_t other)
 {
 	const struct ct_stream_info *null_stream = &model->streams.at[legacy];
+	const struct ct_stream_info *stream = &model->streams.at[other];
 
-	for (uint32_t s = 0; s < model->streams.count; s++) {
-		const struct ct_stream_info *other = &model->streams.at[s];
+	for (uint32_t n = 0; n < null_stream->op_count; n++) {
+		const struct ct_op *op = &model->ops.at[null_stream->ops[n]];
 
-		if (s == legacy || other->context != null_stream->context || !blocking(other))
+		follow(model, null_stream->ops[n], CT_EDGE_DEFAULT,
+		       ct_model_last_before(model, other, op->submit_ns, CT_NONE), op->call);
+	}
+	for (uint32_t n = 0; n < stream->op_count; n++) {
+		const struct ct_op *op = &model->ops.at[stream->ops[n]];
+		uint32_t before = ct_model_last_before(model, legacy, op->submit_ns, CT_NONE);
+
+		if (before != CT_NONE)
+			follow(model, stream->ops[n], CT_EDGE_DEFAULT, before,
+			       model->ops.at[before].call);
+	}
+}
+
+static void order_by_default_stream(struct ct_model *model, uint32_t legacy)
+{
+	for (uint32_t s = 0; s < model->streams.count; s++)
+		if (s != legacy && blocking(&model->streams.at[s]) &&
+		    model->streams.at[s].context == model->streams.at[legacy].context)
+			order_pair(model, legacy, s);
+}
+
+/* A block of stream-ordered memory that was given back. */
+struct freed {
+	uint64_t addr;
+	uint64_t time_ns;
+	uint32_t stream;
+};
+
+/* Did `op` start when `earlier` ended, though all else it needed was there long before? */
+static bool started_behind(const struct ct_model *model, uint32_t op, uint32_t earlier)
+{
+	const struct ct_op *o = &model->ops.at[op];
+	uint64_t end_ns = model->ops.at[earlier].raw.end_ns, ready_ns = o->submit_ns;
+
+	if (o->previous != CT_NONE && model->ops.at[o->previous].raw.end_ns > ready_ns)
+		ready_ns = model->ops.at[o->previous].raw.end_ns;
+	return o->raw.start_ns - end_ns < BEHIND_NS && end_ns > ready_ns + WAITED_NS;
+}
+
+/*
+ * The allocator may hand memory freed in one stream to another before the first has
+ * got there, and makes the second wait (Programming Guide, stream-ordered allocator,
+ * cudaMemPoolReuseAllowInternalDependencies). No record tells: the address does, or
+ * that an operation started the moment another stream's ended.
+ */
+static void order_by_reuse(struct ct_model *model, const struct freed *freed, uint32_t index)
+{
+	const struct ct_host_call *call = &model->calls.at[index];
+	uint32_t op, earlier;
+
+	if (freed->stream == CT_NONE || call->stream == CT_NONE || freed->stream == call->stream)
+		return;
+	op = ct_model_first_after(model, call->stream, call->raw.enter_ns);
+	earlier = ct_model_last_before(model, freed->stream, freed->time_ns, CT_NONE);
+	if (op == CT_NONE || earlier == CT_NONE ||
+	    model->ops.at[earlier].raw.end_ns <= call->raw.enter_ns ||
+	    model->ops.at[op].raw.start_ns < model->ops.at[earlier].raw.end_ns)
+		return;
+	if (freed->addr == call->raw.addr || started_behind(model, op, earlier))
+		follow(model, op, CT_EDGE_REUSE, earlier, index);
+}
+
+static void order_by_allocator(struct ct_model *model)
+{
+	struct freed recent[RECENT_FREES] = { 0 };
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < model->calls.count; i++) {
+		const struct ct_host_call *call = &model->calls.at[i];
+
+		if (!(call->effects & CT_ASYNC) || !call->raw.addr || call->raw.error)
 			continue;
-		for (uint32_t n = 0; n < null_stream->op_count; n++) {
-			uint32_t op = null_stream->ops[n];
-
-			follow(model, op, ct_model_last_before(model, s, model->ops.at[op].submit_ns,
-							       CT_NONE));
-		}
-		for (uint32_t n = 0; n < other->op_count; n++) {
-			uint32_t op = other->ops[n];
-
-			follow(model, op, ct_model_last_before(
-				model, legacy, model->ops.at[op].submit_ns, CT_NONE));
-		}
+		if (call->effects & CT_FREE)
+			recent[count++ % RECENT_FREES] = (struct freed){
+				call->raw.addr, call->raw.enter_ns, call->stream };
+		for (uint32_t n = 0; call->effects & CT_ALLOC && n < count && n < RECENT_FREES; n++)
+			order_by_reuse(model, &recent[n], i);
 	}
 }
 
 int ct_order_streams(struct ct_model *model)
 {
-	order_by_events(model);
+	if (order_by_events(model) < 0)
+		return -ENOMEM;
 	for (size_t i = 0; i < model->contexts.count; i++) {
 		const struct ct_context *c = &model->contexts.at[i];
 		uint32_t legacy;
@@ -156,5 +227,6 @@ int ct_order_streams(struct ct_model *model)
 		if (legacy != CT_NONE && model->streams.at[legacy].op_count)
 			order_by_default_stream(model, legacy);
 	}
+	order_by_allocator(model);
 	return 0;
 }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Orderings between streams that the program asked for: events and the legacy default stream. */
+/* Orderings between streams: events, the legacy default stream, the allocator. */
 #ifndef CT_ANALYZE_ORDER_H
 #define CT_ANALYZE_ORDER_H
 
 #include "analyze/model.h"
 
 /*
- * Fill `awaited` of every operation: of the operations in other streams it had to
- * follow, the one that ended last. Sources: cudaStreamWaitEvent (CUPTI's records),
- * and the rules of the legacy default stream (Programming Guide, "Implicit
+ * Fill the edges of every operation. Sources: cudaStreamWaitEvent (CUPTI's records);
+ * the rules of the legacy default stream (Programming Guide, "Implicit
  * Synchronization": its work waits for all blocking streams, and their later work
- * waits for it). Returns 0 or -ENOMEM.
+ * waits for it); memory that the stream-ordered allocator handed on (by address).
+ * Returns 0 or -ENOMEM.
  */
 int ct_order_streams(struct ct_model *model);
 

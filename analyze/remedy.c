@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What to write instead: one sentence per kind of wait. */
+/* What to write instead, one sentence per kind of wait, and how sure the diagnosis is. */
+#include <string.h>
+
 #include "analyze/site.h"
+
+#define LONG_NS 1000000  /* a wait this long is no coincidence */
+#define OFTEN 3          /* nor is one that fits this often, every time */
+#define TAIL_NS 500000   /* a call that held a lock and one that waited return so close together */
 
 static const char *for_device_wait(const struct ct_site *site)
 {
@@ -18,6 +24,8 @@ static const char *for_device_wait(const struct ct_site *site)
 		       "is asynchronous";
 	if (site->effects & CT_COPY)
 		return "use cudaMemcpyAsync on the stream that needs the data, with pinned host memory";
+	if (site->effects & CT_LAUNCH)
+		return "unset CUDA_LAUNCH_BLOCKING";
 	if (site->effects & CT_CONFIG)
 		return "change device limits once, before any work is submitted";
 	if (site->effects & CT_INIT)
@@ -25,8 +33,30 @@ static const char *for_device_wait(const struct ct_site *site)
 	return "";
 }
 
-const char *ct_site_remedy(const struct ct_site *site)
+static const char *for_order(enum ct_edge_kind edge)
 {
+	if (edge == CT_EDGE_HOST_FUNCTION)
+		return "keep host functions short: let them wake a thread that does the work";
+	return edge == CT_EDGE_DEFAULT
+		? "if the order is not needed: use a stream of its own instead of the default stream, "
+		  "made with cudaStreamNonBlocking, or compile with --default-stream per-thread"
+		: "give each stream a pool of its own, or set cudaMemPoolReuseAllowInternalDependencies "
+		  "to 0";
+}
+
+static const char *for_first_use(const struct ct_model *model, const struct ct_site *site)
+{
+	const char *why = site->worst_wait == CT_NONE ? "" : model->waits.at[site->worst_wait].why;
+
+	if (strstr(why, "context"))
+		return "paid once per process and device: call cudaFree(0) before the part that matters";
+	return "load early: call each kernel once beforehand, or set CUDA_MODULE_LOADING=EAGER";
+}
+
+const char *ct_site_remedy(const struct ct_model *model, const struct ct_site *site)
+{
+	if (site->edge != CT_EDGES && !site->parts[CT_PART_DEVICE_WAIT])
+		return for_order(site->edge);
 	switch (site->worst) {
 	case CT_PART_DEVICE_WAIT:
 		return for_device_wait(site);
@@ -39,8 +69,39 @@ const char *ct_site_remedy(const struct ct_site *site)
 		return site->pageable ? "pin the host buffer: pageable memory is staged by the host"
 				      : "use cudaMemcpyAsync to let the host go on during the copy";
 	case CT_PART_FIRST_USE:
-		return "load early: warm up, or set CUDA_MODULE_LOADING=EAGER";
+		return for_first_use(model, site);
 	default:
 		return "";
+	}
+}
+
+static bool fits(const struct ct_model *model, const struct ct_site *site)
+{
+	const struct ct_wait *wait = &model->waits.at[site->worst_wait];
+
+	if (wait->part == CT_PART_LOCK_WAIT)
+		return model->calls.at[wait->call].raw.leave_ns - wait->end_ns < TAIL_NS;
+	return site->waited == site->chances &&
+	       (site->waited >= OFTEN || wait->end_ns - wait->start_ns >= LONG_NS);
+}
+
+const char *ct_site_certainty(const struct ct_model *model, const struct ct_site *site)
+{
+	const struct ct_wait *wait;
+
+	if (site->worst_wait == CT_NONE)
+		return site->edge != CT_EDGES ? "strong" : "";
+	wait = &model->waits.at[site->worst_wait];
+	switch (wait->part) {
+	case CT_PART_DEVICE_WAIT:
+		if (site->effects & CT_SYNC && model->calls.at[wait->call].sync != CT_NONE)
+			return "certain";
+		return fits(model, site) ? "strong" : "fair";
+	case CT_PART_LOCK_WAIT:
+		return fits(model, site) ? "strong" : "fair";
+	case CT_PART_UNEXPLAINED:
+		return "";
+	default:
+		return "certain";
 	}
 }

@@ -2,7 +2,9 @@
 #include "analyze/replay.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* In this order at equal times, so that causes come before effects. */
 enum event_kind { LEAVE, ENTER, START };
@@ -95,20 +97,52 @@ static void wait_for_op(const struct ct_replay *r, uint32_t op, struct release *
 	release->is_ns = later(release->is_ns, r->end_ns[op]);
 }
 
-static struct release release_of(const struct ct_replay *r, const struct ct_host_call *call)
+/* When a call let the driver's lock go: after its device wait, or when it returned. */
+static struct release lock_of(const struct ct_replay *r, uint32_t index)
 {
-	struct release release = { call->raw.enter_ns, r->enter_ns[call - r->model->calls.at] };
+	const struct ct_host_call *call = &r->model->calls.at[index];
+	struct release release = { call->raw.enter_ns, r->enter_ns[index] };
 
+	if (!call->parts[CT_PART_DEVICE_WAIT])
+		return (struct release){ call->raw.leave_ns, r->leave_ns[index] };
 	for (uint32_t i = 0; i < call->pending_count; i++)
 		wait_for_op(r, r->model->pending.at[call->first_pending + i], &release);
+	if (r->removed[index] & CT_REMOVE_WAIT)
+		release.is_ns = r->enter_ns[index];
+	return release;
+}
+
+/* When the call's work went to the device: once it had the lock and room in the queue. */
+static struct release submission_of(const struct ct_replay *r, const struct ct_host_call *call)
+{
+	struct release release = { call->raw.enter_ns, r->enter_ns[call - r->model->calls.at] };
+	bool removed = r->removed[call - r->model->calls.at] & CT_REMOVE_WAIT;
+	struct release lock;
+
+	if (call->parts[CT_PART_QUEUE_FULL] && !removed)
+		release = (struct release){ call->submitted_ns,
+					    release.is_ns + call->submitted_ns - call->raw.enter_ns };
 	for (uint32_t i = 0; i < call->wait_count; i++) {
 		const struct ct_wait *wait = &r->model->waits.at[call->first_wait + i];
 
 		if (wait->part != CT_PART_LOCK_WAIT)
 			continue;
-		release.was_ns = later(release.was_ns, r->model->calls.at[wait->other].raw.leave_ns);
-		release.is_ns = later(release.is_ns, r->leave_ns[wait->other]);
+		lock = lock_of(r, wait->other);
+		release.was_ns = later(release.was_ns, lock.was_ns);
+		release.is_ns = later(release.is_ns, lock.is_ns);
 	}
+	if (removed) /* without its own waits, that is */
+		release.was_ns = call->submitted_ns;
+	return release;
+}
+
+/* When the call had got all it waited for. */
+static struct release release_of(const struct ct_replay *r, const struct ct_host_call *call)
+{
+	struct release release = submission_of(r, call);
+
+	for (uint32_t i = 0; i < call->pending_count; i++)
+		wait_for_op(r, r->model->pending.at[call->first_pending + i], &release);
 	return release;
 }
 
@@ -160,9 +194,9 @@ static void follow_own_copy(const struct ct_replay *r, const struct ct_host_call
 static void leave(struct ct_replay *r, uint32_t index)
 {
 	const struct ct_host_call *call = &r->model->calls.at[index];
-	uint64_t done = r->enter_ns[index] + work_of(call, r->removed[index]);
+	uint64_t done = r->enter_ns[index] + work_of(call, r->removed[index] & CT_REMOVE_WAIT);
 
-	if (!r->removed[index]) {
+	if (!(r->removed[index] & CT_REMOVE_WAIT)) {
 		struct release release = release_of(r, call);
 
 		follow_own_copy(r, call, &release);
@@ -179,18 +213,52 @@ static struct release ready_of(const struct ct_replay *r, const struct ct_op *op
 	struct release ready = { op->submit_ns, op->submit_ns };
 
 	if (op->call != CT_NONE) {
-		const struct ct_host_call *call = &r->model->calls.at[op->call];
-
-		if (r->removed[op->call])
-			ready = (struct release){ call->released_ns, r->enter_ns[op->call] };
-		else
-			ready = release_of(r, call);
+		ready = submission_of(r, &r->model->calls.at[op->call]);
 	}
 	if (op->previous != CT_NONE)
 		wait_for_op(r, op->previous, &ready);
-	if (op->awaited != CT_NONE)
-		wait_for_op(r, op->awaited, &ready);
+	for (int kind = 0; kind < CT_EDGES; kind++) {
+		const struct ct_edge *edge = &op->edges[kind];
+
+		if (edge->op == CT_NONE)
+			continue;
+		if (edge->cause != CT_NONE && r->removed[edge->cause] & CT_REMOVE_ORDER)
+			ready.was_ns = later(ready.was_ns, r->model->ops.at[edge->op].raw.end_ns);
+		else
+			wait_for_op(r, edge->op, &ready);
+	}
 	return ready;
+}
+
+/*
+ * A kernel that now comes earlier than it did may find the device full of others: it
+ * starts when enough of them have ended, at the latest when it did.
+ */
+static uint64_t make_room(struct ct_replay *r, uint32_t index, uint64_t start_ns)
+{
+	const struct ct_op *op = &r->model->ops.at[index];
+	struct ct_running *slot = &r->running[r->placed++ % CT_REPLAY_RUNNING];
+
+	while (op->share > CT_REPLAY_SMALL && start_ns < op->raw.start_ns) {
+		uint64_t first_end = UINT64_MAX;
+		float load = op->share;
+
+		for (int i = 0; i < CT_REPLAY_RUNNING; i++) {
+			const struct ct_running *other = &r->running[i];
+
+			if (other->start_ns > start_ns || other->end_ns <= start_ns)
+				continue;
+			load += other->share;
+			if (other->end_ns < first_end)
+				first_end = other->end_ns;
+		}
+		if (load <= CT_REPLAY_ROOM || first_end == UINT64_MAX)
+			break;
+		start_ns = first_end < op->raw.start_ns ? first_end : op->raw.start_ns;
+	}
+	*slot = (struct ct_running){ start_ns, start_ns + op->raw.end_ns - op->raw.start_ns,
+				     op->share };
+	return start_ns;
 }
 
 static void start(struct ct_replay *r, uint32_t index)
@@ -199,7 +267,7 @@ static void start(struct ct_replay *r, uint32_t index)
 	struct release ready = ready_of(r, op);
 	uint64_t lag = op->raw.start_ns > ready.was_ns ? op->raw.start_ns - ready.was_ns : 0;
 
-	r->start_ns[index] = ready.is_ns + lag;
+	r->start_ns[index] = make_room(r, index, ready.is_ns + lag);
 	r->end_ns[index] = r->start_ns[index] + op->raw.end_ns - op->raw.start_ns;
 	r->total_end_ns = later(r->total_end_ns, r->end_ns[index]);
 }
@@ -207,6 +275,8 @@ static void start(struct ct_replay *r, uint32_t index)
 void ct_replay_run(struct ct_replay *r)
 {
 	r->total_end_ns = 0;
+	r->placed = 0;
+	memset(r->running, 0, sizeof(r->running));
 	for (size_t i = 0; i < r->event_count; i++) {
 		const struct ct_replay_event *event = &r->events[i];
 

@@ -4,13 +4,24 @@
  * spent between and inside calls; device operations keep their durations and
  * follow their submission, their stream and the events they waited for; calls that
  * waited wait for the same operations and the same lock holders as before, at
- * their new times. Operations that come to overlap are taken to run freely beside
- * each other, so a saving is an upper bound.
+ * their new times. Kernels that come to overlap run freely beside each other as long
+ * as their blocks fit on the device; bandwidth is not modelled, so a saving is an
+ * upper bound.
  */
 #ifndef CT_ANALYZE_REPLAY_H
 #define CT_ANALYZE_REPLAY_H
 
 #include "analyze/model.h"
+
+#define CT_REPLAY_RUNNING 64  /* latest operations that may still be running */
+#define CT_REPLAY_SMALL 0.05f /* kernels that fill less fit anywhere */
+#define CT_REPLAY_ROOM 1.02f
+
+/* An operation placed in the new time line, and how much of the device it fills. */
+struct ct_running {
+	uint64_t start_ns, end_ns;
+	float share;
+};
 
 struct ct_replay {
 	const struct ct_model *model;
@@ -19,8 +30,13 @@ struct ct_replay {
 	uint64_t total_end_ns;         /* when the last of all ended */
 	struct ct_replay_event *events;
 	size_t event_count;
-	uint8_t *removed;              /* by call: set to 1 what shall not wait, then run */
+	struct ct_running running[CT_REPLAY_RUNNING];
+	size_t placed;
+	uint8_t *removed;              /* by call: set CT_REMOVE_*, then run */
 };
+
+#define CT_REMOVE_WAIT 1  /* the call does not wait */
+#define CT_REMOVE_ORDER 2 /* operations do not follow others because of it */
 
 /* Prepare for a model that ct_blocking_find() has been over. Returns 0 or -ENOMEM. */
 int ct_replay_create(const struct ct_model *model, struct ct_replay **ret);

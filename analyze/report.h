@@ -15,6 +15,15 @@ void ct_report_waited_for(const struct ct_model *model, const struct ct_wait *wa
 void ct_report_api_sum(const struct ct_analysis *analysis, FILE *to);
 void ct_report_kernel_sum(const struct ct_analysis *analysis, FILE *to);
 
+/* What the documentation says beside what was observed; when the device was idle. */
+void ct_report_ledger_csv(const struct ct_analysis *analysis, FILE *to);
+void ct_report_idle_csv(const struct ct_analysis *analysis, FILE *to);
+void ct_report_ledger(const struct ct_analysis *analysis, FILE *to);
+void ct_report_idle(const struct ct_analysis *analysis, FILE *to);
+
+/* Why an order between streams exists, one clause. */
+const char *ct_report_edge(enum ct_edge_kind edge);
+
 /* A duration for people: "12.3 ms", four significant characters. */
 const char *ct_report_time(uint64_t ns, char ret[16]);
 

@@ -103,8 +103,10 @@ static int print_losses(const struct ct_model *model, FILE *to, int printed)
 	return printed;
 }
 
-static int print_gaps(const struct ct_model *model, FILE *to, int printed)
+static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 {
+	const struct ct_model *model = a->model;
+
 	if (model->header->finish == CT_FINISH_CUT_OFF) {
 		printed = line(to, printed);
 		fprintf(to, "the end: the run was cut off (killed, or still going); the last second of "
@@ -119,6 +121,12 @@ static int print_gaps(const struct ct_model *model, FILE *to, int printed)
 		printed = line(to, printed);
 		fprintf(to, "the calls that submitted %" PRIu64 " device operations\n",
 			model->unjoined_ops);
+	}
+	if (ct_symbols_mismatched(a->sites->symbols) || ct_symbols_missing(a->sites->symbols)) {
+		printed = line(to, printed);
+		fprintf(to, "source lines in %u modules whose file has changed since, %u whose file is "
+			"gone\n", ct_symbols_mismatched(a->sites->symbols),
+			ct_symbols_missing(a->sites->symbols));
 	}
 	if (model->unknown_apis) {
 		printed = line(to, printed);
@@ -159,7 +167,7 @@ void ct_report_coverage(const struct ct_analysis *a, FILE *to)
 	print_seen(a->model, to);
 	printed = print_blindness(a->model, to, 0);
 	printed = print_losses(a->model, to, printed);
-	printed = print_gaps(a->model, to, printed);
+	printed = print_gaps(a, to, printed);
 	if (!printed)
 		fprintf(to, "not seen  nothing was dropped\n");
 	print_trust(a, to);

@@ -166,12 +166,52 @@ static bool listed(const struct ct_wait *wait)
 	}
 }
 
+/* The other operations a call had to wait for: those that ended before the last. */
+static void also_field(struct ct_csv *csv, const struct ct_model *model, const struct ct_wait *wait)
+{
+	const struct ct_host_call *call = &model->calls.at[wait->call];
+	char text[CT_NAME_BYTES], name[CT_NAME_BYTES];
+	size_t n = 0;
+
+	*text = '\0';
+	for (uint32_t i = 0; wait->part == CT_PART_DEVICE_WAIT && i < call->pending_count; i++) {
+		uint32_t op = model->pending.at[call->first_pending + i];
+
+		if (op == wait->op || n + 64 > sizeof(text))
+			continue;
+		ct_model_op_name(model, op, name, sizeof(name));
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%.*s on stream %u",
+				      n ? "; " : "", 256, name, model->ops.at[op].raw.stream);
+	}
+	ct_csv_text(csv, text);
+}
+
+/* Loops of queries: the time between the calls counts as well, so they have rows of their own. */
+static void write_polls(const struct ct_analysis *a, struct ct_csv *csv)
+{
+	for (size_t i = 0; i < a->model->polls.count; i++) {
+		const struct ct_poll *poll = &a->model->polls.at[i];
+		const struct ct_wait wait = { .op = poll->op, .other = CT_NONE,
+					      .why = "asked again and again until it was done" };
+
+		ct_csv_number(csv, poll->start_ns);
+		ct_csv_number(csv, a->model->calls.at[poll->call].tid);
+		ct_csv_text(csv, a->model->calls.at[poll->call].name);
+		ct_csv_text(csv, "polling");
+		ct_csv_number(csv, poll->end_ns - poll->start_ns);
+		waited_fields(csv, a->model, &wait);
+		ct_csv_text(csv, site_of(a, poll->call));
+		ct_csv_none(csv);
+		ct_csv_end_row(csv);
+	}
+}
+
 static void write_blocked(const struct ct_analysis *a, FILE *to)
 {
 	struct ct_csv csv = { .to = to };
 
 	ct_csv_header(&csv, "Start (ns),Thread,Call,Class,Blocked (ns),Waited For,Waited For Stream,"
-		      "Waited For Start (ns),Waited For End (ns),Why,Call Site");
+		      "Waited For Start (ns),Waited For End (ns),Why,Call Site,Also Waited For");
 	for (size_t i = 0; i < a->model->waits.count; i++) {
 		const struct ct_wait *wait = &a->model->waits.at[i];
 		const struct ct_host_call *call = &a->model->calls.at[wait->call];
@@ -185,8 +225,10 @@ static void write_blocked(const struct ct_analysis *a, FILE *to)
 		ct_csv_number(&csv, wait->end_ns - wait->start_ns);
 		waited_fields(&csv, a->model, wait);
 		ct_csv_text(&csv, site_of(a, wait->call));
+		also_field(&csv, a->model, wait);
 		ct_csv_end_row(&csv);
 	}
+	write_polls(a, &csv);
 }
 
 /* The evidence for a pair, in a sentence. */
@@ -197,7 +239,9 @@ static void evidence_field(struct ct_csv *csv, const struct ct_analysis *a,
 	const struct ct_op *victim = &a->model->ops.at[pair->victim];
 	uint64_t waited = culprit->parts[CT_PART_DEVICE_WAIT] + culprit->parts[CT_PART_QUEUE_FULL];
 
-	if (pair->through != CT_NONE)
+	if (pair->edge != CT_EDGES)
+		ct_csv_format(csv, "no host wait: %s", ct_report_edge(pair->edge));
+	else if (pair->through != CT_NONE)
 		ct_csv_format(csv, "%s of thread %u waited for the lock until %s returned",
 			      a->model->calls.at[pair->through].name,
 			      a->model->calls.at[pair->through].tid, culprit->name);
@@ -245,7 +289,7 @@ static void write_callsites(const struct ct_analysis *a, FILE *to)
 	char text[CT_NAME_BYTES];
 
 	ct_csv_header(&csv, "Call Site,Call,Calls,Total (ns),Blocked (ns),Class,Waited For,Lost (ns),"
-		      "Remedy,Stack");
+		      "Remedy,Stack,Certainty,Device Idle (ns)");
 	for (size_t i = 0; i < a->sites->all.count; i++) {
 		const struct ct_site *site = &a->sites->all.at[a->sites->ranked[i]];
 
@@ -261,9 +305,11 @@ static void write_callsites(const struct ct_analysis *a, FILE *to)
 					     sizeof(text));
 		ct_csv_text(&csv, text);
 		ct_csv_number(&csv, site->lost_ns);
-		ct_csv_text(&csv, ct_site_remedy(site));
+		ct_csv_text(&csv, ct_site_remedy(a->model, site));
 		ct_sites_stack_text(a->model, a->sites, site->stack, text, sizeof(text));
 		ct_csv_text(&csv, text);
+		ct_csv_text(&csv, ct_site_certainty(a->model, site));
+		ct_csv_number(&csv, site->idle_ns);
 		ct_csv_end_row(&csv);
 	}
 }
@@ -274,6 +320,8 @@ const struct ct_table ct_tables[] = {
 	{ "blocked.csv", write_blocked },
 	{ "serialized.csv", write_serialized },
 	{ "callsites.csv", write_callsites },
+	{ "ledger.csv", ct_report_ledger_csv },
+	{ "idle.csv", ct_report_idle_csv },
 	{ "cuda_api_sum.csv", ct_report_api_sum },
 	{ "cuda_gpu_kern_sum.csv", ct_report_kernel_sum },
 	{ NULL, NULL },

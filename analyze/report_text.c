@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* report.txt: what was seen, how long the host was blocked, by whom, and what it cost. */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "analyze/blocking.h"
 #include "analyze/demangle.h"
-#include "analyze/interval.h"
 #include "analyze/report.h"
 
 #define LINE_WIDTH 96
 #define SITES_SHOWN 10
 #define SITES_SUMMARY 3
 #define THREADS_SHOWN 4
-#define APIS_SHOWN 40
 #define WORTH_NS 50000    /* a site that blocked or lost less in all is not worth a line */
-#define BLOCKED_NS 20000  /* a call that waited less than this did not block, for people */
 
 const char *ct_report_time(uint64_t ns, char ret[16])
 {
@@ -116,29 +112,20 @@ static void print_threads(const struct ct_analysis *a, FILE *to)
 
 static void print_device(const struct ct_analysis *a, FILE *to)
 {
-	const struct ct_model *model = a->model;
-	struct ct_spans busy = { 0 };
-	uint64_t sum = 0, span, used;
+	const struct ct_idle *idle = a->idle;
 	char text[16];
 
-	if (!model->ops.count) {
-		fprintf(to, "The device: no operation was seen.\n");
+	if (!a->model->ops.count) {
+		fprintf(to, a->model->has_device ? "The device had nothing to do: no operation was seen.\n"
+						 : "The device: nothing is known.\n");
 		return;
 	}
-	for (size_t i = 0; i < model->ops.count; i++) {
-		const struct ct_device_op *op = &model->ops.at[i].raw;
-
-		sum += op->end_ns - op->start_ns;
-		if (ct_spans_append(&busy, op->start_ns, op->end_ns) < 0)
-			break;
-	}
-	used = ct_spans_total(&busy);
-	span = busy.count ? busy.at[busy.count - 1].end - busy.at[0].start : 0;
-	fprintf(to, "The device was busy for %s", ct_report_time(used, text));
-	fprintf(to, " and idle for %s between its first and last work",
-		ct_report_time(span - used, text));
-	fprintf(to, "; %.2f operations ran at a time.\n", used ? (double)sum / (double)used : 0);
-	ct_spans_free(&busy);
+	fprintf(to, "The device was busy for %s", ct_report_time(idle->busy_ns, text));
+	fprintf(to, " and idle for %s in between", ct_report_time(idle->idle_ns, text));
+	fprintf(to, " (%s while a host thread was blocked);\n",
+		ct_report_time(idle->idle_blocked_ns, text));
+	fprintf(to, "%.2f operations ran at a time.\n",
+		idle->busy_ns ? (double)idle->work_ns / (double)idle->busy_ns : 0);
 }
 
 static void print_verdict(const struct ct_analysis *a, FILE *to)
@@ -196,8 +183,9 @@ static void print_waited(const struct ct_analysis *a, const struct ct_site *site
 	if (wait->op != CT_NONE)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, ", stream %u",
 			      a->model->ops.at[wait->op].raw.stream);
-	snprintf(text + n, sizeof(text) - (size_t)n, " (longest %s): %s",
-		 ct_report_time(wait->end_ns - wait->start_ns, longest), wait->why);
+	snprintf(text + n, sizeof(text) - (size_t)n, " (longest %s; %s): %s",
+		 ct_report_time(wait->end_ns - wait->start_ns, longest),
+		 ct_site_certainty(a->model, site), wait->why);
 	print_wrapped("       ", text, to);
 	if (wait->other != CT_NONE)
 		print_cause(a, &a->model->calls.at[wait->other], to);
@@ -206,7 +194,7 @@ static void print_waited(const struct ct_analysis *a, const struct ct_site *site
 static void print_site(const struct ct_analysis *a, size_t rank, const struct ct_site *site,
 		       FILE *to)
 {
-	const char *remedy = ct_site_remedy(site);
+	const char *remedy = ct_site_remedy(a->model, site);
 	char lost[16] = "-", blocked[16], instead[512];
 
 	if (site->evaluated)
@@ -214,6 +202,8 @@ static void print_site(const struct ct_analysis *a, size_t rank, const struct ct
 	fprintf(to, "%3zu  %9s %9s %8u  %s at %s\n", rank, lost,
 		ct_report_time(site->blocked_ns, blocked), site->calls, site->name, site->where);
 	print_waited(a, site, to);
+	if (site->edge != CT_EDGES && !site->parts[CT_PART_DEVICE_WAIT])
+		fprintf(to, "       no host wait: %s\n", ct_report_edge(site->edge));
 	if (*remedy) {
 		snprintf(instead, sizeof(instead), "instead: %s", remedy);
 		print_wrapped("       ", instead, to);
@@ -234,79 +224,6 @@ static void print_sites(const struct ct_analysis *a, size_t limit, FILE *to)
 				"  #       lost   blocked    calls  call and place\n");
 		print_site(a, shown, site, to);
 	}
-}
-
-/* Every kind of call: how many, how many blocked, for how long at most, on what. */
-struct api_line {
-	const char *name;
-	uint32_t calls, blocked;
-	uint64_t longest_ns, longest_wait_ns;
-	uint32_t wait;
-};
-
-static void api_add(const struct ct_model *model, struct api_line *line,
-		    const struct ct_host_call *call)
-{
-	uint64_t took = call->raw.leave_ns - call->raw.enter_ns;
-
-	line->calls++;
-	line->blocked += ct_blocking_blocked(call) >= BLOCKED_NS;
-	line->longest_ns = took > line->longest_ns ? took : line->longest_ns;
-	for (uint32_t i = 0; i < call->wait_count; i++) {
-		const struct ct_wait *wait = &model->waits.at[call->first_wait + i];
-		uint64_t ns = wait->end_ns - wait->start_ns;
-
-		if (wait->part == CT_PART_DRIVER_WORK || wait->part == CT_PART_TOOL ||
-		    ns < BLOCKED_NS || ns <= line->longest_wait_ns)
-			continue;
-		line->longest_wait_ns = ns;
-		line->wait = call->first_wait + i;
-	}
-}
-
-static void print_api(const struct ct_model *model, const struct api_line *line, FILE *to)
-{
-	char longest[16], name[CT_NAME_BYTES] = "", small[64] = "";
-
-	fprintf(to, "  %-28s %7u %8u %10s  ", line->name, line->calls, line->blocked,
-		ct_report_time(line->longest_ns, longest));
-	if (line->wait == CT_NONE) {
-		fprintf(to, "did not block\n");
-		return;
-	}
-	ct_report_waited_for(model, &model->waits.at[line->wait], name, sizeof(name));
-	ct_demangle_short(name, small, sizeof(small), 44);
-	fprintf(to, "%s%s%s\n", ct_part_names[model->waits.at[line->wait].part], *small ? ": " : "",
-		small);
-}
-
-static int by_blocked(const void *a, const void *b)
-{
-	const struct api_line *x = a, *y = b;
-
-	if (x->longest_wait_ns != y->longest_wait_ns)
-		return x->longest_wait_ns > y->longest_wait_ns ? -1 : 1;
-	return strcmp(x->name, y->name);
-}
-
-static void print_apis(const struct ct_analysis *a, FILE *to)
-{
-	struct api_line *lines = calloc(CT_API_COUNT, sizeof(*lines));
-	size_t shown = 0;
-
-	if (!lines)
-		return;
-	for (int i = 0; i < CT_API_COUNT; i++)
-		lines[i] = (struct api_line){ .name = ct_apis[i].name, .wait = CT_NONE };
-	for (size_t i = 0; i < a->model->calls.count; i++)
-		api_add(a->model, &lines[a->model->calls.at[i].api], &a->model->calls.at[i]);
-	qsort(lines, CT_API_COUNT, sizeof(*lines), by_blocked);
-	fprintf(to, "\nEvery kind of call, and whether it blocked\n"
-		"  call                           calls  blocked    longest  on what (longest wait)\n");
-	for (int i = 0; i < CT_API_COUNT; i++)
-		if (lines[i].calls && shown++ < APIS_SHOWN)
-			print_api(a->model, &lines[i], to);
-	free(lines);
 }
 
 static void print_pageable(const struct ct_analysis *a, FILE *to)
@@ -339,7 +256,8 @@ void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)
 			a->directory);
 		return;
 	}
-	print_apis(a, to);
+	ct_report_idle(a, to);
+	ct_report_ledger(a, to);
 	if (a->serialization->sites_skipped)
 		fprintf(to, "\n%u more call sites waited too; their loss was not computed.\n",
 			a->serialization->sites_skipped);

@@ -9,6 +9,8 @@
 
 #include "analyze/order.h"
 
+#define LONG_KERNEL_NS 20000 /* no launch takes so long by itself */
+
 struct allocation {
 	uint64_t addr;
 	uint32_t effects; /* of the allocating call */
@@ -76,12 +78,39 @@ static void add(const struct ct_model *model, const struct ct_host_call *call, u
 		scope->last = op;
 }
 
+/* Events that the stream was told to wait for since its last operation. */
+static void add_stream_waits(const struct ct_model *model, const struct ct_host_call *call,
+			     uint32_t stream, uint64_t since_ns, struct ct_scope *scope)
+{
+	size_t low = 0, high = model->stream_waits.count;
+
+	while (low < high) { /* first wait of the stream after since_ns */
+		size_t middle = low + (high - low) / 2;
+		const struct ct_stream_wait *w = &model->stream_waits.at[middle];
+
+		if (w->stream < stream || (w->stream == stream && w->time_ns <= since_ns))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < model->stream_waits.count; low++) {
+		const struct ct_stream_wait *w = &model->stream_waits.at[low];
+
+		if (w->stream != stream || w->time_ns >= call->raw.enter_ns)
+			break;
+		add(model, call, w->op, scope);
+	}
+}
+
 static void add_stream(const struct ct_model *model, const struct ct_host_call *call,
 		       uint32_t stream, struct ct_scope *scope)
 {
 	uint32_t self = (uint32_t)(call - model->calls.at);
+	uint32_t last = ct_model_last_before(model, stream, call->raw.enter_ns, self);
 
-	add(model, call, ct_model_last_before(model, stream, call->raw.enter_ns, self), scope);
+	add(model, call, last, scope);
+	add_stream_waits(model, call, stream, last == CT_NONE ? 0 : model->ops.at[last].submit_ns,
+			 scope);
 }
 
 static uint32_t device_of_context(const struct ct_model *model, uint32_t context)
@@ -137,8 +166,9 @@ bool ct_scope_pageable(const struct ct_model *model, const struct ct_host_call *
 }
 
 /*
- * A copy that the host waits for: synchronous by name, or of pageable memory. It
- * waits for what its own operation had to follow, until that operation starts.
+ * A copy or fill that the host waits for: synchronous by name, or of pageable memory.
+ * It waits for what its own operation had to follow, until that operation starts. One
+ * that returned before (a fill of device memory, a staged copy) did not wait.
  */
 static void copy_scope(const struct ct_model *model, const struct ct_host_call *call,
 		       struct ct_scope *scope)
@@ -150,14 +180,15 @@ static void copy_scope(const struct ct_model *model, const struct ct_host_call *
 		return;
 	own = &model->ops.at[ct_model_op_of(model, call, 0)];
 	if (own->raw.start_ns > call->raw.leave_ns + CT_TOUCH_NS)
-		return; /* staged: it returned before its copy began */
+		return;
 	if (own->raw.start_ns < scope->until_ns)
 		scope->until_ns = own->raw.start_ns;
 	scope->why = call->effects & CT_ASYNC
 		? "a copy of pageable memory is not asynchronous: it waits for its stream"
-		: "a synchronous copy waits for its stream";
+		: "a synchronous copy or fill waits for its stream";
 	add(model, call, own->previous, scope);
-	add(model, call, own->awaited, scope);
+	for (int kind = 0; kind < CT_EDGES; kind++)
+		add(model, call, own->edges[kind].op, scope);
 }
 
 static void drain_scope(const struct ct_model *model, const struct ct_allocations *allocations,
@@ -171,6 +202,26 @@ static void drain_scope(const struct ct_model *model, const struct ct_allocation
 	add_all(model, call, true, scope);
 }
 
+/*
+ * A launch that returned after its own kernel, which was long, had ended: it waited
+ * for it, as every launch does under CUDA_LAUNCH_BLOCKING=1 (Programming Guide).
+ */
+static void launch_scope(const struct ct_model *model, const struct ct_host_call *call,
+			 struct ct_scope *scope)
+{
+	const struct ct_device_op *own;
+	uint32_t index;
+
+	if (!call->op_count)
+		return;
+	index = ct_model_op_of(model, call, call->op_count - 1);
+	own = &model->ops.at[index].raw;
+	if (own->end_ns - own->start_ns < LONG_KERNEL_NS || own->end_ns > call->raw.leave_ns)
+		return;
+	scope->why = "the launch waited for its own kernel (CUDA_LAUNCH_BLOCKING?)";
+	add(model, call, index, scope);
+}
+
 void ct_scope_of(const struct ct_model *model, const struct ct_allocations *allocations,
 		 const struct ct_host_call *call, struct ct_scope *ret)
 {
@@ -178,13 +229,17 @@ void ct_scope_of(const struct ct_model *model, const struct ct_allocations *allo
 	ret->last = CT_NONE;
 	ret->until_ns = call->raw.leave_ns;
 	ret->asked = false;
+	ret->chance = false;
 	ret->why = "";
 	if (call->effects & CT_SYNC)
 		asked_scope(model, call, ret);
 	else if (call->effects & CT_DRAINS)
 		drain_scope(model, allocations, call, ret);
-	else if (call->effects & CT_COPY)
+	else if (call->effects & (CT_COPY | CT_FILL))
 		copy_scope(model, call, ret);
+	else if (call->effects & CT_LAUNCH)
+		launch_scope(model, call, ret);
+	ret->chance = ret->last != CT_NONE;
 	/* a call that returned while some of it still ran did not wait for all of it */
 	if (ret->last != CT_NONE && !ret->asked &&
 	    model->ops.at[ret->last].raw.end_ns > call->raw.leave_ns + CT_TOUCH_NS) {

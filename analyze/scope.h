@@ -16,6 +16,7 @@ struct ct_scope {
 	uint32_t last;      /* of them, the one that ended last; CT_NONE */
 	uint64_t until_ns;  /* the wait ends here at the latest: the call's own copy, or its return */
 	bool asked;         /* the program asked for this wait */
+	bool chance;        /* something was in flight: it waited, or it could have */
 	const char *why;    /* the rule, one clause */
 };
 

@@ -16,6 +16,7 @@ struct ct_pair {
 	uint32_t victim;    /* operation */
 	uint32_t waited_op; /* what the culprit waited for; CT_NONE */
 	uint32_t through;   /* the victim's call, if it waited for the culprit's lock; CT_NONE */
+	enum ct_edge_kind edge; /* the order between streams that did it; CT_EDGES: a host wait */
 	uint64_t delay_ns;  /* the victim's start, minus when it could have started */
 	uint64_t lost_ns;   /* of that, what running beside other work would have saved */
 };

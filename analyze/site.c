@@ -2,6 +2,7 @@
 #include "analyze/site.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,8 +60,23 @@ static void frame_text(const struct ct_frame *frame, char *ret, size_t size)
 	ct_demangle_short(frame->function ? frame->function : "?", function, sizeof(function), 80);
 	if (frame->file && frame->line)
 		snprintf(ret, size, "%s:%u %s", frame->file, frame->line, function);
+	else if (!frame->function) /* as addr2line takes it */
+		snprintf(ret, size, "%s+0x%" PRIx64, frame->module, frame->address);
 	else
 		snprintf(ret, size, "%s %s", frame->module, function);
+}
+
+/* Has one of the frames further out, in the same module, a name? */
+static bool named_later(struct ct_symbols *symbols, const struct ct_stack_info *info, uint32_t from,
+			const char *module)
+{
+	const struct ct_frame *frames;
+
+	for (uint32_t i = from; i < info->count; i++)
+		if (ct_symbols_resolve(symbols, info->pc[i], &frames) > 0 && frames[0].function &&
+		    !strcmp(frames[0].module, module))
+			return true;
+	return false;
 }
 
 /*
@@ -86,7 +102,8 @@ static void walk(const struct ct_model *model, struct ct_symbols *symbols, uint3
 			if (!inside && launcher(stub, &frames[f]))
 				continue;
 			/* a static runtime's inner functions have no names; its callers do */
-			if (!inside && !frames[f].function && i + 1 < info->count)
+			if (!inside && !frames[f].function &&
+			    named_later(symbols, info, i + 1, frames[f].module))
 				continue;
 			inside = true;
 			if (!visit(arg, &frames[f]))
@@ -180,6 +197,7 @@ static struct ct_site *site_of(struct ct_sites *sites, const struct ct_host_call
 		.stack = call->raw.stack,
 		.worst = CT_PART_DRIVER_WORK,
 		.worst_wait = CT_NONE,
+		.edge = CT_EDGES,
 	};
 
 	for (size_t i = 0; i < sites->all.count; i++)
@@ -193,6 +211,8 @@ static void add_call(struct ct_site *site, const struct ct_host_call *call)
 	site->calls++;
 	site->total_ns += call->raw.leave_ns - call->raw.enter_ns;
 	site->blocked_ns += ct_blocking_blocked(call);
+	site->chances += call->chance;
+	site->waited += call->chance && call->parts[CT_PART_DEVICE_WAIT] > 0;
 	for (int part = 0; part < CT_PART_COUNT; part++)
 		site->parts[part] += call->parts[part];
 }

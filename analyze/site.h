@@ -18,7 +18,11 @@ struct ct_site {
 	uint64_t parts[CT_PART_COUNT];
 	enum ct_part worst;     /* the part that cost most, driver work and tool aside */
 	uint32_t worst_wait;    /* the longest wait of that part; CT_NONE */
+	uint32_t chances;       /* calls made while work they may wait for was in flight */
+	uint32_t waited;        /* of those, that waited for it */
 	bool pageable;          /* it moved pageable memory */
+	enum ct_edge_kind edge; /* serialized operations by this order, without waiting; CT_EDGES */
+	uint64_t idle_ns;       /* the device was idle while a call of the site ran */
 	uint64_t lost_ns;       /* filled by serialize.c: what its waits cost the run */
 	bool evaluated;         /* lost_ns was computed */
 };
@@ -47,6 +51,13 @@ void ct_sites_stack_text(const struct ct_model *model, struct ct_sites *sites, u
 			 char *ret, size_t size);
 
 /* What to do about a site's waits, in one sentence; "" if there is nothing to do. */
-const char *ct_site_remedy(const struct ct_site *site);
+const char *ct_site_remedy(const struct ct_model *model, const struct ct_site *site);
+
+/*
+ * How sure the class of a site's waits is: "certain" (a record says so), "strong"
+ * (inferred, and it fits every time or by far), "fair" (inferred from little, or it
+ * fits only sometimes), "" without a wait.
+ */
+const char *ct_site_certainty(const struct ct_model *model, const struct ct_site *site);
 
 #endif

@@ -350,8 +350,10 @@ static struct entry *make_entry(struct ct_symbols *symbols, uint64_t pc, struct 
 	entry = calloc(1, sizeof(*entry) + (size_t)count * sizeof(frames[0]));
 	if (!entry)
 		return NULL;
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count; i++) {
 		frames[i].module = m && *base_name(m->path) ? base_name(m->path) : "?";
+		frames[i].address = m ? pc - m->bias : 0;
+	}
 	entry->pc = pc;
 	entry->module = m;
 	entry->count = count;

@@ -19,6 +19,7 @@ struct ct_frame {
 	uint32_t line;        /* 0 = unknown */
 	bool inlined;         /* its code was expanded into the frame that follows */
 	const char *module;   /* base name of the executable or library; "?" = unknown */
+	uint64_t address;     /* of the return address in the module's ELF file; 0 = unknown */
 };
 
 struct ct_symbols;

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyze/idle.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static uint64_t overlap(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	uint64_t start = a > c ? a : c, end = b < d ? b : d;
+
+	return end > start ? end - start : 0;
+}
+
+/* First call of a thread that ends after a time; its call_count if there is none. */
+static uint32_t first_ending_after(const struct ct_model *model, const struct ct_thread_info *thread,
+				   uint64_t time_ns)
+{
+	uint32_t low = 0, high = thread->call_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (model->calls.at[thread->calls[middle]].raw.leave_ns > time_ns)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+/* What the thread that submitted the gap's next operation did during the gap. */
+static void find_cause(const struct ct_model *model, struct ct_gap *gap)
+{
+	const struct ct_op *op = &model->ops.at[gap->next_op];
+	const struct ct_thread_info *thread;
+	uint64_t submitted, in_calls = 0, longest = 0;
+
+	gap->cause = CT_IDLE_DEVICE;
+	gap->call = op->call;
+	if (op->call == CT_NONE)
+		return;
+	submitted = model->calls.at[op->call].raw.leave_ns;
+	if (submitted > gap->end_ns)
+		submitted = gap->end_ns;
+	if (submitted <= gap->start_ns || gap->end_ns - submitted > submitted - gap->start_ns)
+		return; /* it lay with the device for most of the gap */
+	thread = &model->threads.at[model->calls.at[op->call].thread];
+	for (uint32_t i = first_ending_after(model, thread, gap->start_ns); i < thread->call_count; i++) {
+		const struct ct_call *call = &model->calls.at[thread->calls[i]].raw;
+		uint64_t shared = overlap(call->enter_ns, call->leave_ns, gap->start_ns, submitted);
+
+		if (call->enter_ns >= submitted)
+			break;
+		in_calls += shared;
+		if (shared > longest) {
+			longest = shared;
+			gap->call = thread->calls[i];
+		}
+	}
+	gap->cause = longest > submitted - gap->start_ns - in_calls ? CT_IDLE_CALL : CT_IDLE_HOST;
+	if (gap->cause == CT_IDLE_HOST)
+		gap->call = op->call;
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct ct_span *x = a, *y = b;
+
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	return x->end < y->end ? -1 : x->end > y->end;
+}
+
+/* Union of the times in which some host thread was blocked. */
+static int blocked_spans(const struct ct_model *model, struct ct_spans *ret)
+{
+	struct ct_span *all = malloc((model->waits.count + 1) * sizeof(*all));
+	size_t n = 0;
+	int r = 0;
+
+	if (!all)
+		return -ENOMEM;
+	for (size_t i = 0; i < model->waits.count; i++) {
+		const struct ct_wait *wait = &model->waits.at[i];
+
+		if (wait->part != CT_PART_DRIVER_WORK && wait->part != CT_PART_TOOL)
+			all[n++] = (struct ct_span){ wait->start_ns, wait->end_ns };
+	}
+	qsort(all, n, sizeof(*all), by_start);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = ct_spans_append(ret, all[i].start, all[i].end);
+	free(all);
+	return r;
+}
+
+static int find_gaps(const struct ct_model *model, struct ct_idle *idle,
+		     const struct ct_spans *blocked)
+{
+	uint64_t until = 0;
+
+	for (uint32_t i = 0; i < model->ops.count; i++) {
+		const struct ct_device_op *op = &model->ops.at[i].raw;
+		struct ct_gap gap = { .start_ns = until, .end_ns = op->start_ns, .next_op = i };
+
+		idle->work_ns += op->end_ns - op->start_ns;
+		if (i > 0 && op->start_ns > until) {
+			idle->idle_ns += op->start_ns - until;
+			idle->idle_blocked_ns += ct_spans_overlap(blocked, until, op->start_ns);
+			find_cause(model, &gap);
+			idle->by_cause_ns[gap.cause] += op->start_ns - until;
+			if (op->start_ns - until >= CT_IDLE_LEAST_NS && CT_PUSH(&idle->gaps, gap) < 0)
+				return -ENOMEM;
+		}
+		if (op->end_ns > until) {
+			idle->busy_ns += op->end_ns - (op->start_ns > until ? op->start_ns : until);
+			until = op->end_ns;
+		}
+	}
+	return 0;
+}
+
+int ct_idle_find(const struct ct_model *model, struct ct_idle **ret)
+{
+	struct ct_idle *idle = calloc(1, sizeof(*idle));
+	struct ct_spans blocked = { 0 };
+	int r = idle ? blocked_spans(model, &blocked) : -ENOMEM;
+
+	if (r == 0)
+		r = find_gaps(model, idle, &blocked);
+	ct_spans_free(&blocked);
+	if (r < 0) {
+		ct_idle_destroy(idle);
+		return r;
+	}
+	*ret = idle;
+	return 0;
+}
+
+void ct_idle_destroy(struct ct_idle *idle)
+{
+	if (!idle)
+		return;
+	free(idle->gaps.at);
+	free(idle);
+}

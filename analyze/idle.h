@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When the device had nothing to do, and what the host was doing meanwhile. */
+#ifndef CT_ANALYZE_IDLE_H
+#define CT_ANALYZE_IDLE_H
+
+#include "analyze/interval.h"
+#include "analyze/model.h"
+
+enum ct_idle_cause {
+	CT_IDLE_CALL,   /* a CUDA call of the thread that submitted the next operation */
+	CT_IDLE_HOST,   /* that thread ran code of its own */
+	CT_IDLE_DEVICE  /* the operation was submitted already: the device took its time */
+};
+
+struct ct_gap {
+	uint64_t start_ns, end_ns;
+	uint32_t next_op;         /* the operation that ended it */
+	enum ct_idle_cause cause; /* what filled most of it */
+	uint32_t call;            /* CT_IDLE_CALL: that call; else the call of next_op; CT_NONE */
+};
+
+struct ct_idle {
+	CT_ARRAY(struct ct_gap) gaps; /* by time; those of CT_IDLE_LEAST_NS and longer */
+	uint64_t busy_ns;             /* at least one operation was running */
+	uint64_t idle_ns;             /* none was, between the first and the last */
+	uint64_t work_ns;             /* operations' durations added up */
+	uint64_t idle_blocked_ns;     /* idle while some host thread was blocked in a call */
+	uint64_t by_cause_ns[3];
+};
+
+#define CT_IDLE_LEAST_NS 10000
+
+/* For a model that ct_blocking_find() has been over. Returns 0 or -ENOMEM. */
+int ct_idle_find(const struct ct_model *model, struct ct_idle **ret);
+void ct_idle_destroy(struct ct_idle *idle); /* accepts NULL */
+
+#endif

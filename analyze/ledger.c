@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyze/ledger.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyze/blocking.h"
+
+static const struct {
+	const char *prefix, *statement, *source;
+} docs[] = {
+#define CT_DOC(prefix, statement, source) { prefix, statement, source },
+#include "analyze/ledger.def"
+#undef CT_DOC
+};
+
+static void look_up(struct ct_ledger_line *line)
+{
+	const char *name = ct_apis[line->api].name;
+
+	line->documented = line->source = "";
+	for (size_t i = 0; i < sizeof(docs) / sizeof(docs[0]); i++)
+		if (strncmp(name, docs[i].prefix, strlen(docs[i].prefix)) == 0) {
+			line->documented = docs[i].statement;
+			line->source = docs[i].source;
+			return;
+		}
+}
+
+/*
+ * Running maximum of the ends of operations in order of submission: was anything in
+ * flight when a call began? Calls come in order of time, so one pass does.
+ */
+struct flight {
+	const struct ct_model *model;
+	const uint32_t *by_submission;
+	size_t next;
+	uint64_t last_end_ns;
+};
+
+static bool in_flight(struct flight *f, uint64_t time_ns)
+{
+	while (f->next < f->model->ops.count) {
+		const struct ct_op *op = &f->model->ops.at[f->by_submission[f->next]];
+
+		if (op->submit_ns >= time_ns)
+			break;
+		if (op->raw.end_ns > f->last_end_ns)
+			f->last_end_ns = op->raw.end_ns;
+		f->next++;
+	}
+	return f->last_end_ns > time_ns;
+}
+
+static void add_waits(const struct ct_model *model, const struct ct_host_call *call,
+		      struct ct_ledger_line *line)
+{
+	for (uint32_t i = 0; i < call->wait_count; i++) {
+		const struct ct_wait *wait = &model->waits.at[call->first_wait + i];
+		uint64_t ns = wait->end_ns - wait->start_ns;
+
+		if (wait->part == CT_PART_DRIVER_WORK || wait->part == CT_PART_TOOL ||
+		    ns < CT_LEDGER_BLOCKED_NS || ns <= line->longest_wait_ns)
+			continue;
+		line->longest_wait_ns = ns;
+		line->longest_wait = call->first_wait + i;
+	}
+}
+
+static void add_call(const struct ct_model *model, const struct ct_host_call *call, bool chance,
+		     struct ct_ledger_line *line)
+{
+	uint64_t took = call->raw.leave_ns - call->raw.enter_ns;
+
+	line->api = call->api;
+	line->calls++;
+	line->chances += chance;
+	line->waited += call->parts[CT_PART_DEVICE_WAIT] >= CT_LEDGER_BLOCKED_NS;
+	line->locked += call->parts[CT_PART_LOCK_WAIT] > 0;
+	line->blocked += ct_blocking_blocked(call) >= CT_LEDGER_BLOCKED_NS;
+	if (took > line->longest_ns)
+		line->longest_ns = took;
+	add_waits(model, call, line);
+}
+
+static int by_submission(const void *a, const void *b, void *arg)
+{
+	const struct ct_op *ops = arg;
+	uint64_t x = ops[*(const uint32_t *)a].submit_ns, y = ops[*(const uint32_t *)b].submit_ns;
+
+	return x < y ? -1 : x > y;
+}
+
+static int by_longest_wait(const void *a, const void *b)
+{
+	const struct ct_ledger_line *x = a, *y = b;
+
+	if (x->longest_wait_ns != y->longest_wait_ns)
+		return x->longest_wait_ns > y->longest_wait_ns ? -1 : 1;
+	return strcmp(ct_apis[x->api].name, ct_apis[y->api].name);
+}
+
+static int keep_seen(const struct ct_ledger_line *all, struct ct_ledger *ledger)
+{
+	for (int api = 0; api < CT_API_COUNT; api++) {
+		struct ct_ledger_line line = all[api];
+
+		if (!line.calls)
+			continue;
+		look_up(&line);
+		if (CT_PUSH(&ledger->lines, line) < 0)
+			return -ENOMEM;
+	}
+	if (ledger->lines.count)
+		qsort(ledger->lines.at, ledger->lines.count, sizeof(*ledger->lines.at),
+		      by_longest_wait);
+	return 0;
+}
+
+int ct_ledger_make(const struct ct_model *model, struct ct_ledger **ret)
+{
+	struct ct_ledger *ledger = calloc(1, sizeof(*ledger));
+	struct ct_ledger_line *all = calloc(CT_API_COUNT, sizeof(*all));
+	uint32_t *order = malloc((model->ops.count + 1) * sizeof(*order));
+	struct flight flight = { .model = model, .by_submission = order };
+	int r = ledger && all && order ? 0 : -ENOMEM;
+
+	for (int api = 0; r == 0 && api < CT_API_COUNT; api++)
+		all[api].longest_wait = CT_NONE;
+	for (uint32_t i = 0; r == 0 && i < model->ops.count; i++)
+		order[i] = i;
+	if (r == 0)
+		qsort_r(order, model->ops.count, sizeof(*order), by_submission, model->ops.at);
+	for (size_t i = 0; r == 0 && i < model->calls.count; i++) {
+		const struct ct_host_call *call = &model->calls.at[i];
+
+		add_call(model, call, in_flight(&flight, call->raw.enter_ns), &all[call->api]);
+	}
+	if (r == 0)
+		r = keep_seen(all, ledger);
+	free(all);
+	free(order);
+	if (r < 0) {
+		ct_ledger_destroy(ledger);
+		return r;
+	}
+	*ret = ledger;
+	return 0;
+}
+
+void ct_ledger_destroy(struct ct_ledger *ledger)
+{
+	if (!ledger)
+		return;
+	free(ledger->lines.at);
+	free(ledger);
+}

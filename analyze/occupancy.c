@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyze/occupancy.h"
+
+#define BLOCKS_PER_MULTIPROCESSOR 32 /* of compute capability 8.0 and later, most before */
+#define WARP_THREADS 32
+
+static const struct ct_gpu *gpu_of(const struct ct_model *model, uint32_t device)
+{
+	for (size_t i = 0; i < model->gpus.count; i++)
+		if (model->gpus.at[i].device == device)
+			return &model->gpus.at[i];
+	return NULL;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Blocks of a kernel that fit on one multiprocessor at a time; 0 = unknown. */
+static uint64_t blocks_at_once(const struct ct_gpu *gpu, const struct ct_device_op *op)
+{
+	uint64_t threads = (uint64_t)op->u.kernel.block_x * op->u.kernel.block_y *
+			   op->u.kernel.block_z;
+	uint64_t warps = (threads + WARP_THREADS - 1) / WARP_THREADS;
+	uint64_t registers = warps * WARP_THREADS * op->u.kernel.registers;
+	uint64_t fit = BLOCKS_PER_MULTIPROCESSOR;
+
+	if (!warps || !gpu->warps_per_multiprocessor)
+		return 0;
+	fit = least(fit, gpu->warps_per_multiprocessor / warps);
+	if (registers && gpu->registers_per_multiprocessor)
+		fit = least(fit, gpu->registers_per_multiprocessor / registers);
+	if (op->shared_bytes && gpu->shared_per_multiprocessor)
+		fit = least(fit, gpu->shared_per_multiprocessor / op->shared_bytes);
+	return fit ? fit : 1; /* it did run */
+}
+
+static float share_of(const struct ct_model *model, const struct ct_device_op *op)
+{
+	const struct ct_gpu *gpu = gpu_of(model, op->device);
+	double blocks, room;
+
+	if (op->kind != CT_DEVICE_KERNEL || !gpu)
+		return 0;
+	blocks = (double)op->u.kernel.grid_x * op->u.kernel.grid_y * op->u.kernel.grid_z;
+	room = (double)gpu->multiprocessors * (double)blocks_at_once(gpu, op);
+	if (room <= 0)
+		return 0;
+	return blocks >= room ? 1.0f : (float)(blocks / room);
+}
+
+void ct_occupancy_fill(struct ct_model *model)
+{
+	for (size_t i = 0; i < model->ops.count; i++)
+		model->ops.at[i].share = share_of(model, &model->ops.at[i].raw);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyze/poll.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#define NOT_READY 600 /* cudaErrorNotReady and CUDA_ERROR_NOT_READY alike */
+
+/* Where an event was recorded last. */
+struct recorded {
+	uint64_t event;
+	uint64_t time_ns;
+	uint32_t stream;
+	UT_hash_handle hh;
+};
+
+/* The run of queries a thread is in. */
+struct run {
+	struct ct_poll poll;
+	uint64_t event, stream;
+	uint32_t unfinished;
+};
+
+struct poller {
+	struct ct_model *model;
+	struct recorded *events;
+	struct run *runs; /* by thread */
+};
+
+static int note_record(struct poller *p, const struct ct_host_call *call)
+{
+	struct recorded *one;
+
+	HASH_FIND(hh, p->events, &call->raw.addr, sizeof(call->raw.addr), one);
+	if (!one) {
+		one = calloc(1, sizeof(*one));
+		if (!one)
+			return -ENOMEM;
+		one->event = call->raw.addr;
+		HASH_ADD(hh, p->events, event, sizeof(one->event), one);
+	}
+	one->time_ns = call->raw.enter_ns;
+	one->stream = call->stream;
+	return 0;
+}
+
+static bool records_event(enum ct_api api)
+{
+	switch (api) {
+	case CT_API_cudaEventRecord:
+	case CT_API_cudaEventRecord_ptsz:
+	case CT_API_cudaEventRecordWithFlags:
+	case CT_API_cudaEventRecordWithFlags_ptsz:
+	case CT_API_cuEventRecord:
+	case CT_API_cuEventRecord_ptsz:
+	case CT_API_cuEventRecordWithFlags:
+	case CT_API_cuEventRecordWithFlags_ptsz:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The operation whose end the queries wait for. */
+static uint32_t awaited(const struct poller *p, const struct ct_host_call *call)
+{
+	struct recorded *one;
+
+	if (call->raw.stream != CT_STREAM_NONE)
+		return call->stream == CT_NONE ? CT_NONE
+					       : ct_model_last_before(p->model, call->stream,
+								      call->raw.enter_ns, CT_NONE);
+	HASH_FIND(hh, p->events, &call->raw.addr, sizeof(call->raw.addr), one);
+	return one && one->stream != CT_NONE
+		       ? ct_model_last_before(p->model, one->stream, one->time_ns, CT_NONE)
+		       : CT_NONE;
+}
+
+static int end_run(struct poller *p, uint32_t thread)
+{
+	struct run *run = &p->runs[thread];
+	int r = 0;
+
+	if (run->poll.queries >= 2 && run->unfinished)
+		r = CT_PUSH(&p->model->polls, run->poll);
+	run->poll.queries = 0;
+	return r;
+}
+
+static int query(struct poller *p, uint32_t index)
+{
+	const struct ct_host_call *call = &p->model->calls.at[index];
+	struct run *run = &p->runs[call->thread];
+	int r = 0;
+
+	if (run->poll.queries && (run->event != call->raw.addr || run->stream != call->raw.stream))
+		r = end_run(p, call->thread);
+	if (!run->poll.queries++) {
+		run->poll.call = index;
+		run->poll.start_ns = call->raw.enter_ns;
+		run->poll.op = awaited(p, call);
+		run->event = call->raw.addr;
+		run->stream = call->raw.stream;
+		run->unfinished = 0;
+	}
+	run->unfinished += call->raw.error == NOT_READY;
+	run->poll.end_ns = call->raw.leave_ns;
+	return r;
+}
+
+int ct_polls_find(struct ct_model *model)
+{
+	struct poller p = { .model = model };
+	struct recorded *one, *next;
+	int r = 0;
+
+	p.runs = calloc(model->threads.count + 1, sizeof(*p.runs));
+	if (!p.runs)
+		return -ENOMEM;
+	for (uint32_t i = 0; r == 0 && i < model->calls.count; i++) {
+		const struct ct_host_call *call = &model->calls.at[i];
+
+		if (call->effects & CT_POLL) {
+			r = query(&p, i);
+			continue;
+		}
+		r = end_run(&p, call->thread);
+		if (r == 0 && records_event(call->api))
+			r = note_record(&p, call);
+	}
+	for (uint32_t t = 0; r == 0 && t < model->threads.count; t++)
+		r = end_run(&p, t);
+	HASH_ITER(hh, p.events, one, next) {
+		HASH_DEL(p.events, one);
+		free(one);
+	}
+	free(p.runs);
+	return r;
+}

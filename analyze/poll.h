@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Waiting by asking: loops of cudaEventQuery or cudaStreamQuery. */
+#ifndef CT_ANALYZE_POLL_H
+#define CT_ANALYZE_POLL_H
+
+#include "analyze/model.h"
+
+/*
+ * Find runs of queries of one event or stream by one thread, with no other call
+ * between, of which at least one found the work unfinished. Fills polls of the
+ * model, by time. Returns 0 or -ENOMEM.
+ */
+int ct_polls_find(struct ct_model *model);
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ledger of calls and the gaps of the device, for people and as CSV. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyze/csv.h"
+#include "analyze/demangle.h"
+#include "analyze/report.h"
+
+#define LINES_SHOWN 40
+#define IDLERS_SHOWN 5
+#define WORTH_NS 100000
+
+const char *ct_report_edge(enum ct_edge_kind edge)
+{
+	switch (edge) {
+	case CT_EDGE_DEFAULT:
+		return "work in the legacy default stream separates that of all blocking streams";
+	case CT_EDGE_REUSE:
+		return "the allocator handed on memory that another stream was still using";
+	case CT_EDGE_HOST_FUNCTION:
+		return "host functions of different streams run one after the other";
+	default:
+		return "";
+	}
+}
+
+static void print_line(const struct ct_model *model, const struct ct_ledger_line *line, FILE *to)
+{
+	char longest[16], name[CT_NAME_BYTES] = "", small[64] = "";
+	const struct ct_wait *wait;
+
+	fprintf(to, "  %-28s %7u %8u %10s  ", ct_apis[line->api].name, line->calls, line->blocked,
+		ct_report_time(line->longest_ns, longest));
+	if (line->longest_wait == CT_NONE) {
+		fprintf(to, "did not block\n");
+		return;
+	}
+	wait = &model->waits.at[line->longest_wait];
+	ct_report_waited_for(model, wait, name, sizeof(name));
+	ct_demangle_short(name, small, sizeof(small), 44);
+	fprintf(to, "%s%s%s\n", ct_part_names[wait->part], *small ? ": " : "", small);
+}
+
+/* A line is a surprise if the documentation promises less waiting than there was. */
+static bool surprising(const struct ct_ledger_line *line)
+{
+	uint32_t effects = ct_apis[line->api].effects;
+
+	if (effects & CT_SYNC || !*line->documented)
+		return false;
+	return (line->waited > 0 && !strstr(line->documented, "waits for")) || line->locked > 0;
+}
+
+static void print_surprise(const struct ct_ledger_line *line, FILE *to)
+{
+	fprintf(to, "  %s: documented \"%s\" (%s);\n    observed: ", ct_apis[line->api].name,
+		line->documented, line->source);
+	if (line->waited)
+		fprintf(to, "waited in %u of %u calls made with work in flight", line->waited,
+			line->chances);
+	if (line->locked)
+		fprintf(to, "%s%u of %u calls waited for another thread's call",
+			line->waited ? ", " : "", line->locked, line->calls);
+	fputc('\n', to);
+}
+
+static void print_surprises(const struct ct_ledger *ledger, FILE *to)
+{
+	size_t shown = 0;
+
+	for (size_t i = 0; i < ledger->lines.count; i++) {
+		if (!surprising(&ledger->lines.at[i]))
+			continue;
+		if (!shown++)
+			fprintf(to, "\nSurprises: what the documentation says, and what this driver did\n");
+		print_surprise(&ledger->lines.at[i], to);
+	}
+}
+
+void ct_report_ledger(const struct ct_analysis *a, FILE *to)
+{
+	const struct ct_ledger *ledger = a->ledger;
+
+	fprintf(to, "\nEvery kind of call, and whether it blocked\n"
+		"  call                           calls  blocked    longest  on what (longest wait)\n");
+	for (size_t i = 0; i < ledger->lines.count && i < LINES_SHOWN; i++)
+		print_line(a->model, &ledger->lines.at[i], to);
+	if (ledger->lines.count > LINES_SHOWN)
+		fprintf(to, "  and %zu kinds more (ledger.csv)\n", ledger->lines.count - LINES_SHOWN);
+	print_surprises(ledger, to);
+}
+
+void ct_report_ledger_csv(const struct ct_analysis *a, FILE *to)
+{
+	struct ct_csv csv = { .to = to };
+
+	ct_csv_header(&csv, "Call,Calls,With Work In Flight,Waited For Device,Waited For Lock,"
+		      "Longest (ns),Longest Wait (ns),Documented,Source");
+	for (size_t i = 0; i < a->ledger->lines.count; i++) {
+		const struct ct_ledger_line *line = &a->ledger->lines.at[i];
+
+		ct_csv_text(&csv, ct_apis[line->api].name);
+		ct_csv_number(&csv, line->calls);
+		ct_csv_number(&csv, line->chances);
+		ct_csv_number(&csv, line->waited);
+		ct_csv_number(&csv, line->locked);
+		ct_csv_number(&csv, line->longest_ns);
+		ct_csv_number(&csv, line->longest_wait_ns);
+		ct_csv_text(&csv, line->documented);
+		ct_csv_text(&csv, line->source);
+		ct_csv_end_row(&csv);
+	}
+}
+
+static const char *const causes[] = {
+	[CT_IDLE_CALL] = "call",
+	[CT_IDLE_HOST] = "host code",
+	[CT_IDLE_DEVICE] = "device",
+};
+
+void ct_report_idle_csv(const struct ct_analysis *a, FILE *to)
+{
+	struct ct_csv csv = { .to = to };
+	char name[CT_NAME_BYTES];
+
+	ct_csv_header(&csv, "Start (ns),Duration (ns),Cause,Call,Call Site,Next Operation,Next Stream");
+	for (size_t i = 0; i < a->idle->gaps.count; i++) {
+		const struct ct_gap *gap = &a->idle->gaps.at[i];
+
+		ct_csv_number(&csv, gap->start_ns);
+		ct_csv_number(&csv, gap->end_ns - gap->start_ns);
+		ct_csv_text(&csv, causes[gap->cause]);
+		ct_csv_text(&csv, gap->call == CT_NONE ? "" : a->model->calls.at[gap->call].name);
+		ct_csv_text(&csv, gap->call == CT_NONE
+				  ? ""
+				  : a->sites->all.at[a->sites->of_call[gap->call]].where);
+		ct_model_op_name(a->model, gap->next_op, name, sizeof(name));
+		ct_csv_text(&csv, name);
+		ct_csv_number(&csv, a->model->ops.at[gap->next_op].raw.stream);
+		ct_csv_end_row(&csv);
+	}
+}
+
+/* Idle time by what filled it: a call site, or the host's own code before one. */
+struct idler {
+	uint32_t site;
+	enum ct_idle_cause cause;
+	uint64_t ns;
+	uint32_t gaps;
+};
+
+static int by_ns(const void *a, const void *b)
+{
+	const struct idler *x = a, *y = b;
+
+	if (x->ns != y->ns)
+		return x->ns > y->ns ? -1 : 1;
+	return x->site < y->site ? -1 : x->site > y->site;
+}
+
+static void print_idler(const struct ct_analysis *a, const struct idler *idler, FILE *to)
+{
+	const struct ct_site *site = &a->sites->all.at[idler->site];
+	char time[16];
+
+	fprintf(to, "  %9s in %5u gaps: ", ct_report_time(idler->ns, time), idler->gaps);
+	switch (idler->cause) {
+	case CT_IDLE_CALL:
+		fprintf(to, "%s at %s ran\n", site->name, site->where);
+		break;
+	case CT_IDLE_HOST:
+		fprintf(to, "host code before %s at %s\n", site->name, site->where);
+		break;
+	default:
+		fprintf(to, "the device itself, before what %s at %s submitted\n", site->name,
+			site->where);
+		break;
+	}
+}
+
+/* Three slots a site: one for each cause. */
+static size_t gather(const struct ct_analysis *a, struct idler *idlers)
+{
+	size_t n = a->sites->all.count * 3;
+
+	for (size_t i = 0; i < n; i++)
+		idlers[i] = (struct idler){ (uint32_t)(i / 3), (enum ct_idle_cause)(i % 3), 0, 0 };
+	for (size_t i = 0; i < a->idle->gaps.count; i++) {
+		const struct ct_gap *gap = &a->idle->gaps.at[i];
+		struct idler *idler;
+
+		if (gap->call == CT_NONE)
+			continue;
+		idler = &idlers[a->sites->of_call[gap->call] * 3u + gap->cause];
+		idler->ns += gap->end_ns - gap->start_ns;
+		idler->gaps++;
+	}
+	qsort(idlers, n, sizeof(*idlers), by_ns);
+	return n;
+}
+
+void ct_report_idle(const struct ct_analysis *a, FILE *to)
+{
+	struct idler *idlers = calloc(a->sites->all.count * 3 + 1, sizeof(*idlers));
+	size_t n = idlers ? gather(a, idlers) : 0;
+
+	for (size_t i = 0; i < n && i < IDLERS_SHOWN && idlers[i].ns >= WORTH_NS; i++) {
+		if (i == 0)
+			fprintf(to, "\nThe device was idle while\n");
+		print_idler(a, &idlers[i], to);
+	}
+	free(idlers);
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyze/victim.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "analyze/replay.h"
+
+#define VICTIMS_MAX 10000 /* operations looked at behind one culprit */
+#define ROOM 1.02         /* shares add up to 1, give or take rounding */
+#define WORTH 20          /* a loss under 1/20 of the delay is not what the delay is about */
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* From a time on: how many operations are running, and how much of the device they fill. */
+struct ct_load {
+	uint64_t time_ns;
+	double share;
+	int64_t running;
+};
+
+static int by_time(const void *a, const void *b)
+{
+	const struct ct_load *x = a, *y = b;
+
+	return x->time_ns < y->time_ns ? -1 : x->time_ns > y->time_ns;
+}
+
+/* The load of the device over time: the starts and ends of all operations, added up. */
+static int make_loads(struct ct_finder *f)
+{
+	size_t n = 0;
+
+	f->loads = calloc(2 * f->model->ops.count + 1, sizeof(*f->loads));
+	if (!f->loads)
+		return -ENOMEM;
+	for (size_t i = 0; i < f->model->ops.count; i++) {
+		const struct ct_op *op = &f->model->ops.at[i];
+
+		f->loads[n++] = (struct ct_load){ op->raw.start_ns, op->share, 1 };
+		f->loads[n++] = (struct ct_load){ op->raw.end_ns, -(double)op->share, -1 };
+	}
+	qsort(f->loads, n, sizeof(*f->loads), by_time);
+	for (size_t i = 1; i < n; i++) {
+		f->loads[i].share += f->loads[i - 1].share;
+		f->loads[i].running += f->loads[i - 1].running;
+	}
+	f->load_count = n;
+	return 0;
+}
+
+int ct_victims_init(struct ct_finder *f)
+{
+	size_t ops = f->model->ops.count + 1;
+
+	f->could_end_ns = calloc(ops, sizeof(*f->could_end_ns));
+	f->stamp = calloc(ops, sizeof(*f->stamp));
+	f->culprits = calloc(f->model->calls.count + 1, sizeof(*f->culprits));
+	return f->could_end_ns && f->stamp && f->culprits ? make_loads(f) : -ENOMEM;
+}
+
+void ct_victims_finish(struct ct_finder *f)
+{
+	free(f->could_end_ns);
+	free(f->stamp);
+	free(f->loads);
+	free(f->culprits);
+}
+
+uint64_t ct_victims_beside(const struct ct_finder *f, uint32_t op, uint64_t start, uint64_t end)
+{
+	double room = ROOM - (double)f->model->ops.at[op].share;
+	size_t low = 0, high = f->load_count;
+	uint64_t beside = 0;
+
+	while (low < high) { /* first change after start */
+		size_t middle = low + (high - low) / 2;
+
+		if (f->loads[middle].time_ns <= start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (size_t i = low; start < end && i < f->load_count && i > 0; i++) {
+		const struct ct_load *load = &f->loads[i - 1];
+		uint64_t until = f->loads[i].time_ns < end ? f->loads[i].time_ns : end;
+
+		if (load->running > 0 && load->share <= room)
+			beside += until - start;
+		start = until;
+	}
+	return beside;
+}
+
+/* When an operation ended, or could have if it is a victim of the culprit at hand. */
+static uint64_t end_of(const struct ct_finder *f, uint32_t op)
+{
+	if (f->stamp[op] == f->culprit + 1)
+		return f->could_end_ns[op];
+	return f->model->ops.at[op].raw.end_ns;
+}
+
+/* When the host had submitted an operation: after its call had waited for lock and queue. */
+static uint64_t submitted(const struct ct_finder *f, const struct ct_op *op)
+{
+	return op->call == CT_NONE ? op->submit_ns : f->model->calls.at[op->call].submitted_ns;
+}
+
+static uint64_t could_start(const struct ct_finder *f, const struct ct_op *op, uint64_t saved_ns)
+{
+	uint64_t could = submitted(f, op) - saved_ns;
+
+	if (op->previous != CT_NONE)
+		could = later(could, end_of(f, op->previous));
+	for (int kind = 0; kind < CT_EDGES; kind++)
+		if (op->edges[kind].op != CT_NONE && op->edges[kind].cause != f->culprit)
+			could = later(could, end_of(f, op->edges[kind].op));
+	return could;
+}
+
+/*
+ * Could this operation have started earlier, had its submission come `saved_ns`
+ * sooner? Then it is a victim; what depends on it is judged by its earlier end.
+ */
+static void judge(struct ct_finder *f, uint32_t index, uint64_t saved_ns, uint32_t waited_op,
+		  uint32_t through)
+{
+	const struct ct_op *op = &f->model->ops.at[index];
+	uint64_t could = could_start(f, op, saved_ns);
+	uint64_t would_end = could + op->raw.end_ns - op->raw.start_ns;
+	struct ct_pair pair = {
+		.culprit = f->culprit,
+		.victim = index,
+		.waited_op = waited_op,
+		.through = through,
+		.edge = CT_EDGES,
+	};
+
+	if (could + CT_VICTIM_LEAST_NS > op->raw.start_ns)
+		return;
+	f->stamp[index] = f->culprit + 1;
+	f->could_end_ns[index] = would_end;
+	pair.delay_ns = op->raw.start_ns - could;
+	pair.lost_ns = ct_victims_beside(f, index, could, would_end < op->raw.start_ns
+								  ? would_end
+								  : op->raw.start_ns);
+	if (pair.lost_ns < CT_VICTIM_LEAST_NS || pair.lost_ns < later(pair.delay_ns, saved_ns) / WORTH)
+		return;
+	if (CT_PUSH(&f->out->pairs, pair) < 0)
+		f->error = -ENOMEM;
+}
+
+/* Index in a thread's calls of the first one after a call. */
+static uint32_t after(const struct ct_thread_info *thread, uint32_t call)
+{
+	uint32_t low = 0, high = thread->call_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (thread->calls[middle] <= call)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Operations that a thread submitted from a call on, until it waited for the device again. */
+static void judge_thread(struct ct_finder *f, uint32_t call, uint64_t saved_ns, uint32_t waited_op,
+			 uint32_t through)
+{
+	const struct ct_thread_info *thread = &f->model->threads.at[f->model->calls.at[call].thread];
+	uint32_t seen = 0;
+
+	for (uint32_t at = after(thread, call); at < thread->call_count && seen < VICTIMS_MAX; at++) {
+		const struct ct_host_call *next = &f->model->calls.at[thread->calls[at]];
+
+		for (uint32_t n = 0; n < next->op_count; n++, seen++)
+			judge(f, ct_model_op_of(f->model, next, n), saved_ns, waited_op, through);
+		if (next->parts[CT_PART_DEVICE_WAIT] >= CT_VICTIM_LEAST_NS)
+			break;
+	}
+}
+
+/* Calls of other threads that queued behind the culprit's lock: what they and theirs submitted. */
+static void judge_lock_waiters(struct ct_finder *f, uint32_t waited_op)
+{
+	for (size_t i = 0; i < f->model->waits.count; i++) {
+		const struct ct_wait *wait = &f->model->waits.at[i];
+		const struct ct_host_call *call = &f->model->calls.at[wait->call];
+		uint64_t saved = wait->end_ns - wait->start_ns;
+
+		if (wait->part != CT_PART_LOCK_WAIT || wait->other != f->culprit)
+			continue;
+		for (uint32_t n = 0; n < call->op_count; n++)
+			judge(f, ct_model_op_of(f->model, call, n), saved, waited_op, wait->call);
+		judge_thread(f, wait->call, saved, waited_op, wait->call);
+	}
+}
+
+static void find_victims(struct ct_finder *f, uint32_t index)
+{
+	const struct ct_host_call *culprit = &f->model->calls.at[index];
+	uint32_t waited_op = CT_NONE;
+	uint64_t saved = culprit->parts[CT_PART_DEVICE_WAIT] + culprit->parts[CT_PART_QUEUE_FULL];
+
+	f->culprit = index;
+	for (uint32_t i = 0; i < culprit->wait_count; i++) {
+		const struct ct_wait *wait = &f->model->waits.at[culprit->first_wait + i];
+
+		if (wait->part == CT_PART_DEVICE_WAIT)
+			waited_op = wait->op;
+	}
+	judge_thread(f, index, saved, waited_op, CT_NONE);
+	judge_lock_waiters(f, waited_op);
+}
+
+/*
+ * Serialization without any host wait: an operation that followed one of another
+ * stream because of the legacy default stream or the allocator, not because the
+ * program asked. The culprit is the call that brought the order about.
+ */
+static void find_ordered(struct ct_finder *f, uint32_t index, enum ct_edge_kind kind)
+{
+	const struct ct_edge *edge = &f->model->ops.at[index].edges[kind];
+	size_t before = f->out->pairs.count;
+
+	if (edge->op == CT_NONE || edge->cause == CT_NONE ||
+	    f->culprits[edge->cause] & CT_REMOVE_WAIT)
+		return;
+	f->culprit = edge->cause;
+	judge(f, index, 0, edge->op, CT_NONE);
+	if (f->out->pairs.count == before)
+		return;
+	f->out->pairs.at[before].edge = kind;
+	f->culprits[edge->cause] |= CT_REMOVE_ORDER;
+	f->sites->all.at[f->sites->of_call[edge->cause]].edge = kind;
+}
+
+int ct_victims_find(struct ct_finder *f)
+{
+	for (uint32_t i = 0; i < f->model->calls.count; i++)
+		if (ct_serialize_culprit(&f->model->calls.at[i])) {
+			f->culprits[i] = CT_REMOVE_WAIT | CT_REMOVE_ORDER;
+			find_victims(f, i);
+		}
+	for (uint32_t i = 0; i < f->model->ops.count; i++)
+		for (int kind = CT_EDGE_DEFAULT; kind < CT_EDGES; kind++)
+			find_ordered(f, i, (enum ct_edge_kind)kind);
+	return f->error < 0 ? f->error : ct_victims_of_host_functions(f);
+}
