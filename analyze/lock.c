@@ -2,6 +2,7 @@
 #include "analyze/lock.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "analyze/scope.h"
@@ -107,9 +108,32 @@ static size_t returned_by(const struct ct_locks *locks, uint64_t time_ns)
  * When the holder let the lock go, at the earliest: its device wait was over. Calls are
  * split in order of time, so that is known of all that began before the waiting one.
  */
-static uint64_t release_of(const struct ct_host_call *holder)
+static uint64_t release_of(const struct ct_model *model, const struct ct_host_call *holder)
 {
-	return holder->parts[CT_PART_DEVICE_WAIT] ? holder->released_ns : holder->raw.leave_ns;
+	uint64_t release = holder->raw.leave_ns;
+
+	for (uint32_t i = 0; i < holder->wait_count; i++) {
+		const struct ct_wait *wait = &model->waits.at[holder->first_wait + i];
+
+		if (wait->part == CT_PART_DEVICE_WAIT)
+			release = wait->end_ns;
+	}
+	return release;
+}
+
+/*
+ * Could `other` have held the lock that `call` waited for? It must have begun first (else
+ * someone else held the lock before it), not have spent its time waiting for the lock
+ * itself, and have let it go before `call` returned.
+ */
+static bool could_hold(const struct ct_model *model, const struct ct_host_call *call,
+		       const struct ct_host_call *other)
+{
+	uint64_t took = other->raw.leave_ns - other->raw.enter_ns;
+
+	return other->tid != call->tid && other->raw.enter_ns <= call->raw.enter_ns + LEAST_NS &&
+	       other->parts[CT_PART_LOCK_WAIT] <= took / 2 &&
+	       release_of(model, other) <= call->raw.leave_ns + CT_TOUCH_NS;
 }
 
 static uint64_t overlap(const struct ct_call *a, const struct ct_call *b)
@@ -137,8 +161,8 @@ uint32_t ct_locks_holder(const struct ct_locks *locks, const struct ct_host_call
 
 		if (h->leave_ns <= call->raw.enter_ns)
 			break;
-		if (other->tid != call->tid && h->blocks & call->effects && shared > most &&
-		    release_of(other) <= call->raw.leave_ns + CT_TOUCH_NS) {
+		if (h->blocks & call->effects && shared > most &&
+		    could_hold(locks->model, call, other)) {
 			most = shared;
 			found = h->call;
 		}

@@ -3,22 +3,23 @@
  * What the programs in kernels/ share. Each program asks one question, and prints the
  * facts that a right report about it must state, computed from its own knowledge:
  *
- *   expect: calls NAME COUNT                 NAME is in calls.csv exactly COUNT times
+ *   expect: calls NAME COUNT [at=SITE]       NAME is in calls.csv exactly COUNT times
  *   expect: device KIND COUNT                rows of device.csv; KIND: kernel, copy, memset
  *   expect: blocked NAME class=CLASS [..]    waits in blocked.csv (filters below)
  *   expect: not_blocked NAME [at=] [below=]  device, lock and queue wait of each call < below
  *   expect: pageable NAME at=SITE            the copy made there is of pageable host memory
  *   expect: serialized NAME [at=] [victim=] [count] [lost=LO..HI]   lost: sum of the rows
- *   expect: not_serialized NAME [at=]        no row of serialized.csv has this culprit
+ *   expect: not_serialized NAME [at=] [victim=]   no row of serialized.csv has this culprit
  *   expect: nothing_serialized               serialized.csv is empty
  *
  * Filters: at=FILE:LINE, on="how the name of what it waited for begins", ns=LO..HI (each
  * row), total=LO..HI (their sum). The rows left must be count>=N or count=N (default
  * count>=1). Times are nanoseconds; either end of a range may be left open. below=
- * defaults to 1e6. tests/facts.py is the reader. Bounds hold on an H100 or H200 and, for
+ * defaults to 1e6. CLASS is the name of a part of a call's time, or polling: queries asked
+ * again and again. tests/facts.py is the reader. Bounds hold on an H100 or H200 and, for
  * the programs that need no GPU, on a two-core machine with the stand-in of tests/fake.
- * There no kernel is executed: one named spin takes the time of its first argument, so no
- * program may depend on what a kernel computes.
+ * There no kernel is executed: one whose name has "spin" in it takes the time of its first
+ * argument, so no program may depend on what a kernel computes.
  */
 #ifndef EXPECT_H
 #define EXPECT_H
@@ -98,8 +99,8 @@ static inline void check(cudaError_t error, const char *call, const char *file, 
 	exit(1);
 }
 
-/* Occupy one SM for ns nanoseconds. */
-__global__ void spin(long long ns)
+/* Take ns nanoseconds. */
+__device__ static inline void spin_for(long long ns)
 {
 	long long start, now;
 
@@ -109,18 +110,108 @@ __global__ void spin(long long ns)
 	} while (now - start < ns);
 }
 
-static inline void launch_spin(long long ns, cudaStream_t stream)
+/* A kernel under a name of its own, which facts can tell from others; it must hold "spin". */
+#define SPIN_KERNEL(name)                                                                          \
+	__global__ void name(long long ns)                                                         \
+	{                                                                                          \
+		spin_for(ns);                                                                      \
+	}
+
+SPIN_KERNEL(spin)
+
+/* On one thread: many of these run side by side. */
+static inline void launch(void (*kernel)(long long), long long ns, cudaStream_t stream)
 {
-	spin<<<1, 1, 0, stream>>>(ns);
+	kernel<<<1, 1, 0, stream>>>(ns);
 	CHECK(cudaGetLastError());
 }
 
-/* Create the context and load spin: one cudaSetDevice, one launch, one cudaDeviceSynchronize. */
-static inline void warm_up(void)
+static inline void launch_spin(long long ns, cudaStream_t stream)
+{
+	launch(spin, ns, stream);
+}
+
+/* One that neither waits for the default stream nor makes it wait. */
+static inline cudaStream_t non_blocking_stream(void)
+{
+	cudaStream_t stream;
+
+	CHECK(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+	return stream;
+}
+
+/* What cudaStreamCreate makes: ordered with the legacy default stream. */
+static inline cudaStream_t blocking_stream(void)
+{
+	cudaStream_t stream;
+
+	CHECK(cudaStreamCreate(&stream));
+	return stream;
+}
+
+static inline void *device_memory(size_t bytes)
+{
+	void *memory;
+
+	CHECK(cudaMalloc(&memory, bytes));
+	return memory;
+}
+
+static inline void *pinned_memory(size_t bytes)
+{
+	void *memory;
+
+	CHECK(cudaMallocHost(&memory, bytes));
+	memset(memory, 0, bytes);
+	return memory;
+}
+
+static inline void *pageable_memory(size_t bytes)
+{
+	void *memory = malloc(bytes);
+
+	memset(memory, 0, bytes);
+	return memory;
+}
+
+/* The stand-in of tests/fake, which executes no kernel? */
+static inline bool on_fake_device(void)
+{
+	cudaDeviceProp device;
+
+	CHECK(cudaGetDeviceProperties(&device, 0));
+	return strstr(device.name, "Fake");
+}
+
+/*
+ * "lo..hi", for lost=, where exactly ns is lost by construction: within 5 % on a GPU. The
+ * stand-in's threads compete for two cores, with the program and whatever else runs there.
+ */
+static inline const char *about(long long ns)
+{
+	static char ranges[8][64];
+	static unsigned int next;
+	char *range = ranges[next++ % 8];
+	double below = on_fake_device() ? 0.5 : 0.95, above = on_fake_device() ? 1.3 : 1.05;
+
+	snprintf(range, sizeof(ranges[0]), "%.4g..%.4g", (double)ns * below, (double)ns * above);
+	return range;
+}
+
+/*
+ * Create the context, so that no later call pays for it, and load the kernels named, or
+ * spin: one cudaSetDevice, one launch a kernel, one cudaDeviceSynchronize.
+ */
+template <typename... Kernels> static inline void warm_up(Kernels... kernels)
 {
 	CHECK(cudaSetDevice(0));
-	launch_spin(1000, 0);
+	(launch(kernels, 1000, 0), ...);
 	CHECK(cudaDeviceSynchronize());
+}
+
+static inline void warm_up(void)
+{
+	warm_up(spin);
 }
 
 #endif /* __CUDACC__ */

@@ -30,7 +30,7 @@ int main(void)
 	expect("calls cudaFree 1");
 	expect("device copy 1");
 	expect("not_blocked cudaMalloc at=%s", SITE(malloc_line));
-	expect("blocked cudaMemcpy class=transfer at=%s count=1 ns=1e6..", SITE(copy_line));
+	expect("blocked cudaMemcpy class=transfer at=%s total=1e6..", SITE(copy_line));
 	expect("not_blocked cudaMemcpy at=%s", SITE(copy_line));
 	expect("pageable cudaMemcpy at=%s", SITE(copy_line));
 	expect("not_blocked cudaFree at=%s", SITE(free_line));

@@ -25,7 +25,7 @@ PARTS = ["Device Wait (ns)", "Lock Wait (ns)", "Queue Full (ns)", "Transfer (ns)
 WAITS = ["Device Wait (ns)", "Lock Wait (ns)", "Queue Full (ns)"]
 KINDS = {"kernel": ("kernel",), "copy": ("copy", "memcpy"), "memset": ("memset", "fill")}
 CLASSES = ("device_wait", "lock_wait", "queue_full", "transfer", "first_use", "tool",
-           "driver_work", "unexplained")
+           "driver_work", "unexplained", "polling")
 OPTION = re.compile(r"(at|on|victim|class|ns|total|lost|below|count)(>=|=)(.*)")
 
 
@@ -88,11 +88,11 @@ def ms(ns):
 
 class Expectation:
     ALLOWED = {
-        "calls": (2, ()), "device": (2, ()), "pageable": (1, ("at",)),
+        "calls": (2, ("at",)), "device": (2, ()), "pageable": (1, ("at",)),
         "blocked": (1, ("class", "on", "at", "count", "ns", "total")),
         "not_blocked": (1, ("at", "below")),
         "serialized": (1, ("at", "victim", "count", "lost")),
-        "not_serialized": (1, ("at",)), "nothing_serialized": (0, ()),
+        "not_serialized": (1, ("at", "victim")), "nothing_serialized": (0, ()),
     }
 
     def __init__(self, line):

@@ -95,14 +95,20 @@ CUresult fake_do_copy(struct fake_copy copy, struct fake_stream *stream, bool as
 	return CUDA_SUCCESS;
 }
 
-/* Asynchronous to the host, always. Measured table, row "cudaMemcpy, cudaMemset". */
-CUresult fake_do_fill(struct fake_fill fill, struct fake_stream *stream)
+/*
+ * Asynchronous to the host: measured table, row "cudaMemcpy, cudaMemset". Except, says the
+ * manual, that cudaMemset of pinned or managed memory waits for itself.
+ */
+CUresult fake_do_fill(struct fake_fill fill, struct fake_stream *stream, bool async)
 {
+	enum fake_memory_kind kind = fake_memory_kind_of(fill.dst, NULL, NULL);
 	struct fake_op *op = fake_op_new(FAKE_FILL, stream);
 	uint64_t bytes = fill.width * fill.element_bytes * fill.height * fill.depth;
 
 	op->fill = fill;
 	op->duration_ns = COPY_SETUP_NS + bytes * 1000 / ON_DEVICE_BYTES_PER_US;
-	fake_submit(op);
+	struct fake_dep filled = fake_submit(op);
+	if (!async && !stream->capture && (on_host(kind) || kind == FAKE_MANAGED))
+		fake_wait_for(filled);
 	return CUDA_SUCCESS;
 }

@@ -203,7 +203,7 @@ DRIVER_PTSZ(cuMemcpy3DAsync_v2, (const CUDA_MEMCPY3D *pCopy, CUstream hStream), 
 }
 
 static CUresult fill(CUdeviceptr dst, size_t pitch, uint32_t value, uint32_t element_bytes,
-		     size_t width, size_t height, CUstream stream)
+		     size_t width, size_t height, CUstream stream, bool async)
 {
 	struct fake_fill box = {
 		.dst = (void *)dst, .pitch = pitch, .slice = pitch * height, .width = width,
@@ -214,7 +214,7 @@ static CUresult fill(CUdeviceptr dst, size_t pitch, uint32_t value, uint32_t ele
 		return CUDA_SUCCESS;
 	if (fake_memory_kind_of(box.dst, NULL, NULL) == FAKE_PAGEABLE)
 		return CUDA_ERROR_INVALID_VALUE;
-	return fake_do_fill(box, fake_stream_get(stream));
+	return fake_do_fill(box, fake_stream_get(stream), async);
 }
 
 /* cuMemsetD8_v2 and its kin: an element type, its bits, its parameter's name. */
@@ -222,27 +222,29 @@ static CUresult fill(CUdeviceptr dst, size_t pitch, uint32_t value, uint32_t ele
 	DRIVER_PTDS(cuMemsetD##bits##_v2, (CUdeviceptr dstDevice, type value, size_t N),           \
 		    (dstDevice, value, N))                                                         \
 	{                                                                                          \
-		return fill(dstDevice, 0, value, (bits) / 8, N, 1, NULL);                          \
+		return fill(dstDevice, 0, value, (bits) / 8, N, 1, NULL, false);                   \
 	}                                                                                          \
 	DRIVER_PTSZ(cuMemsetD##bits##Async,                                                        \
 		    (CUdeviceptr dstDevice, type value, size_t N, CUstream hStream),               \
 		    (dstDevice, value, N, hStream))                                                \
 	{                                                                                          \
-		return fill(dstDevice, 0, value, (bits) / 8, N, 1, hStream);                       \
+		return fill(dstDevice, 0, value, (bits) / 8, N, 1, hStream, true);                 \
 	}                                                                                          \
 	DRIVER_PTDS(cuMemsetD2D##bits##_v2,                                                        \
 		    (CUdeviceptr dstDevice, size_t dstPitch, type value, size_t Width,             \
 		     size_t Height),                                                               \
 		    (dstDevice, dstPitch, value, Width, Height))                                   \
 	{                                                                                          \
-		return fill(dstDevice, dstPitch, value, (bits) / 8, Width, Height, NULL);          \
+		return fill(dstDevice, dstPitch, value, (bits) / 8, Width, Height, NULL,           \
+			    false);                                                                \
 	}                                                                                          \
 	DRIVER_PTSZ(cuMemsetD2D##bits##Async,                                                      \
 		    (CUdeviceptr dstDevice, size_t dstPitch, type value, size_t Width,             \
 		     size_t Height, CUstream hStream),                                             \
 		    (dstDevice, dstPitch, value, Width, Height, hStream))                          \
 	{                                                                                          \
-		return fill(dstDevice, dstPitch, value, (bits) / 8, Width, Height, hStream);       \
+		return fill(dstDevice, dstPitch, value, (bits) / 8, Width, Height, hStream,        \
+			    true);                                                                 \
 	}
 
 FILLS(8, unsigned char, uc)

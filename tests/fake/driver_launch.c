@@ -73,6 +73,14 @@ static uint64_t duration_ns(const struct fake_function *function, void **args)
 	return setting ? strtoull(setting, NULL, 10) : DEFAULT_KERNEL_NS;
 }
 
+/* Programming guide, 5.2.3.1: every launch waits for its kernel. */
+static bool launches_block(void)
+{
+	const char *setting = getenv("CUDA_LAUNCH_BLOCKING");
+
+	return setting && *setting == '1';
+}
+
 static CUresult launch(struct fake_launch launch, void **args, CUstream handle)
 {
 	struct fake_function *function = (struct fake_function *)launch.function;
@@ -87,7 +95,9 @@ static CUresult launch(struct fake_launch launch, void **args, CUstream handle)
 	struct fake_op *op = fake_op_new(FAKE_KERNEL, stream);
 	op->launch = launch;
 	op->duration_ns = duration_ns(function, args);
-	fake_submit(op);
+	struct fake_dep launched = fake_submit(op);
+	if (launches_block() && !stream->capture)
+		fake_wait_for(launched);
 	return CUDA_SUCCESS;
 }
 
@@ -218,9 +228,29 @@ DRIVER(cuModuleLoadDataEx,
 	return load(module, image);
 }
 
+/* That unloading waits for the device, which may be running the code, is a guess. */
 DRIVER(cuModuleUnload, (CUmodule hmod), (hmod))
 {
 	(void)hmod;
+	fake_drain();
+	return CUDA_SUCCESS;
+}
+
+DRIVER(cuLibraryLoadData,
+       (CUlibrary *library, const void *code, CUjit_option *jitOptions, void **jitOptionsValues,
+	unsigned int numJitOptions, CUlibraryOption *libraryOptions, void **libraryOptionValues,
+	unsigned int numLibraryOptions),
+       (library, code, jitOptions, jitOptionsValues, numJitOptions, libraryOptions,
+	libraryOptionValues, numLibraryOptions))
+{
+	(void)jitOptions, (void)jitOptionsValues, (void)numJitOptions;
+	(void)libraryOptions, (void)libraryOptionValues, (void)numLibraryOptions;
+	return load((CUmodule *)library, code);
+}
+
+DRIVER(cuLibraryUnload, (CUlibrary library), (library))
+{
+	(void)library;
 	fake_drain();
 	return CUDA_SUCCESS;
 }

@@ -22,6 +22,11 @@ static uint64_t cost_ns(uint64_t fixed_ns, uint64_t ns_per_mib, size_t bytes)
 	return fixed_ns + ns_per_mib * bytes / (1 << 20);
 }
 
+uint64_t fake_free_ns(size_t bytes)
+{
+	return cost_ns(FREE_NS, FREE_NS_PER_MIB, bytes);
+}
+
 /*
  * Measured table, rows "cudaMalloc", "cudaMallocPitch, ...", "cudaMallocHost",
  * "cudaHostRegister": no wait for the device, but for the locks.
@@ -38,7 +43,7 @@ static void allocating(uint64_t host_ns)
 static CUresult allocate(size_t bytes, enum fake_memory_kind kind, uint64_t host_ns,
 			 void **ret_base)
 {
-	CUresult error = fake_memory_new(bytes, kind, NULL, ret_base);
+	CUresult error = fake_memory_new(bytes, kind, NULL, NULL, ret_base);
 
 	if (!error)
 		allocating(host_ns);
@@ -98,7 +103,7 @@ DRIVER(cuMemHostRegister_v2, (void *p, size_t bytesize, unsigned int Flags), (p,
 		return CUDA_ERROR_INVALID_VALUE;
 	if (fake_memory_kind_of(p, NULL, NULL) != FAKE_PAGEABLE)
 		return CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;
-	fake_memory_add((struct fake_memory){ p, bytesize, FAKE_REGISTERED, NULL });
+	fake_memory_add((struct fake_memory){ p, bytesize, FAKE_REGISTERED, NULL, NULL });
 	allocating(cost_ns(REGISTER_NS, REGISTER_NS_PER_MIB, bytesize));
 	return CUDA_SUCCESS;
 }
@@ -142,7 +147,7 @@ DRIVER(cuMemHostGetDevicePointer_v2, (CUdeviceptr *pdptr, void *p, unsigned int 
 }
 
 /*
- * Marks where in the stream the memory is free, and frees it there unless it is kept.
+ * Marks where in the stream memory of a pool is free, and frees it there unless it is kept.
  * The mark is set before the block is offered, so that nobody takes it too early.
  */
 static struct fake_dep release(struct fake_memory memory, struct fake_stream *stream)
@@ -155,6 +160,7 @@ static struct fake_dep release(struct fake_memory memory, struct fake_stream *st
 		op->memory = memory.base;
 		freed = fake_submit(op);
 	}
+	fake_pool_give(memory.pool, memory.size_bytes, freed);
 	return freed;
 }
 
@@ -176,29 +182,34 @@ DRIVER(cuMemFree_v2, (CUdeviceptr dptr), (dptr))
 		fake_wait_for(release(memory, memory.stream));
 		return CUDA_SUCCESS;
 	}
-	drain_and_spend(cost_ns(FREE_NS, FREE_NS_PER_MIB, memory.size_bytes));
+	drain_and_spend(fake_free_ns(memory.size_bytes));
 	reuse_or_free(memory);
 	return CUDA_SUCCESS;
 }
 
 /* Measured table, row "cudaMallocAsync, cudaFreeAsync": at once, and without the locks. */
-static CUresult allocate_in_stream(CUdeviceptr *dptr, size_t bytes, CUstream handle)
+static CUresult allocate_in_stream(CUdeviceptr *dptr, size_t bytes, CUmemoryPool handle,
+				   CUstream hStream)
 {
-	return fake_memory_new(bytes, FAKE_POOLED, fake_stream_get(handle), (void **)dptr);
+	struct fake_pool *pool = fake_pool_get(handle);
+	struct fake_stream *stream = fake_stream_get(hStream);
+
+	if (!fake_pool_take(pool, bytes, stream))
+		return CUDA_ERROR_OUT_OF_MEMORY;
+	return fake_memory_new(bytes, FAKE_POOLED, stream, pool, (void **)dptr);
 }
 
 DRIVER_PTSZ(cuMemAllocAsync, (CUdeviceptr *dptr, size_t bytesize, CUstream hStream),
 	    (dptr, bytesize, hStream))
 {
-	return allocate_in_stream(dptr, bytesize, hStream);
+	return allocate_in_stream(dptr, bytesize, NULL, hStream);
 }
 
 DRIVER_PTSZ(cuMemAllocFromPoolAsync,
 	    (CUdeviceptr *dptr, size_t bytesize, CUmemoryPool pool, CUstream hStream),
 	    (dptr, bytesize, pool, hStream))
 {
-	(void)pool;
-	return allocate_in_stream(dptr, bytesize, hStream);
+	return allocate_in_stream(dptr, bytesize, pool, hStream);
 }
 
 DRIVER_PTSZ(cuMemFreeAsync, (CUdeviceptr dptr, CUstream hStream), (dptr, hStream))

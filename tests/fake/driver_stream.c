@@ -72,6 +72,7 @@ DRIVER_PTSZ(cuStreamSynchronize, (CUstream hStream), (hStream))
 	uint64_t start_ns = fake_now();
 
 	fake_wait_for(fake_stream_tail(stream));
+	fake_pool_trim();
 	tell(CUPTI_ACTIVITY_SYNCHRONIZATION_TYPE_STREAM_SYNCHRONIZE, start_ns, stream, NULL);
 	return CUDA_SUCCESS;
 }
@@ -84,6 +85,7 @@ static CUresult synchronize(void)
 	if (error)
 		return error;
 	fake_drain();
+	fake_pool_trim();
 	tell(CUPTI_ACTIVITY_SYNCHRONIZATION_TYPE_CONTEXT_SYNCHRONIZE, start_ns, NULL, NULL);
 	return CUDA_SUCCESS;
 }
@@ -130,11 +132,7 @@ DRIVER_PTSZ(cuStreamWaitEvent, (CUstream hStream, CUevent hEvent, unsigned int F
 		return CUDA_SUCCESS;
 	}
 	struct fake_op *op = fake_op_new(FAKE_WAIT, stream);
-	op->deps = malloc(sizeof(*op->deps));
-	if (!op->deps)
-		abort();
-	if (event->at.stream)
-		op->deps[op->dep_count++] = event->at;
+	fake_op_after(op, event->at);
 	fake_submit(op);
 	tell(CUPTI_ACTIVITY_SYNCHRONIZATION_TYPE_STREAM_WAIT_EVENT, start_ns, stream, event);
 	return CUDA_SUCCESS;
@@ -206,6 +204,7 @@ DRIVER(cuEventSynchronize, (CUevent hEvent), (hEvent))
 	if (!event)
 		return CUDA_ERROR_INVALID_HANDLE;
 	fake_wait_for(event->at);
+	fake_pool_trim();
 	tell(CUPTI_ACTIVITY_SYNCHRONIZATION_TYPE_EVENT_SYNCHRONIZE, start_ns, NULL, event);
 	return CUDA_SUCCESS;
 }

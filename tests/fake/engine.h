@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 struct fake_graph;
+struct fake_pool;
 
 /* Work that must be complete: everything up to seq of a stream. */
 struct fake_dep {
@@ -47,6 +48,7 @@ struct fake_memory {
 	size_t size_bytes;
 	enum fake_memory_kind kind;
 	struct fake_stream *stream; /* FAKE_POOLED: where it was allocated */
+	struct fake_pool *pool;     /* FAKE_POOLED */
 };
 
 /* time.c */
@@ -74,6 +76,7 @@ struct fake_dep fake_submit(struct fake_op *op);
 struct fake_dep fake_stream_tail(struct fake_stream *stream);
 bool fake_reached(struct fake_dep dep);
 void fake_wait_for(struct fake_dep dep);
+void fake_op_after(struct fake_op *op, struct fake_dep dep);
 void fake_drain(void);
 void fake_end_capture(const struct fake_graph *graph);
 
@@ -86,19 +89,28 @@ void fake_memory_add(struct fake_memory memory);
 bool fake_memory_find(const void *ptr, struct fake_memory *ret_memory);
 bool fake_memory_remove(const void *ptr, struct fake_memory *ret_memory);
 CUresult fake_memory_new(size_t size_bytes, enum fake_memory_kind kind,
-			 struct fake_stream *stream, void **ret_base);
+			 struct fake_stream *stream, struct fake_pool *pool, void **ret_base);
 bool fake_memory_spare(struct fake_memory memory, struct fake_dep freed);
 size_t fake_memory_used(void);
 
 /* copy.c */
 CUresult fake_do_copy(struct fake_copy copy, struct fake_stream *stream, bool async);
-CUresult fake_do_fill(struct fake_fill fill, struct fake_stream *stream);
+CUresult fake_do_fill(struct fake_fill fill, struct fake_stream *stream, bool async);
 
 /* graph.c */
 void fake_graph_append(struct fake_graph *graph, struct fake_op *op);
 
 /* driver_launch.c */
 const char *fake_function_name(CUfunction function);
+
+/* driver_memory.c */
+uint64_t fake_free_ns(size_t bytes);
+
+/* driver_pool.c */
+struct fake_pool *fake_pool_get(CUmemoryPool handle);
+bool fake_pool_take(struct fake_pool *pool, size_t bytes, struct fake_stream *stream);
+void fake_pool_give(struct fake_pool *pool, size_t bytes, struct fake_dep freed);
+void fake_pool_trim(void);
 
 /* context.c */
 CUresult fake_init(void);

@@ -149,7 +149,7 @@ static void *take_spare(size_t size_bytes, const struct fake_stream *stream)
 }
 
 CUresult fake_memory_new(size_t size_bytes, enum fake_memory_kind kind,
-			 struct fake_stream *stream, void **ret_base)
+			 struct fake_stream *stream, struct fake_pool *pool, void **ret_base)
 {
 	enum { ALIGN = 512 };
 
@@ -162,7 +162,7 @@ CUresult fake_memory_new(size_t size_bytes, enum fake_memory_kind kind,
 		base = aligned_alloc(ALIGN, (size_bytes + ALIGN - 1) / ALIGN * ALIGN);
 	if (!base)
 		return CUDA_ERROR_OUT_OF_MEMORY;
-	fake_memory_add((struct fake_memory){ base, size_bytes, kind, stream });
+	fake_memory_add((struct fake_memory){ base, size_bytes, kind, stream, pool });
 	*ret_base = base;
 	return CUDA_SUCCESS;
 }
@@ -192,6 +192,6 @@ void *fake_symbol_memory(size_t size_bytes)
 {
 	void *base = NULL;
 
-	fake_memory_new(size_bytes, FAKE_DEVICE, NULL, &base);
+	fake_memory_new(size_bytes, FAKE_DEVICE, NULL, NULL, &base);
 	return base;
 }

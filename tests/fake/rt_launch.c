@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Launches, in the forms that nvcc's code and people write. */
+/* Loading code, and launches in the forms that nvcc's code and people write. */
 #include "rt.h"
 
 #include <stdlib.h>
@@ -136,4 +136,22 @@ RT(cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags, 7000,
 	(void)func, (void)dynamicSMemSize, (void)flags;
 	*numBlocks = blockSize > 0 ? 2048 / blockSize : 0;
 	return cudaSuccess;
+}
+
+RT(cudaLibraryLoadData, 12060,
+   (cudaLibrary_t *library, const void *code, enum cudaJitOption *jitOptions,
+    void **jitOptionsValues, unsigned int numJitOptions, enum cudaLibraryOption *libraryOptions,
+    void **libraryOptionValues, unsigned int numLibraryOptions),
+   (library, code, jitOptions, jitOptionsValues, numJitOptions, libraryOptions,
+    libraryOptionValues, numLibraryOptions))
+{
+	return rt_error(cuLibraryLoadData((CUlibrary *)library, code, (CUjit_option *)jitOptions,
+					  jitOptionsValues, numJitOptions,
+					  (CUlibraryOption *)libraryOptions, libraryOptionValues,
+					  numLibraryOptions));
+}
+
+RT(cudaLibraryUnload, 12060, (cudaLibrary_t library), (library))
+{
+	return rt_error(cuLibraryUnload((CUlibrary)library));
 }

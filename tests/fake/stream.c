@@ -131,15 +131,22 @@ static bool pending(const struct fake_stream *stream)
 	return stream->completed < stream->submitted;
 }
 
-static void depend(struct fake_op *op, const struct fake_stream *stream)
+void fake_op_after(struct fake_op *op, struct fake_dep dep)
 {
-	struct fake_dep *deps = realloc(op->deps, (op->dep_count + 1) * sizeof(*deps));
+	struct fake_dep *deps;
 
+	if (!dep.stream)
+		return;
+	deps = realloc(op->deps, (op->dep_count + 1) * sizeof(*deps));
 	if (!deps)
 		abort();
-	deps[op->dep_count++] = (struct fake_dep){ (struct fake_stream *)stream,
-						   stream->submitted };
+	deps[op->dep_count++] = dep;
 	op->deps = deps;
+}
+
+static void depend(struct fake_op *op, struct fake_stream *stream)
+{
+	fake_op_after(op, (struct fake_dep){ stream, stream->submitted });
 }
 
 /*
@@ -156,7 +163,7 @@ static void order_by_default_stream(struct fake_op *op)
 			depend(op, legacy);
 		return;
 	}
-	for (const struct fake_stream *other = streams; other; other = other->next)
+	for (struct fake_stream *other = streams; other; other = other->next)
 		if (other != legacy && !fake_stream_non_blocking(other) && pending(other))
 			depend(op, other);
 }

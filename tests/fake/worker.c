@@ -61,6 +61,19 @@ static void event_reached(const struct fake_op *op)
 	pthread_mutex_unlock(&fake_device_mutex);
 }
 
+/*
+ * The manual: host functions of independent streams may be serialized. That one thread runs
+ * them all, in the order in which their streams reach them, is a guess.
+ */
+static void call_host(const struct fake_op *op)
+{
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+
+	pthread_mutex_lock(&one_at_a_time);
+	op->host.fn(op->host.data);
+	pthread_mutex_unlock(&one_at_a_time);
+}
+
 /* What an operation does besides taking time. */
 static void act(struct fake_op *op)
 {
@@ -72,7 +85,7 @@ static void act(struct fake_op *op)
 		fill_box(&op->fill);
 		break;
 	case FAKE_HOST:
-		op->host.fn(op->host.data);
+		call_host(op);
 		break;
 	case FAKE_RECORD:
 		event_reached(op);
