@@ -111,6 +111,7 @@ static int run_reporter(void *arg)
 	posix_spawnattr_t attr;
 	pid_t pid;
 
+	signal(SIGCHLD, SIG_DFL); /* here only: were it ignored, there would be no status */
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigmask(&attr, &job->mask);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
@@ -144,6 +145,12 @@ static void spawn_and_wait(struct report_job *job)
 	munmap(stack, HELPER_STACK);
 }
 
+/* The reporter's exit status 1: it has printed what went wrong. */
+static bool said_why(int status)
+{
+	return WIFEXITED(status) && WEXITSTATUS(status) == 1;
+}
+
 void ct_exits_report(void)
 {
 	int saved = errno;
@@ -162,7 +169,7 @@ void ct_exits_report(void)
 	copy_environment(job);
 	if (find_reporter(job->command, sizeof(job->command)))
 		spawn_and_wait(job);
-	if (job->status != 0)
+	if (job->status != 0 && !said_why(job->status))
 		ct_warn("trace written to %s, but its report could not be made; run: cutrace "
 			"report %s", ct_shim.directory, ct_shim.directory);
 	munmap(job, sizeof(*job));

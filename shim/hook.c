@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "shim/log.h"
 #include "shim/shim.h"
 #include "shim/stack.h"
 #include "shim/thread.h"
@@ -22,13 +23,26 @@ static struct ct_call *open_call(struct ct_thread *thread, enum ct_api api, enum
 	return call;
 }
 
+/* The report is made already and cannot know of this call; a report made later does. */
+static void lose_late(void)
+{
+	struct ct_thread *thread = ct_thread_peek();
+
+	ct_file_lose(&ct_shim.file, CT_LOSS_LATE, 1);
+	if (thread && thread->ending && !thread->said_late) {
+		thread->said_late = true;
+		ct_warn("CUDA calls of exit handlers came after the report and are not in it; "
+			"`cutrace report %s` counts them", ct_shim.directory);
+	}
+}
+
 struct ct_call *ct_hook_open(enum ct_api api, enum ct_origin origin)
 {
 	struct ct_thread *thread;
 
 	if (!ct_shim_alive() && !ct_shim_start()) {
 		if (ct_shim_closed())
-			ct_file_lose(&ct_shim.file, CT_LOSS_LATE, 1);
+			lose_late();
 		return NULL;
 	}
 	thread = ct_thread_self();

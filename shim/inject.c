@@ -49,16 +49,22 @@ __attribute__((destructor)) static void destructor(void)
 			" belongs to another tool; unset it, or run that tool separately");
 }
 
+/* Say in the trace and to the user that there will be no device times, and why. */
+static void explain_blindness(const char *why)
+{
+	ct_shim_note(CT_NOTE_NO_CUPTI, 0, "%s", why);
+	ct_warn("no device times, only calls through a shared libcudart: %s", why);
+}
+
 void ct_inject_explain(void)
 {
 	if (injected)
 		return;
-	if (taken_by_other)
-		ct_shim_note(CT_NOTE_NO_CUPTI, 0, INJECTION_VARIABLE " belongs to another tool, so "
-			     "the driver did not load cutrace; unset it");
-	else
-		ct_shim_note(CT_NOTE_NO_CUPTI, 0, "the CUDA driver was never initialised (no "
-			     "driver, or no call that needed it)");
+	explain_blindness(taken_by_other
+			  ? INJECTION_VARIABLE " belongs to another tool, so the driver did not "
+			    "load cutrace; unset it"
+			  : "the CUDA driver was never initialised (no driver or device, or no call "
+			    "that needed it); `cutrace doctor` says more");
 }
 
 static bool put(enum ct_record_type type, const void *record)
@@ -109,10 +115,8 @@ static void start_cupti(void)
 		return;
 	}
 	r = ct_cupti_start(&host, ct_shim.options.cupti_library, why, sizeof(why));
-	if (r < 0) {
-		ct_shim_note(CT_NOTE_NO_CUPTI, 0, "%s", why);
-		ct_warn("no device times, only calls through a shared libcudart: %s", why);
-	}
+	if (r < 0)
+		explain_blindness(why);
 	ct_exits_arm(); /* again, now that CUPTI is loaded: before its destructors run */
 }
 

@@ -3,7 +3,7 @@
 #ifndef CT_SHIM_INJECT_H
 #define CT_SHIM_INJECT_H
 
-/* If the driver never loaded us, note in the trace why there are no device times. */
+/* If the driver never loaded us, say in the trace and on stderr why there are no device times. */
 void ct_inject_explain(void);
 
 #endif

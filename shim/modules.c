@@ -68,8 +68,8 @@ static void describe(const struct dl_phdr_info *info, struct ct_module *module)
 /* dl_iterate_phdr() callback: one MODULE record. */
 static int record_module(struct dl_phdr_info *info, size_t size, void *arg)
 {
+	static char exe[PATH_MAX]; /* stacks may be tiny; `busy` makes this ours */
 	struct ct_thread *thread = arg;
-	char exe[PATH_MAX];
 	const char *path = info->dlpi_name;
 	struct ct_module *module;
 	uint32_t bytes, length;

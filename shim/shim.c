@@ -63,11 +63,12 @@ uint64_t ct_now_ns(void)
 
 /*
  * Make the output directory. A name that is taken gets a number behind it, unless
- * the directory holds no trace yet: two processes never share one.
+ * the directory holds no trace yet: two processes never share one. Returns 1 if it
+ * was made, 0 if it was there, or -errno.
  */
 static int make_directory(const char *name, char *ret, size_t size)
 {
-	char trace[PATH_MAX + 32];
+	static char trace[PATH_MAX + 32];
 	struct stat st;
 
 	for (int i = 0; i < DIRECTORY_TRIES; i++) {
@@ -76,38 +77,50 @@ static int make_directory(const char *name, char *ret, size_t size)
 		if (n < 0 || (size_t)n >= size)
 			return -ENAMETOOLONG;
 		if (mkdir(ret, 0700) == 0)
-			return 0;
+			return 1;
 		if (errno != EEXIST)
 			return -errno;
 		snprintf(trace, sizeof(trace), "%s/trace.cutrace", ret);
 		if (stat(ret, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
-		    access(ret, W_OK) == 0 && access(trace, F_OK) != 0)
+		    access(ret, W_OK) == 0 && lstat(trace, &st) < 0)
 			return 0;
 	}
 	return -EEXIST;
 }
 
+/* Returns -EAGAIN if another process has just taken the directory that was chosen. */
+static int create_trace(const char *name, const char *program)
+{
+	static char directory[PATH_MAX], trace[PATH_MAX + 32];
+	int made = make_directory(name, directory, sizeof(directory));
+	int r;
+
+	if (made < 0)
+		return made;
+	if (!realpath(directory, ct_shim.directory))
+		return -errno;
+	snprintf(trace, sizeof(trace), "%s/trace.cutrace", ct_shim.directory);
+	r = ct_file_create(&ct_shim.file, trace, program);
+	if (r < 0 && made)
+		rmdir(directory);
+	return r == -EEXIST ? -EAGAIN : r;
+}
+
 static int open_trace(void)
 {
-	char program[64], name[PATH_MAX], directory[PATH_MAX], trace[PATH_MAX + 32];
+	static char name[PATH_MAX]; /* here and above: we may have a tiny stack, and run once */
+	char program[64];
 	int r;
 
 	ct_name_program(program, sizeof(program));
 	r = ct_name_expand(ct_shim.options.output, program, name, sizeof(name));
 	if (r == 0)
-		r = make_directory(name, directory, sizeof(directory));
-	if (r == 0 && !realpath(directory, ct_shim.directory))
-		r = -errno;
-	if (r < 0) {
-		ct_warn("nothing is recorded: cannot make directory %s: %s; set CUTRACE_OUTPUT "
-			"to a writable place", name, strerror(-r));
-		return r;
-	}
-	snprintf(trace, sizeof(trace), "%s/trace.cutrace", ct_shim.directory);
-	r = ct_file_create(&ct_shim.file, trace, program);
+		do
+			r = create_trace(name, program);
+		while (r == -EAGAIN);
 	if (r < 0)
-		ct_warn("nothing is recorded: cannot create %s: %s; set CUTRACE_OUTPUT to a "
-			"writable place with free space", trace, strerror(-r));
+		ct_warn("nothing is recorded: cannot create %.600s: %s; set CUTRACE_OUTPUT to a "
+			"writable place with free space", name, strerror(-r));
 	else
 		ct_shim.file.limit_bytes = ct_shim.options.limit;
 	return r;
@@ -117,7 +130,7 @@ static int open_trace(void)
 static void announce(void)
 {
 	const char *list = ct_shim.options.started_list;
-	char line[PATH_MAX + 1];
+	static char line[PATH_MAX + 1];
 	int fd, n;
 
 	if (!*list)
@@ -266,5 +279,6 @@ void ct_shim_finish(enum ct_finish how)
 	set_life(CLOSED);
 	ct_file_finish(&ct_shim.file, how);
 	thread->in_tool = false;
+	thread->ending = true;
 	ct_exits_report();
 }

@@ -3,8 +3,11 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "shim/modules.h"
 #include "shim/shim.h"
@@ -12,6 +15,8 @@
 
 #define TABLE_SLOTS (1u << 16)
 #define PROBES_MAX 64
+#define OUR_DESCRIPTORS 1100 /* numbers below are the program's; loops that close end at 1024 */
+#define SPARE_DESCRIPTORS 16 /* left free under a limit lower than that */
 #define SKIP_ROOM 16 /* frames taken beyond the limit, as ours will be dropped */
 
 /*
@@ -43,9 +48,37 @@ static void *load_unwinder(void)
 	return dlopen(path, RTLD_NOW | RTLD_LOCAL);
 }
 
+/*
+ * The first walk is slow, so it is made outside any call that we time. In it libunwind
+ * opens a pipe that it keeps. Programs close descriptors they did not open, and libunwind
+ * would read, write and close whatever gets their numbers next: all numbers that programs
+ * use are taken for the moment.
+ */
+static void first_walk(void)
+{
+	static int taken[OUR_DESCRIPTORS];
+	struct rlimit limit = { 0 };
+	void *frames[8];
+	int n = 0, top = OUR_DESCRIPTORS;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < OUR_DESCRIPTORS + SPARE_DESCRIPTORS)
+		top = (int)limit.rlim_cur - SPARE_DESCRIPTORS;
+	while (fd >= 0 && fd < top) {
+		taken[n++] = fd;
+		fd = fcntl(taken[0], F_DUPFD_CLOEXEC, 0);
+	}
+	if (fd >= 0)
+		close(fd);
+	backtrace_fn(frames, 8);
+	while (n)
+		close(taken[--n]);
+}
+
 void ct_stack_init(bool wanted)
 {
-	void *lib, *map, *warm[8];
+	void *lib, *map;
 
 	wanted_stacks = wanted;
 	if (!wanted)
@@ -68,7 +101,7 @@ void ct_stack_init(bool wanted)
 		return;
 	}
 	table = map;
-	backtrace_fn(warm, 8); /* the first walk is slow: not inside a call we time */
+	first_walk();
 }
 
 static uint64_t hash(const uint64_t *pc, int n)

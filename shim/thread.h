@@ -17,6 +17,8 @@ struct ct_thread {
 	struct ct_call call;      /* the call being made, while in_call */
 	bool in_call;
 	bool in_tool;             /* cutrace itself is at work: record nothing */
+	bool ending;              /* this thread ends the program: its exit handlers run */
+	bool said_late;           /* the user knows that those called CUDA */
 	uint32_t tid;
 	uint64_t injected_ns;     /* when InitializeInjection ran on this thread, until used */
 	uint64_t site_key[CT_SITES];

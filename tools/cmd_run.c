@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -82,15 +83,32 @@ static int preload(void)
 	return 0;
 }
 
+/* Whether the program ran with this switch on; the library has complained about odd values. */
+static bool switched_on(const char *variable, bool fallback)
+{
+	static const char *const yes[] = { "1", "on", "yes", "true" };
+	static const char *const no[] = { "0", "off", "no", "false" };
+	const char *value = getenv(variable);
+
+	for (int i = 0; value && i < 4; i++) {
+		if (strcasecmp(value, yes[i]) == 0)
+			return true;
+		if (strcasecmp(value, no[i]) == 0)
+			return false;
+	}
+	return fallback;
+}
+
 /* The traces of a program that died are there, but nobody made their report. */
 static void report_leftovers(const char *list)
 {
+	const char *how = switched_on("CUTRACE_QUIET", false) ? "--write-only" : "--at-exit";
 	char line[PATH_MAX], path[PATH_MAX + 32];
 	struct stat st;
-	FILE *names = fopen(list, "r");
+	FILE *names = switched_on("CUTRACE_REPORT", true) ? fopen(list, "r") : NULL;
 
 	while (names && fgets(line, sizeof(line), names)) {
-		char *arguments[] = { "report", "--at-exit", line, NULL };
+		char *arguments[] = { "report", (char *)how, line, NULL };
 
 		line[strcspn(line, "\n")] = '\0';
 		snprintf(path, sizeof(path), "%s/report.txt", line);
@@ -159,7 +177,7 @@ int ct_cmd_run(int argc, char **argv)
 	char list[] = "/tmp/cutrace-run.XXXXXX";
 	int at = 1, used, fd;
 
-	while (at < argc && strncmp(argv[at], "--", 2) == 0) {
+	while (at < argc && argv[at][0] == '-' && argv[at][1]) {
 		if (strcmp(argv[at], "--help") == 0) {
 			print_help();
 			return 0;

@@ -38,3 +38,9 @@
 #define CT_DRIVER_PTDS(name, effects, in, out)                                                     \
 	CT_DRIVER(name, effects, in, out)                                                          \
 	CT_DRIVER(name##_ptds, (effects) | CT_PER_THREAD, in, out)
+
+/* For captures through pointers that the call may refuse. */
+#define CT_EXTENT(p) ((p) ? (p)->extent.width * (p)->extent.height * (p)->extent.depth : 0)
+#define CT_AREA(p) ((p) ? (p)->WidthInBytes * (p)->Height : 0)
+#define CT_BOX(p) ((p) ? (p)->WidthInBytes * (p)->Height * (p)->Depth : 0)
+#define CT_MEMBER(p, member) ((p) ? (uintptr_t)(p)->member : 0)

@@ -11,3 +11,7 @@
 #undef CT_DRIVER_SEEN
 #undef CT_DRIVER_PTSZ
 #undef CT_DRIVER_PTDS
+#undef CT_EXTENT
+#undef CT_AREA
+#undef CT_BOX
+#undef CT_MEMBER

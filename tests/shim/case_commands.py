@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cutrace command."""
+import csv
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+from harness import (PATHS, calls, case, check, cutrace, environment, has_rounds, one_line, quiet,
+                     report_text, same, says_blind, says_clean, victim)
+
+ROUNDS = 5
+
+HEADERS = {
+    "calls": "Start (ns),Duration (ns),Name,Result,Thread,Correlation,Context,Stream,Bytes,"
+             "Address,Origin,Device Wait (ns),Lock Wait (ns),Queue Full (ns),Transfer (ns),"
+             "First Use (ns),Tool (ns),Driver Work (ns),Unexplained (ns),Call Site",
+    "device": "Start (ns),Duration (ns),Kind,Name,Device,Context,Stream,Correlation,Bytes,"
+              "Direction,Source Memory,Target Memory,Grid,Block,Registers,Shared (bytes)",
+    "blocked": "Start (ns),Thread,Call,Class,Blocked (ns),Waited For,Waited For Stream,"
+               "Waited For Start (ns),Waited For End (ns),Why,Call Site",
+    "serialized": "Culprit,Culprit Start (ns),Culprit Thread,Culprit Call Site,Waited For,Victim,"
+                  "Victim Stream,Victim Start (ns),Delay (ns),Lost (ns),Evidence",
+    "callsites": "Call Site,Call,Calls,Total (ns),Blocked (ns),Class,Waited For,Lost (ns),Remedy,"
+                 "Stack",
+    "cuda_api_sum": "Time (%),Total Time (ns),Num Calls,Avg (ns),Med (ns),Min (ns),Max (ns),"
+                    "StdDev (ns),Name",
+    "cuda_gpu_kern_sum": "Time (%),Total Time (ns),Instances,Avg (ns),Med (ns),Min (ns),Max (ns),"
+                         "StdDev (ns),Name",
+}
+
+
+def run_under(here, *arguments, options=(), **variables):
+    return here.bare(cutrace("run", *options, "--", *victim(*arguments)), CUTRACE_QUIET="1",
+                     **variables)
+
+
+@case
+def run_status(here):
+    for mode, status in (("return", 7), ("exit", 3), ("_exit", 4), ("without_cuda", 13)):
+        run = quiet(run_under(here, mode))
+        same(run.status, status, f"exit status of {mode}")
+        same(run.out, here.bare(victim(mode)).out, f"stdout of {mode}")
+        same(len(run.traces()), mode != "without_cuda", f"traces of {mode}")
+
+
+@case
+def run_without_dashes(here):
+    same(here.bare(cutrace("run", *victim("exit"))).status, 3, "exit status of `run PROGRAM`")
+    same(here.bare(cutrace(*victim("exit"))).status, 3, "exit status of `cutrace PROGRAM`")
+
+
+@case
+def run_signal(here):
+    """Ends by the program's signal; the report is made although the program could not."""
+    for number in (signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM):
+        run = here.bare(cutrace("run", "--", *victim("signal", str(int(number)))))
+        same(run.status, -number, "killed by signal")
+        has_rounds(run.trace(), ROUNDS)
+        says_blind(run.trace(), "cut off")
+        check("cut off" in run.err, "the summary is on stderr", run.err)
+        check(not list(run.folder.glob("core*")), "no core of cutrace's")
+
+
+@case
+def run_signal_quiet(here):
+    run = quiet(run_under(here, "signal", str(int(signal.SIGKILL))))
+    says_blind(run.trace(), "cut off")
+
+
+def wait_for(what, deadline_s=20):
+    deadline = time.monotonic() + deadline_s
+    while not what():
+        check(time.monotonic() < deadline, "the program starts in time")
+        time.sleep(0.01)
+
+
+@case
+def run_without_report(here):
+    run = quiet(run_under(here, "return", options=["--report=0"]))
+    same([path.name for path in run.trace().iterdir()], ["trace.cutrace"], "files")
+
+
+@case
+def run_terminated(here):
+    """A signal sent to cutrace reaches the program."""
+    folder = here.folder()
+    counter = folder / "counter"
+    counter.write_bytes(bytes(4096))
+    child = subprocess.Popen(cutrace("run", "--", *victim("until_killed", str(counter))),
+                             cwd=folder, env=environment(CUTRACE_QUIET="1"),
+                             stderr=subprocess.PIPE)
+    wait_for(lambda: any(counter.read_bytes()[:4]))
+    child.terminate()
+    child.communicate(timeout=30)
+    same(child.returncode, -signal.SIGTERM, "cutrace ends by the signal")
+    says_blind(next(folder.glob("cutrace.*")), "cut off")
+
+
+@case
+def run_missing_program(here):
+    run = here.bare(cutrace("run", "--", "/nonexistent/program"))
+    same(run.status, 127, "exit status")
+    one_line(run, "/nonexistent/program", "No such file")
+    plain = here.folder() / "plain"
+    plain.write_text("not a program")
+    run = here.bare(cutrace("run", "--", str(plain)))
+    same(run.status, 126, "exit status")
+    one_line(run, str(plain), "Permission denied")
+
+
+@case
+def run_options(here):
+    run = quiet(run_under(here, "return", options=["--output=named", "--stacks", "0"]))
+    same(run.trace(), run.folder / "named", "where the trace is")
+    says_clean(run.trace())
+    sites = {row["Call Site"] for row in calls(run.trace())}
+    check(len(sites) == 1, "no call has a site without stacks", sites)
+    run = quiet(run_under(here, "return", options=["--disable=1"]))
+    check(not run.left(), "nothing is left", run.left())
+
+
+@case
+def run_unknown_option(here):
+    run = one_line(run_under(here, "return", options=["--colour=red"]), "--colour=red",
+                   "cutrace run --help")
+    same((run.status, run.out), (2, ""), "status and stdout: the program has not run")
+    for arguments in (["--output"], []):
+        same(here.bare(cutrace("run", *arguments)).status, 2, f"status of run {arguments}")
+
+
+@case
+def run_short_option(here):
+    """-x is no program."""
+    run = here.bare(cutrace("run", "-x", *victim("return")))
+    same(run.status, 2, f"exit status (stderr {run.err!r})")
+
+
+@case
+def run_leaves_no_list(here):
+    folder = here.folder()
+    run = here.bare(cutrace("run", "--", *victim("return")), TMPDIR=str(folder))
+    left = [path for path in pathlib.Path("/tmp").glob("cutrace-run.*")
+            if path.stat().st_mtime > time.time() - 5 and not path.stat().st_size]
+    same((run.status, left), (7, []), "status and lists left")
+
+
+@case
+def bad_traces(here):
+    """Missing, garbage, empty: one line, status 1."""
+    folder = here.folder()
+    for name, data in (("empty", b""), ("garbage", os.urandom(100000)), ("short", b"CUTRACE\0"),
+                       ("zero", bytes(100000))):
+        (folder / name).mkdir()
+        (folder / name / "trace.cutrace").write_bytes(data)
+    (folder / "hollow").mkdir()
+    (folder / "file").write_text("x")
+    for name in ("missing", "hollow", "file", "empty", "garbage", "short", "zero"):
+        for command in ("report", "dump"):
+            run = one_line(here.bare(cutrace(command, folder / name)), name)
+            same((run.status, run.out), (1, ""), f"status and stdout of {command} {name}")
+
+
+@case
+def truncated_trace(here):
+    """Any prefix with a whole header is read as far as it goes and never looks clean."""
+    whole = (here.traced(victim("work", "2000")).trace() / "trace.cutrace").read_bytes()
+    for length in (4096, 65536, 100001, len(whole) // 2, len(whole) - 1):
+        folder = here.folder()
+        (folder / "trace.cutrace").write_bytes(whole[:length])
+        run = here.bare(cutrace("report", folder))
+        check(run.status in (0, 1), f"status at {length} bytes", run.status)
+        if run.status == 1:
+            one_line(run)
+        elif length < len(whole) // 2 + 1:
+            check(len(calls(folder)) < 8000 and "NOT seen" in report_text(folder),
+                  f"the report of {length} of {len(whole)} bytes is not clean",
+                  report_text(folder))
+        same(here.bare(cutrace("dump", folder)).status, run.status, f"dump at {length} bytes")
+
+
+@case
+def dump(here):
+    run = here.bare(cutrace("dump", here.traced(victim("work", "3")).trace()))
+    same((run.status, run.err), (0, ""), "status and stderr")
+    check(run.out.startswith("trace version "), "the header comes first", run.out[:200])
+    same(sum("] call api=" in line for line in run.out.splitlines()), 12, "calls")
+
+
+@case
+def help_and_version(here):
+    run = quiet(here.bare(cutrace("--version")))
+    check(run.status == 0 and run.out.startswith("cutrace "), "--version", run.out)
+    for arguments in (["--help"], ["run", "--help"], ["report", "--help"], ["dump", "--help"],
+                      ["doctor", "--help"]):
+        run = quiet(here.bare(cutrace(*arguments)))
+        check(run.status == 0 and "usage: cutrace" in run.out, f"{arguments}", run.out)
+    for arguments in ([], ["frob"], ["report"], ["dump"], ["report", "--frob"], ["dump", "-x"],
+                      ["doctor", "x"]):
+        run = here.bare(cutrace(*arguments))
+        check(run.status == 2 and not run.out and run.err, f"{arguments}: status 2, on stderr",
+              (run.status, run.out, run.err))
+        check(len(run.err.splitlines()) < 20, f"{arguments} is short", run.err)
+
+
+@case
+def run_help_lists_all(here):
+    out = here.bare(cutrace("run", "--help")).out
+    for option in ("output", "quiet", "report", "stacks", "cupti", "cupti-library", "slow-ns",
+                   "limit", "disable"):
+        check(f"--{option}=" in out, f"--{option} is listed", out)
+
+
+@case
+def doctor(here):
+    run = quiet(here.bare(cutrace("doctor")))
+    check(run.status == 0 and "works here" in run.out and "NO " not in run.out, "all is well",
+          (run.status, run.out))
+    check(not run.left(), "nothing is left", run.left())
+
+
+@case
+def doctor_finds(here):
+    for variables, text in (({"FAKE_NO_DEVICE": "1"}, "cuInit failed"),
+                            ({"LD_LIBRARY_PATH": "/nonexistent"}, "install the NVIDIA driver"),
+                            ({"CUTRACE_CUPTI_LIBRARY": "/nonexistent"}, "/nonexistent"),
+                            ({"FAKE_CUPTI_FAIL": "permission"}, "ask the administrator"),
+                            ({"FAKE_CUPTI_FAIL": "taken"}, "one tool at a time")):
+        run = here.bare(cutrace("doctor"), **variables)
+        check(run.status == 1 and "NO " in run.out and text in run.out, f"{variables}: {text}",
+              (run.status, run.out, run.err))
+        check("not see everything" in run.out, "the verdict", run.out)
+
+
+@case
+def name_tokens(here):
+    run = quiet(here.traced(victim("return"), CUTRACE_OUTPUT="%n-%h-%q{RANK}-%%-%p", RANK="3"))
+    name = run.trace().name
+    host = socket.gethostname().replace("/", "_")
+    check(name.startswith(f"victim-{host}-3-%-"), "the name", name)
+    check(name.rsplit("-", 1)[1].isdigit(), "the name ends with the pid", name)
+    default = quiet(here.traced(victim("return"))).trace().name
+    check(default.startswith("cutrace.victim.") and default.rsplit(".", 1)[1].isdigit(),
+          "the default name", default)
+
+
+@case
+def second_run(here):
+    """Into the same output: both traces remain."""
+    folder = here.folder()
+    first = here.traced(victim("work", "2"), folder=folder, CUTRACE_OUTPUT="same")
+    before = (first.trace() / "calls.csv").read_bytes()
+    here.traced(victim("work", "3"), folder=folder, CUTRACE_OUTPUT="same")
+    same([path.name for path in first.traces()], ["same", "same.1"], "traces")
+    same((folder / "same" / "calls.csv").read_bytes(), before, "calls.csv of the first run")
+    has_rounds(folder / "same.1", 3)
+
+
+@case
+def private_files(here):
+    """A trace is its owner's business, whatever the umask."""
+    run = here.traced(victim("return"), prepare=lambda: os.umask(0) and None)
+    same(run.trace().stat().st_mode & 0o777, 0o700, "mode of the directory")
+    same((run.trace() / "trace.cutrace").stat().st_mode & 0o777, 0o600, "mode of the trace")
+
+
+@case
+def csv_files(here):
+    folder = here.traced(victim("work", "20")).trace()
+    for name, header in HEADERS.items():
+        with open(folder / f"{name}.csv", newline="") as file:
+            rows = list(csv.reader(file, strict=True))
+        columns = header.split(",")  # newer columns come behind
+        same(rows[0][:len(columns)], columns, f"header of {name}.csv")
+        check(all(len(row) == len(rows[0]) for row in rows), f"rows of {name}.csv are as wide")
+
+
+@case
+def report_again(here):
+    """Made again from the trace, the report and tables are the same."""
+    folder = here.traced(victim("work", "20")).trace()
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    run = quiet(here.bare(cutrace("report", folder)))
+    same((run.status, run.out), (0, report_text(folder)), "status and stdout")
+    for path in folder.iterdir():
+        same(path.read_bytes(), before[path.name], path.name)
+
+
+@case
+def library_found(here):
+    """`run` finds the library by its own path, wherever it is called from."""
+    run = here.bare(cutrace("run", "--", "/bin/sh", "-c", "echo $LD_PRELOAD"))
+    same(run.out.strip(), os.path.realpath(PATHS["LIB"]), "LD_PRELOAD of the program")

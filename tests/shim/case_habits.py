@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a program can notice of us, and ways of reaching CUDA."""
+import collections
+
+from harness import (PATHS, calls, case, check, has_rounds, one_line, quiet, same, says_clean,
+                     table, victim)
+
+LOADER_ROUNDS = 5
+
+
+def clean(here, *arguments, rounds):
+    run = quiet(here.both(victim(*arguments)))
+    has_rounds(run.trace(), rounds)
+    says_clean(run.trace())
+    return run
+
+
+@case
+def errno_unchanged(here):
+    run = quiet(here.both(victim("errno")))
+    same(len(calls(run.trace())), 6, "calls in calls.csv")
+
+
+@case
+def mask_unchanged(here):
+    clean(here, "mask", rounds=2001)
+
+
+@case
+def descriptors_unchanged(here):
+    clean(here, "descriptors", rounds=2001)
+
+
+@case
+def descriptors_closed(here):
+    clean(here, "close_descriptors", rounds=2001)
+
+
+@case
+def descriptors_reused(here):
+    """No descriptor of ours, or of what we load, is used once the program has closed it."""
+    clean(here, "reuse_descriptors", "file", rounds=2)
+
+
+@case
+def small_stacks(here):
+    clean(here, "small_stacks", rounds=17)
+
+
+@case
+def small_stack_first(here):
+    """Of our own start; looking for CUPTI takes more, as does the driver's own start."""
+    run = quiet(here.both(victim("small_first"), CUTRACE_CUPTI="0"))
+    has_rounds(run.trace(), 1)
+
+
+@case
+def short_threads(here):
+    run = clean(here, "short_threads", rounds=200)
+    threads = {row["Thread"] for row in calls(run.trace())}
+    check(len(threads) > 1, "calls carry their thread", len(threads))
+
+
+@case
+def environment_kept(here):
+    """A program's children find their own settings; only the injection variable is ours."""
+    quiet(here.both(victim("environment", "LD_LIBRARY_PATH")))
+    quiet(here.both(victim("environment", "CUTRACE_OUTPUT")))
+    run = quiet(here.traced(victim("environment", "CUDA_INJECTION64_PATH")))
+    check(f"CUDA_INJECTION64_PATH={PATHS['LIB']}" in run.out, "the variable", run.out)
+
+
+@case
+def null_arguments(here):
+    """What the runtime answers to null pointers is the program's to see."""
+    here.both([PATHS["EVERY"], "null"])
+
+
+@case
+def every_wrapper(here):
+    """Each passes on its result, keeps errno, and records its call once."""
+    run = one_line(here.both([PATHS["EVERY"], "page"]), "never initialised", "cutrace doctor")
+    printed = collections.Counter(line.split(":")[0] for line in run.out.splitlines())
+    check(len(printed) > 100, "many functions were called", len(printed))
+    check(all(line.endswith("errno 1234") for line in run.out.splitlines()), "errno is kept",
+          run.out)
+    found = collections.Counter(row["Name"] for row in calls(run.trace()))
+    aliases = sum(printed.values()) - sum((printed & found).values())
+    same(sum(found.values()), sum(printed.values()), "calls in calls.csv")
+    check(aliases < 20, "calls under another name", sorted(printed - found))
+
+
+def loaded(here, rounds, *arguments):
+    run = quiet(here.both([PATHS["LOADER"], *arguments]))
+    rows = calls(run.trace())
+    rows = [row for row in rows if row["Name"] != "cuInit"]  # each loaded runtime's own
+    wanted = {name: rounds for name in ("cudaMalloc", "cudaDeviceSynchronize", "cudaFree")}
+    same(dict(collections.Counter(row["Name"] for row in rows)), wanted, "calls in calls.csv")
+    check(all(row["Origin"] == "runtime" for row in rows), "CUPTI alone saw them")
+    says_clean(run.trace())
+
+
+@case
+def runtime_dlopened(here):
+    """Each call once, the first one too."""
+    loaded(here, LOADER_ROUNDS)
+
+
+@case
+def runtime_dlopened_again(here):
+    loaded(here, 2 * LOADER_ROUNDS, "again")
+
+
+@case
+def seen_once(here):
+    """A wrapped call that CUPTI sees as well is one record, joined to its device operation."""
+    run = clean(here, "work", "50", rounds=50)
+    rows = calls(run.trace())
+    check(all(row["Origin"] == "wrapper" for row in rows), "wrappers see all of these calls")
+    check(all(row["Correlation"] != "0" for row in rows), "CUPTI has seen each of them as well")
+    with_op = {row["Correlation"] for row in rows if row["Name"] == "cudaMemset"}
+    fills = {row["Correlation"] for row in table(run.trace(), "device")}
+    same(fills, with_op, "correlation ids of the fills")

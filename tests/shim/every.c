@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls every wrapped function of the hollow runtime once and prints what each returned
+ * and did to errno. `every null`: all arguments are zero; `every page`: all are the address
+ * of a page of zeros.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SENTINEL 1234
+
+/* Enough arguments for any of them; the callee takes what it has parameters for. */
+typedef int any_function(void *, void *, void *, void *, void *, void *, void *, void *, void *,
+			 void *, void *, void *);
+
+#define FUNCTION(name) extern int name(void);
+#define CT_RUNTIME(name, ...) FUNCTION(name)
+#define CT_RUNTIME_VOID(name, ...) FUNCTION(name)
+#define CT_RUNTIME_ALIAS(name, ...) FUNCTION(name)
+#include "trace/apis_begin.h"
+#include "trace/apis.def"
+#include "trace/apis_end.h"
+
+static const struct {
+	const char *name;
+	int (*function)(void);
+} functions[] = {
+#define ROW(name) { #name, name },
+#define CT_RUNTIME(name, ...) ROW(name)
+#define CT_RUNTIME_VOID(name, ...) ROW(name)
+#define CT_RUNTIME_ALIAS(name, ...) ROW(name)
+#include "trace/apis_begin.h"
+#include "trace/apis.def"
+#include "trace/apis_end.h"
+};
+
+int main(int argc, char **argv)
+{
+	static char page[4096];
+	void *a = argc > 1 && strcmp(argv[1], "page") == 0 ? page : NULL;
+
+	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+		any_function *function;
+		int result;
+
+		memcpy(&function, &functions[i].function, sizeof(function));
+		errno = SENTINEL;
+		result = function(a, a, a, a, a, a, a, a, a, a, a, a);
+		printf("%s: %d, errno %d\n", functions[i].name, result, errno);
+		fflush(stdout);
+	}
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Finds the CUDA runtime by dlopen(RTLD_LOCAL) and calls it through dlsym(), as Python's
+ * ctypes does: no wrapper sees these calls. `loader again` unloads and loads it once more.
+ */
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ROUNDS 5
+
+static int work(void *runtime)
+{
+	int (*allocate)(void **, size_t), (*release)(void *), (*synchronize)(void);
+	void *memory = NULL;
+	int bad = 0;
+
+	*(void **)&allocate = dlsym(runtime, "cudaMalloc");
+	*(void **)&release = dlsym(runtime, "cudaFree");
+	*(void **)&synchronize = dlsym(runtime, "cudaDeviceSynchronize");
+	for (int i = 0; i < ROUNDS; i++)
+		bad += allocate(&memory, 4096) || synchronize() || release(memory);
+	return bad;
+}
+
+int main(int argc, char **argv)
+{
+	void *runtime = dlopen("libcudart.so.13", RTLD_NOW | RTLD_LOCAL);
+
+	if (!runtime)
+		return 2;
+	printf("%d of %d rounds failed\n", work(runtime), ROUNDS);
+	if (argc > 1 && strcmp(argv[1], "again") == 0) {
+		dlclose(runtime);
+		runtime = dlopen("libcudart.so.13", RTLD_NOW | RTLD_LOCAL);
+		printf("%d of %d rounds failed\n", work(runtime), ROUNDS);
+	}
+	return 14;
+}

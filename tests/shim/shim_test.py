@@ -1,0 +1,21 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+One case of the end-to-end tests: small programs under the real preload on the fake device.
+
+usage: shim_test.py CASE | --list
+
+SHIM_TEST_LIB, _CUTRACE, _VICTIM, _LOADER, _EVERY and _FAKE say where the parts are.
+Exit status: 0 it holds, 1 it does not (and why is printed), 77 cannot be tried here.
+"""
+import sys
+
+import case_commands  # noqa: F401 (each import adds its cases)
+import case_ends  # noqa: F401
+import case_habits  # noqa: F401
+import case_input  # noqa: F401
+import case_processes  # noqa: F401
+import harness
+
+if __name__ == "__main__":
+    sys.exit(harness.main(sys.argv[1:]))

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of the victim share: see victim.c. */
+#ifndef CT_TESTS_VICTIM_H
+#define CT_TESTS_VICTIM_H
+
+#include <stdatomic.h>
+
+#define CALLS_PER_ROUND 4
+
+struct victim_mode {
+	const char *name;
+	int (*run)(const char *argument); /* returns the exit status; argument may be NULL */
+};
+
+/* Ended by an entry without a name. */
+extern const struct victim_mode victim_ends[];
+extern const struct victim_mode victim_processes[];
+extern const struct victim_mode victim_habits[];
+
+/* If not NULL, counts every call that returned. */
+extern atomic_uint *victim_returned;
+
+/*
+ * Allocate, fill, synchronise and free, `rounds` times: CALLS_PER_ROUND calls each.
+ * Returns the number of rounds in which nothing failed; the first failure is printed.
+ */
+int victim_cuda(int rounds);
+
+/* One cudaMalloc(); returns its error. */
+int victim_allocate(void);
+
+/* Rounds as above, and the result is printed. */
+void victim_work(int rounds);
+
+/* Print a line at once, whatever stdout is: what was said stays said if we are killed. */
+void victim_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* If result is not zero, say what failed and end: such a run tests nothing. */
+void victim_must(int result, const char *doing);
+
+#endif
