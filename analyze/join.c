@@ -237,20 +237,42 @@ static uint32_t default_stream(const struct ct_model *model, const struct ct_hos
 #define STREAM_LEGACY 1     /* cudaStreamLegacy */
 #define STREAM_PER_THREAD 2 /* cudaStreamPerThread */
 
+static bool names_thread_default(const struct ct_host_call *call)
+{
+	return call->raw.stream == STREAM_PER_THREAD ||
+	       (call->raw.stream == 0 && call->effects & CT_PER_THREAD);
+}
+
+/* No record says which stream is a thread's own: what it submitted there does. */
+static void find_thread_defaults(struct ct_model *model)
+{
+	for (size_t t = 0; t < model->threads.count; t++)
+		model->threads.at[t].default_stream = CT_NONE;
+	for (size_t i = 0; i < model->calls.count; i++) {
+		const struct ct_host_call *call = &model->calls.at[i];
+
+		if (call->op_count && names_thread_default(call))
+			model->threads.at[call->thread].default_stream =
+				model->ops.at[ct_model_op_of(model, call, 0)].stream;
+	}
+}
+
 static uint32_t stream_of_call(const struct ct_model *model, const struct ct_host_call *call)
 {
 	uint64_t handle = call->raw.stream;
 
 	if (call->op_count)
 		return model->ops.at[ct_model_op_of(model, call, 0)].stream;
+	if (names_thread_default(call)) /* CUPTI's record names the legacy stream instead */
+		return model->threads.at[call->thread].default_stream;
 	if (call->sync != CT_NONE && model->syncs.at[call->sync].stream != CT_ID_NONE)
 		return ct_stream_index((struct ct_model *)(uintptr_t)model,
 				       model->syncs.at[call->sync].context,
 				       model->syncs.at[call->sync].stream, false);
-	if (handle == CT_STREAM_NONE || handle == STREAM_PER_THREAD)
+	if (handle == CT_STREAM_NONE)
 		return CT_NONE;
 	if (handle == 0 || handle == STREAM_LEGACY)
-		return call->effects & CT_PER_THREAD ? CT_NONE : default_stream(model, call);
+		return default_stream(model, call);
 	return stream_of_handle(model, handle, call->raw.leave_ns);
 }
 
@@ -262,6 +284,7 @@ static void join_syncs(struct ct_model *model)
 		if (call != CT_NONE)
 			model->calls.at[call].sync = (uint32_t)i;
 	}
+	find_thread_defaults(model);
 	for (size_t i = 0; i < model->calls.count; i++)
 		model->calls.at[i].stream = stream_of_call(model, &model->calls.at[i]);
 }

@@ -91,6 +91,8 @@ enum ct_edge_kind {
 	CT_EDGE_EVENT,   /* the program said so: cudaStreamWaitEvent */
 	CT_EDGE_DEFAULT, /* the rule of the legacy default stream */
 	CT_EDGE_REUSE,   /* the stream-ordered allocator handed on memory still in use */
+	CT_EDGE_ALIAS,   /* it lay behind one in a hardware queue that their streams share */
+	CT_EDGE_LOADING, /* its code was loaded first, which waited for the device */
 	CT_EDGES,
 	CT_EDGE_HOST_FUNCTION = CT_EDGES + 1 /* not of an operation: see hostfunc.c */
 };
@@ -122,6 +124,7 @@ struct ct_stream_info {
 struct ct_thread_info {
 	uint32_t tid;
 	char name[17];
+	uint32_t default_stream; /* its per-thread default stream; CT_NONE = none seen */
 	uint32_t *calls;       /* in order of time */
 	uint32_t call_count, call_room;
 };

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define RECENT_FREES 64  /* blocks the allocator may still have to hand on */
 #define BEHIND_NS 20000  /* an operation that starts so soon behind another waited for it */
+#define NEIGHBOURS 256   /* operations looked at before one that may have waited */
 #define WAITED_NS 100000 /* if it had been waiting for at least so long */
 
 /* When the call with a correlation id began; UINT64_MAX if it was not recorded. */
@@ -161,15 +163,52 @@ struct freed {
 	uint32_t stream;
 };
 
+/* When an operation had all it needed: submitted, its stream and the program's orders done. */
+static uint64_t ready_time(const struct ct_model *model, const struct ct_op *op)
+{
+	uint64_t ready_ns = op->submit_ns;
+
+	if (op->previous != CT_NONE && model->ops.at[op->previous].raw.end_ns > ready_ns)
+		ready_ns = model->ops.at[op->previous].raw.end_ns;
+	for (int kind = CT_EDGE_EVENT; kind <= CT_EDGE_DEFAULT; kind++)
+		if (op->edges[kind].op != CT_NONE &&
+		    model->ops.at[op->edges[kind].op].raw.end_ns > ready_ns)
+			ready_ns = model->ops.at[op->edges[kind].op].raw.end_ns;
+	return ready_ns;
+}
+
 /* Did `op` start when `earlier` ended, though all else it needed was there long before? */
 static bool started_behind(const struct ct_model *model, uint32_t op, uint32_t earlier)
 {
 	const struct ct_op *o = &model->ops.at[op];
-	uint64_t end_ns = model->ops.at[earlier].raw.end_ns, ready_ns = o->submit_ns;
+	uint64_t end_ns = model->ops.at[earlier].raw.end_ns;
 
-	if (o->previous != CT_NONE && model->ops.at[o->previous].raw.end_ns > ready_ns)
-		ready_ns = model->ops.at[o->previous].raw.end_ns;
-	return o->raw.start_ns - end_ns < BEHIND_NS && end_ns > ready_ns + WAITED_NS;
+	return o->raw.start_ns - end_ns < BEHIND_NS && end_ns > ready_time(model, o) + WAITED_NS;
+}
+
+/* Did code loading take part of this call's time? */
+static bool loads_code(const struct ct_model *model, uint32_t index)
+{
+	const struct ct_call *call = &model->calls.at[index].raw;
+	size_t low = 0, high = model->overheads.count;
+
+	while (low < high) { /* first overhead that begins in the call */
+		size_t middle = low + (high - low) / 2;
+
+		if (model->overheads.at[middle].start_ns < call->enter_ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < model->overheads.count; low++) {
+		const struct ct_overhead *o = &model->overheads.at[low];
+
+		if (o->start_ns >= call->leave_ns)
+			break;
+		if (o->kind == CT_OVERHEAD_LAZY_LOADING || o->kind == CT_OVERHEAD_MODULE_LOADING)
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -213,6 +252,55 @@ static void order_by_allocator(struct ct_model *model)
 	}
 }
 
+/*
+ * More streams than hardware queues (CUDA_DEVICE_MAX_CONNECTIONS) share them. A kernel
+ * that waits for its stream at the head of a queue holds those of other streams behind
+ * it until it starts. CUPTI names the queue; that a kernel was held shows in its start.
+ */
+static void order_by_queue(struct ct_model *model, uint32_t *last_of_channel, uint32_t index)
+{
+	const struct ct_op *op = &model->ops.at[index];
+	uint32_t earlier = last_of_channel[op->raw.channel];
+	const struct ct_op *head = &model->ops.at[earlier == CT_NONE ? index : earlier];
+
+	if (op->raw.kind != CT_DEVICE_KERNEL || !op->raw.channel)
+		return;
+	last_of_channel[op->raw.channel] = index;
+	if (earlier != CT_NONE && head->stream != op->stream &&
+	    head->raw.device == op->raw.device && head->submit_ns < op->submit_ns &&
+	    op->raw.start_ns - head->raw.start_ns < BEHIND_NS &&
+	    head->raw.start_ns > ready_time(model, op) + WAITED_NS)
+		follow(model, index, CT_EDGE_ALIAS, earlier, head->call);
+}
+
+/*
+ * Loading a function on its first use may have to wait for the device (Programming
+ * Guide, "Lazy Loading"): the kernel starts when another stream's work has ended.
+ */
+static void order_by_loading(struct ct_model *model, uint32_t index)
+{
+	const struct ct_op *op = &model->ops.at[index];
+
+	if (op->raw.kind != CT_DEVICE_KERNEL || op->call == CT_NONE || !loads_code(model, op->call))
+		return;
+	for (uint32_t i = index; i-- > 0 && i + NEIGHBOURS > index;)
+		if (model->ops.at[i].stream != op->stream &&
+		    model->ops.at[i].raw.end_ns <= op->raw.start_ns &&
+		    model->ops.at[i].submit_ns < op->submit_ns && started_behind(model, index, i))
+			follow(model, index, CT_EDGE_LOADING, i, op->call);
+}
+
+static void order_by_queues(struct ct_model *model)
+{
+	uint32_t last_of_channel[256];
+
+	memset(last_of_channel, 0xff, sizeof(last_of_channel));
+	for (uint32_t i = 0; i < model->ops.count; i++)
+		order_by_queue(model, last_of_channel, i);
+	for (uint32_t i = 0; model->overheads.count && i < model->ops.count; i++)
+		order_by_loading(model, i);
+}
+
 int ct_order_streams(struct ct_model *model)
 {
 	if (order_by_events(model) < 0)
@@ -228,5 +316,6 @@ int ct_order_streams(struct ct_model *model)
 			order_by_default_stream(model, legacy);
 	}
 	order_by_allocator(model);
+	order_by_queues(model);
 	return 0;
 }

@@ -9,7 +9,9 @@
  * Fill the edges of every operation. Sources: cudaStreamWaitEvent (CUPTI's records);
  * the rules of the legacy default stream (Programming Guide, "Implicit
  * Synchronization": its work waits for all blocking streams, and their later work
- * waits for it); memory that the stream-ordered allocator handed on (by address).
+ * waits for it); memory that the stream-ordered allocator handed on (by address or
+ * time); hardware queues that streams share (by CUPTI's channel and time); loading of
+ * code (by CUPTI's overhead records and time).
  * Returns 0 or -ENOMEM.
  */
 int ct_order_streams(struct ct_model *model);

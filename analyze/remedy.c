@@ -37,6 +37,11 @@ static const char *for_order(enum ct_edge_kind edge)
 {
 	if (edge == CT_EDGE_HOST_FUNCTION)
 		return "keep host functions short: let them wake a thread that does the work";
+	if (edge == CT_EDGE_ALIAS)
+		return "use fewer streams, or set CUDA_DEVICE_MAX_CONNECTIONS to their number (at most "
+		       "32)";
+	if (edge == CT_EDGE_LOADING)
+		return "load early: call each kernel once beforehand, or set CUDA_MODULE_LOADING=EAGER";
 	return edge == CT_EDGE_DEFAULT
 		? "if the order is not needed: use a stream of its own instead of the default stream, "
 		  "made with cudaStreamNonBlocking, or compile with --default-stream per-thread"

@@ -207,6 +207,15 @@ static void leave(struct ct_replay *r, uint32_t index)
 	r->total_end_ns = later(r->total_end_ns, done);
 }
 
+/* Behind another in a hardware queue: held until that one starts. */
+static void follow_start(const struct ct_replay *r, const struct ct_edge *edge,
+			 struct release *ready)
+{
+	ready->was_ns = later(ready->was_ns, r->model->ops.at[edge->op].raw.start_ns);
+	if (edge->cause == CT_NONE || !(r->removed[edge->cause] & CT_REMOVE_ORDER))
+		ready->is_ns = later(ready->is_ns, r->start_ns[edge->op]);
+}
+
 /* When the operation could have begun, going by its submission and what it had to follow. */
 static struct release ready_of(const struct ct_replay *r, const struct ct_op *op)
 {
@@ -222,7 +231,9 @@ static struct release ready_of(const struct ct_replay *r, const struct ct_op *op
 
 		if (edge->op == CT_NONE)
 			continue;
-		if (edge->cause != CT_NONE && r->removed[edge->cause] & CT_REMOVE_ORDER)
+		if (kind == CT_EDGE_ALIAS)
+			follow_start(r, edge, &ready);
+		else if (edge->cause != CT_NONE && r->removed[edge->cause] & CT_REMOVE_ORDER)
 			ready.was_ns = later(ready.was_ns, r->model->ops.at[edge->op].raw.end_ns);
 		else
 			wait_for_op(r, edge->op, &ready);

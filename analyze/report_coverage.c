@@ -112,6 +112,11 @@ static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 		fprintf(to, "the end: the run was cut off (killed, or still going); the last second of "
 			"device records may be missing\n");
 	}
+	if (model->header->claimed_bytes > ct_reader_size(model->reader)) {
+		printed = line(to, printed);
+		fprintf(to, "%" PRIu64 " bytes that are missing at the end of the trace file\n",
+			model->header->claimed_bytes - ct_reader_size(model->reader));
+	}
 	if (model->damaged_bytes) {
 		printed = line(to, printed);
 		fprintf(to, "%" PRIu64 " damaged bytes of the trace, the first at offset %" PRIu64 "\n",

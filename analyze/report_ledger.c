@@ -18,6 +18,10 @@ const char *ct_report_edge(enum ct_edge_kind edge)
 		return "work in the legacy default stream separates that of all blocking streams";
 	case CT_EDGE_REUSE:
 		return "the allocator handed on memory that another stream was still using";
+	case CT_EDGE_ALIAS:
+		return "it lay behind this in a hardware queue that the streams share";
+	case CT_EDGE_LOADING:
+		return "loading code on its first use waited for the device";
 	case CT_EDGE_HOST_FUNCTION:
 		return "host functions of different streams run one after the other";
 	default:

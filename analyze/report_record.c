@@ -22,8 +22,8 @@ static void call_line(const struct ct_call *c, FILE *to)
 static void device_line(const struct ct_device_op *op, FILE *to)
 {
 	fprintf(to, "device kind=%u start=%" PRIu64 " ns=%" PRIu64 " device=%u context=%u stream=%u "
-		"correlation=%u name=%u graph=%u", op->kind, op->start_ns, op->end_ns - op->start_ns,
-		op->device, op->context, op->stream, op->correlation, op->name, op->graph);
+		"correlation=%u name=%u graph=%u channel=%u", op->kind, op->start_ns, op->end_ns - op->start_ns,
+		op->device, op->context, op->stream, op->correlation, op->name, op->graph, op->channel);
 	if (op->kind == CT_DEVICE_KERNEL)
 		fprintf(to, " grid=%ux%ux%u block=%ux%ux%u registers=%u shared=%u\n",
 			op->u.kernel.grid_x, op->u.kernel.grid_y, op->u.kernel.grid_z,

@@ -8,7 +8,9 @@
 
 #define VICTIMS_MAX 10000 /* operations looked at behind one culprit */
 #define ROOM 1.02         /* shares add up to 1, give or take rounding */
-#define WORTH 20          /* a loss under 1/20 of the delay is not what the delay is about */
+/* A loss under such a part of the delay is not what the delay is about. */
+#define WORTH_OF_WAIT 40
+#define WORTH_OF_ORDER 20
 
 static uint64_t later(uint64_t a, uint64_t b)
 {
@@ -117,7 +119,9 @@ static uint64_t could_start(const struct ct_finder *f, const struct ct_op *op, u
 		could = later(could, end_of(f, op->previous));
 	for (int kind = 0; kind < CT_EDGES; kind++)
 		if (op->edges[kind].op != CT_NONE && op->edges[kind].cause != f->culprit)
-			could = later(could, end_of(f, op->edges[kind].op));
+			could = later(could, kind == CT_EDGE_ALIAS
+						     ? f->model->ops.at[op->edges[kind].op].raw.start_ns
+						     : end_of(f, op->edges[kind].op));
 	return could;
 }
 
@@ -147,7 +151,8 @@ static void judge(struct ct_finder *f, uint32_t index, uint64_t saved_ns, uint32
 	pair.lost_ns = ct_victims_beside(f, index, could, would_end < op->raw.start_ns
 								  ? would_end
 								  : op->raw.start_ns);
-	if (pair.lost_ns < CT_VICTIM_LEAST_NS || pair.lost_ns < later(pair.delay_ns, saved_ns) / WORTH)
+	if (pair.lost_ns < CT_VICTIM_LEAST_NS ||
+	    pair.lost_ns < later(pair.delay_ns, saved_ns) / (saved_ns ? WORTH_OF_WAIT : WORTH_OF_ORDER))
 		return;
 	if (CT_PUSH(&f->out->pairs, pair) < 0)
 		f->error = -ENOMEM;

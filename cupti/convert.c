@@ -34,6 +34,7 @@ static enum ct_record_type kernel(const struct ct_cupti_kernel *k, struct ct_dev
 		.graph = k->graph_node ? k->graph : 0,
 		.device = (uint16_t)k->device,
 		.kind = CT_DEVICE_KERNEL,
+		.channel = (uint8_t)(k->channel % 255 + 1),
 		.shared_bytes = (uint32_t)k->static_shared + (uint32_t)k->dynamic_shared,
 		.u.kernel = {
 			.grid_x = (uint32_t)k->grid_x,

@@ -18,6 +18,7 @@ SAME(ct_cupti_kernel, dynamic_shared, CUpti_ActivityKernel10, dynamicSharedMemor
 SAME(ct_cupti_kernel, correlation, CUpti_ActivityKernel10, correlationId);
 SAME(ct_cupti_kernel, name, CUpti_ActivityKernel10, name);
 SAME(ct_cupti_kernel, graph_node, CUpti_ActivityKernel10, graphNodeId);
+SAME(ct_cupti_kernel, channel, CUpti_ActivityKernel10, channelID);
 SAME(ct_cupti_kernel, graph, CUpti_ActivityKernel10, graphId);
 SAME(ct_cupti_memcpy, copy_kind, CUpti_ActivityMemcpy6, copyKind);
 SAME(ct_cupti_memcpy, bytes, CUpti_ActivityMemcpy6, bytes);

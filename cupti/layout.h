@@ -31,6 +31,8 @@ struct ct_cupti_kernel {
 	uint64_t graph_node;
 	uint32_t shmem_limit;
 	uint32_t graph;
+	void *access_policy;
+	uint32_t channel;
 };
 
 struct ct_cupti_memcpy {

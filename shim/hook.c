@@ -8,9 +8,6 @@
 #include "shim/stack.h"
 #include "shim/thread.h"
 
-/* Calls of these kinds always get a stack; of the others one per site, and slow ones. */
-#define STACK_ALWAYS (CT_ALLOC | CT_FREE | CT_SYNC | CT_COPY | CT_FILL | CT_INIT | CT_CONFIG)
-
 static struct ct_call *open_call(struct ct_thread *thread, enum ct_api api, enum ct_origin origin)
 {
 	struct ct_call *call = &thread->call;
@@ -65,35 +62,24 @@ void ct_hook_end(struct ct_call *call)
 	call->leave_ns = ct_now_ns();
 }
 
-/* Launches are many and their sites few: walk the stack once per site and function. */
-static uint32_t site_stack(struct ct_thread *thread, const struct ct_call *call, const void *site)
+/*
+ * Tells apart the ways into here, as walk.c wants it: a wrapper has one frame size. What
+ * is launched, too, as callbacks do not know their site and launches come from many.
+ */
+static uint64_t way(const struct ct_call *call, const void *site)
 {
-	uint64_t key = (uintptr_t)site ^ call->addr * 0x9e3779b97f4a7c15u ^ (uint64_t)call->api << 48;
-	uint32_t slot = (uint32_t)(key >> 7 ^ key) % CT_SITES;
+	uint64_t what = ct_apis[call->api].effects & CT_LAUNCH ? call->addr : 0;
 
-	if (thread->site_key[slot] == key)
-		return thread->site_stack[slot];
-	thread->site_key[slot] = key;
-	thread->site_stack[slot] = ct_stack_take(thread);
-	return thread->site_stack[slot];
+	return (uintptr_t)site ^ what << 8 ^ (uint64_t)call->api << 48 ^ (uint64_t)call->origin << 60;
 }
 
-static uint32_t choose_stack(struct ct_thread *thread, const struct ct_call *call, const void *site)
-{
-	uint32_t effects = ct_apis[call->api].effects;
-
-	if (effects & STACK_ALWAYS || call->leave_ns - call->enter_ns > ct_shim.options.slow_ns)
-		return ct_stack_take(thread);
-	return site_stack(thread, call, site);
-}
-
-void ct_hook_close(struct ct_call *call, int error, const void *site)
+__attribute__((noinline)) void ct_hook_close(struct ct_call *call, int error, const void *site)
 {
 	struct ct_thread *thread = ct_thread_peek();
 
 	thread->in_tool = true;
 	call->error = (int16_t)error;
-	call->stack = choose_stack(thread, call, site);
+	call->stack = ct_stack_take(thread, way(call, site));
 	ct_writer_put(&thread->writer, CT_RECORD_CALL, call);
 	thread->in_call = false;
 	thread->in_tool = false;

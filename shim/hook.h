@@ -27,7 +27,10 @@ void ct_hook_begin(struct ct_call *call);
 /* Stamp the end: right after the real call, before anything else. */
 void ct_hook_end(struct ct_call *call);
 
-/* Store the record. error as the program receives it; site as in ct_hook_site(). */
+/*
+ * Store the record. error as the program receives it. site: where the wrapper was called
+ * from; NULL for a callback.
+ */
 void ct_hook_close(struct ct_call *call, int error, const void *site);
 
 /*

@@ -12,6 +12,7 @@
 #include "shim/modules.h"
 #include "shim/shim.h"
 #include "shim/thread.h"
+#include "shim/walk.h"
 
 #define TABLE_SLOTS (1u << 16)
 #define PROBES_MAX 64
@@ -101,6 +102,7 @@ void ct_stack_init(bool wanted)
 		return;
 	}
 	table = map;
+	ct_walk_init(lib);
 	first_walk();
 }
 
@@ -150,14 +152,11 @@ static uint32_t intern(struct ct_thread *thread, const uint64_t *pc, int n)
 	return 0;
 }
 
-uint32_t ct_stack_take(struct ct_thread *thread)
+/* Walk the stack and name it; the number of its frames goes to *ret_frames. */
+static uint32_t walk(struct ct_thread *thread, uint32_t *ret_frames)
 {
-	int saved = errno;
 	int first = 0, n = 0;
-	uint32_t id = 0;
 
-	if (!wanted_stacks)
-		return 0;
 	if (table)
 		n = backtrace_fn((void **)thread->frames, CT_STACK_FRAMES_MAX + SKIP_ROOM);
 	while (first < n && thread->frames[first] >= ct_shim.text_start &&
@@ -166,9 +165,26 @@ uint32_t ct_stack_take(struct ct_thread *thread)
 	n -= first;
 	if (n > CT_STACK_FRAMES_MAX)
 		n = CT_STACK_FRAMES_MAX;
-	if (n > 0)
-		id = intern(thread, thread->frames + first, n);
-	if (!id)
+	*ret_frames = n > 0 ? (uint32_t)n : 0;
+	return n > 0 ? intern(thread, thread->frames + first, n) : 0;
+}
+
+/* Not inlined: the distance from this frame to the program's is what walk.c relies on. */
+__attribute__((noinline)) uint32_t ct_stack_take(struct ct_thread *thread, uint64_t key)
+{
+	const void *base = __builtin_frame_address(0);
+	int saved = errno;
+	uint32_t id, frames;
+
+	if (!wanted_stacks)
+		return 0;
+	id = ct_walk_recognise(thread, key, base);
+	if (id)
+		return id;
+	id = walk(thread, &frames);
+	if (id)
+		ct_walk_learn(thread, key, base, id, frames);
+	else
 		ct_file_lose(&ct_shim.file, CT_LOSS_STACKS, 1);
 	errno = saved;
 	return id;

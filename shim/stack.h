@@ -12,9 +12,10 @@ struct ct_thread;
 void ct_stack_init(bool wanted);
 
 /*
- * Take the calling thread's stack, without our own frames. Returns its id, or 0
- * if there is none; a loss is counted unless stacks were not wanted.
+ * Take the calling thread's stack, without our own frames. key: as in
+ * ct_walk_recognise(). Returns its id, or 0 if there is none; a loss is counted unless
+ * stacks were not wanted.
  */
-uint32_t ct_stack_take(struct ct_thread *thread);
+uint32_t ct_stack_take(struct ct_thread *thread, uint64_t key);
 
 #endif

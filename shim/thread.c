@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "shim/shim.h"
+#include "shim/walk.h"
 
 /*
  * One pointer of static TLS and no more: a preloaded library's TLS comes out of
@@ -32,6 +33,7 @@ static void thread_end(void *state)
 	self = NULL;
 	if (ct_shim_alive())
 		ct_writer_release(&thread->writer);
+	ct_walk_finish(thread);
 	munmap(thread, sizeof(*thread));
 }
 

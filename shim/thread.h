@@ -10,8 +10,6 @@
 #include "trace/record.h"
 #include "trace/writer.h"
 
-#define CT_SITES 64 /* entries of the launch-site cache */
-
 struct ct_thread {
 	struct ct_writer writer;
 	struct ct_call call;      /* the call being made, while in_call */
@@ -21,8 +19,7 @@ struct ct_thread {
 	bool said_late;           /* the user knows that those called CUDA */
 	uint32_t tid;
 	uint64_t injected_ns;     /* when InitializeInjection ran on this thread, until used */
-	uint64_t site_key[CT_SITES];
-	uint32_t site_stack[CT_SITES];
+	struct ct_walks *walks;   /* stacks that are recognised; see walk.h */
 	uint64_t frames[CT_STACK_FRAMES_MAX + 16]; /* scratch: stacks of threads may be tiny */
 };
 

@@ -103,6 +103,11 @@ void ct_reader_close(struct ct_reader *reader)
 	free(reader);
 }
 
+uint64_t ct_reader_size(const struct ct_reader *reader)
+{
+	return reader->size;
+}
+
 const struct ct_file_header *ct_reader_header(const struct ct_reader *reader)
 {
 	return &reader->header;

@@ -34,6 +34,9 @@ int ct_reader_open(const char *path, struct ct_reader **ret_reader);
 /* Unmap and free; accepts NULL. */
 void ct_reader_close(struct ct_reader *reader);
 
+/* Size of the file in bytes. Less than claimed_bytes of a finished trace: it was cut. */
+uint64_t ct_reader_size(const struct ct_reader *reader);
+
 /* The file's header. loss_count is no larger than lost[] has entries. */
 const struct ct_file_header *ct_reader_header(const struct ct_reader *reader);
 

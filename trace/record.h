@@ -203,7 +203,7 @@ struct ct_device_op {
 	uint32_t graph;  /* graph id for a graph or one of its nodes; 0 = none */
 	uint16_t device;
 	uint8_t kind;    /* enum ct_device_kind */
-	uint8_t flags;   /* reserved, 0 */
+	uint8_t channel; /* of a kernel: hardware queue, its number modulo 255 plus 1; 0 = unknown */
 	uint32_t shared_bytes; /* of a kernel: static and dynamic shared memory of a block */
 	union {
 		struct {

@@ -122,6 +122,7 @@ static void record_kernel(const struct fake_op *op)
 		.correlationId = op->correlation,
 		.name = launch->function->name,
 		.graphId = op->graph_id,
+		.channelID = fake_stream_id(op->stream), /* a hardware queue for every stream */
 	};
 
 	if (!cu_wanted(CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL)) {

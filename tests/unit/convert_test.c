@@ -49,7 +49,7 @@ static kernel_activity sample_kernel(void)
 		.gridX = 1 << 20, .gridY = 6, .gridZ = 65535,
 		.blockX = 1024, .blockY = 2, .blockZ = 64,
 		.staticSharedMemory = 1000, .dynamicSharedMemory = 2000,
-		.correlationId = 77, .name = "_Z6kernelv", .graphId = 9,
+		.correlationId = 77, .name = "_Z6kernelv", .channelID = 0x109, .graphId = 9,
 	};
 }
 
@@ -70,7 +70,7 @@ static void test_kernel(void **state)
 	assert_int_equal(op->stream, 5);
 	assert_int_equal(op->graph, 0); /* outside a graph the field means nothing */
 	assert_int_equal(op->name, 0);
-	assert_int_equal(op->flags, 0);
+	assert_int_equal(op->channel, 11); /* 265 % 255 + 1 */
 	assert_int_equal(op->shared_bytes, 3000);
 	assert_int_equal(op->u.kernel.registers, 32);
 	assert_int_equal(op->u.kernel.grid_x, 1 << 20);

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/walk.h"
+
+#define UNW_LOCAL_ONLY
+#include <dlfcn.h>
+#include <libunwind.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "shim/shim.h"
+#include "shim/thread.h"
+
+#define SETS 64
+#define WAYS 4
+#define STACK_REACH (1u << 20) /* return addresses further out than this are not followed */
+
+/* One known stack: where its return addresses lie, relative to our frame. */
+struct known {
+	uint64_t key;
+	uint32_t stack;
+	uint32_t count;
+	uint32_t offset[CT_STACK_FRAMES_MAX];
+	uint64_t pc[CT_STACK_FRAMES_MAX];
+};
+
+struct ct_walks {
+	struct known known[SETS][WAYS];
+	uint32_t missed[SETS]; /* the stack that was last walked for want of a match */
+	uint8_t next[SETS];    /* way to replace */
+	unw_context_t context;
+	unw_cursor_t cursor;
+};
+
+static int (*get_context)(unw_context_t *);
+static int (*init_local)(unw_cursor_t *, unw_context_t *);
+static int (*step)(unw_cursor_t *);
+static int (*get_reg)(unw_cursor_t *, int, unw_word_t *);
+
+void ct_walk_init(void *unwinder)
+{
+#if defined(__x86_64__)
+	*(void **)&get_context = dlsym(unwinder, "_Ux86_64_getcontext");
+	*(void **)&init_local = dlsym(unwinder, "_ULx86_64_init_local");
+	*(void **)&step = dlsym(unwinder, "_ULx86_64_step");
+	*(void **)&get_reg = get_context && init_local && step
+				    ? dlsym(unwinder, "_ULx86_64_get_reg")
+				    : NULL;
+#else
+	(void)unwinder;
+#endif
+}
+
+static uint32_t set_of(uint64_t key)
+{
+	return (uint32_t)((key * 0x9e3779b97f4a7c15u) >> 32) % SETS;
+}
+
+static bool matches(const struct known *known, const uint8_t *base)
+{
+	for (uint32_t i = 0; i < known->count; i++)
+		if (*(const volatile uint64_t *)(const void *)(base + known->offset[i]) !=
+		    known->pc[i])
+			return false;
+	return true;
+}
+
+uint32_t ct_walk_recognise(struct ct_thread *thread, uint64_t key, const void *base)
+{
+	const struct known *set;
+
+	if (!thread->walks)
+		return 0;
+	set = thread->walks->known[set_of(key)];
+	for (int way = 0; way < WAYS; way++)
+		if (set[way].key == key && set[way].count && matches(&set[way], base))
+			return set[way].stack;
+	return 0;
+}
+
+static struct ct_walks *walks_of(struct ct_thread *thread)
+{
+	void *map;
+
+	if (thread->walks)
+		return thread->walks;
+	map = mmap(NULL, sizeof(*thread->walks), PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (map != MAP_FAILED)
+		thread->walks = map;
+	return thread->walks;
+}
+
+static bool ours(uint64_t pc)
+{
+	return pc >= ct_shim.text_start && pc < ct_shim.text_end;
+}
+
+/*
+ * Walk with a cursor, which is slow but says where each frame lies. On x86-64 a frame's
+ * stack pointer stands just behind the return address that leads into it.
+ */
+static void survey(struct ct_walks *walks, const uint8_t *base, struct known *ret)
+{
+	unw_word_t pc, sp;
+
+	ret->count = 0;
+	if (get_context(&walks->context) != 0 || init_local(&walks->cursor, &walks->context) < 0)
+		return;
+	while (step(&walks->cursor) > 0 && ret->count < CT_STACK_FRAMES_MAX) {
+		if (get_reg(&walks->cursor, UNW_REG_IP, &pc) < 0 ||
+		    get_reg(&walks->cursor, UNW_REG_SP, &sp) < 0 || pc == 0)
+			return;
+		if (ret->count == 0 && ours(pc))
+			continue;
+		sp -= sizeof(uint64_t);
+		if (sp < (uintptr_t)base || sp - (uintptr_t)base > STACK_REACH ||
+		    *(const uint64_t *)(uintptr_t)sp != pc) {
+			ret->count = 0; /* not where it should be: a signal frame, say */
+			return;
+		}
+		ret->offset[ret->count] = (uint32_t)(sp - (uintptr_t)base);
+		ret->pc[ret->count++] = pc;
+	}
+}
+
+/* It was surveyed before, in vain. */
+static bool hopeless(const struct ct_walks *walks, uint32_t set, uint64_t key, uint32_t stack)
+{
+	for (int way = 0; way < WAYS; way++)
+		if (walks->known[set][way].key == key && walks->known[set][way].stack == stack)
+			return true;
+	return false;
+}
+
+void ct_walk_learn(struct ct_thread *thread, uint64_t key, const void *base, uint32_t stack,
+		   uint32_t frames)
+{
+	struct ct_walks *walks = get_reg ? walks_of(thread) : NULL;
+	uint32_t set = set_of(key);
+	struct known *known;
+
+	if (!walks || hopeless(walks, set, key, stack))
+		return;
+	if (walks->missed[set] != stack) {
+		walks->missed[set] = stack;
+		return;
+	}
+	walks->missed[set] = 0;
+	known = &walks->known[set][walks->next[set]++ % WAYS];
+	known->key = 0;
+	survey(walks, base, known);
+	if (known->count != frames)
+		known->count = 0; /* the two walks disagree: never match */
+	known->stack = stack;
+	known->key = key;
+}
+
+void ct_walk_finish(struct ct_thread *thread)
+{
+	if (thread->walks)
+		munmap(thread->walks, sizeof(*thread->walks));
+	thread->walks = NULL;
+}
