@@ -26,7 +26,7 @@ int main(void)
 	launch(first_spin, 20 * MS, s1);
 	second_line = __LINE__ + 1;
 	second_spin<<<1, 1, 0, s1>>>(5 * MS);
-	launch(behind_spin, 5 * MS, s2);
+	launch(behind_spin, 20 * MS, s2);
 	CHECK(cudaDeviceSynchronize());
 
 	expect("calls cudaLaunchKernel 6");
@@ -35,7 +35,7 @@ int main(void)
 	if (on_fake_device())
 		expect("nothing_serialized");
 	else
-		expect("serialized cudaLaunchKernel at=%s victim=behind_spin count=1 lost=2e6..22e6",
+		expect("serialized cudaLaunchKernel at=%s victim=behind_spin count=1 lost=10e6..22e6",
 		       SITE(second_line));
 	return done();
 }
