@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
 #include "analyze/interval.h"
 #include "analyze/lock.h"
 #include "analyze/scope.h"
@@ -23,6 +26,12 @@ struct placed {
 	uint32_t call, overhead;
 };
 
+/* A function of the device, by the address or handle it is launched with. */
+struct launched {
+	uint64_t addr;
+	UT_hash_handle hh;
+};
+
 struct splitter {
 	struct ct_model *model;
 	struct ct_allocations *allocations;
@@ -35,6 +44,8 @@ struct splitter {
 	enum ct_part part;
 	uint32_t op, other;
 	const char *why;
+	struct launched *launched; /* functions that were launched before */
+	bool first_launch;       /* the call at hand launches a function for the first time */
 	bool pool_freed;         /* stream-ordered memory was freed since the last synchronise */
 	int error;
 };
@@ -205,8 +216,44 @@ static enum ct_part judge_long(const struct splitter *s, const char **ret_why)
 		*ret_why = "as many operations were queued in its stream as fit";
 		return CT_PART_QUEUE_FULL;
 	}
+	if (s->first_launch) {
+		*ret_why = "this function was launched for the first time";
+		return CT_PART_FIRST_USE;
+	}
 	*ret_why = "no rule explains it";
 	return CT_PART_UNEXPLAINED;
+}
+
+/* Is this the first launch of its function? CUPTI's records of loading do not cover all of it. */
+static void note_launch(struct splitter *s)
+{
+	const struct ct_call *call = &s->call->raw;
+	struct launched *one;
+
+	s->first_launch = false;
+	if (!(s->call->effects & CT_LAUNCH) || !call->addr)
+		return;
+	HASH_FIND(hh, s->launched, &call->addr, sizeof(call->addr), one);
+	if (one)
+		return;
+	s->first_launch = true;
+	one = calloc(1, sizeof(*one));
+	if (!one) {
+		s->error = -ENOMEM;
+		return;
+	}
+	one->addr = call->addr;
+	HASH_ADD(hh, s->launched, addr, sizeof(one->addr), one);
+}
+
+static void forget_launches(struct splitter *s)
+{
+	struct launched *one, *next;
+
+	HASH_ITER(hh, s->launched, one, next) {
+		HASH_DEL(s->launched, one);
+		free(one);
+	}
 }
 
 static void claim_rest(struct splitter *s)
@@ -239,6 +286,7 @@ static void split(struct splitter *s, struct ct_host_call *call, size_t first, s
 	call->released_ns = call->submitted_ns = call->raw.enter_ns;
 	if (ct_spans_append(&s->left, call->raw.enter_ns, call->raw.leave_ns) < 0)
 		s->error = -ENOMEM;
+	note_launch(s);
 	claim_overheads(s, first, count);
 	claim_device_wait(s);
 	claim_lock_wait(s);
@@ -335,6 +383,7 @@ int ct_blocking_find(struct ct_model *model)
 	ct_allocations_destroy(s.allocations);
 	ct_locks_destroy(s.locks);
 	ct_spans_free(&s.left);
+	forget_launches(&s);
 	free(s.placed);
 	return r;
 }

@@ -171,6 +171,7 @@ static void print_waited(const struct ct_analysis *a, const struct ct_site *site
 {
 	const struct ct_wait *wait;
 	char name[CT_NAME_BYTES], small[128], longest[16], text[1024];
+	const char *sure;
 	int n;
 
 	if (site->worst_wait == CT_NONE)
@@ -183,9 +184,10 @@ static void print_waited(const struct ct_analysis *a, const struct ct_site *site
 	if (wait->op != CT_NONE)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, ", stream %u",
 			      a->model->ops.at[wait->op].raw.stream);
-	snprintf(text + n, sizeof(text) - (size_t)n, " (longest %s; %s): %s",
-		 ct_report_time(wait->end_ns - wait->start_ns, longest),
-		 ct_site_certainty(a->model, site), wait->why);
+	sure = ct_site_certainty(a->model, site);
+	snprintf(text + n, sizeof(text) - (size_t)n, " (longest %s%s%s): %s",
+		 ct_report_time(wait->end_ns - wait->start_ns, longest), *sure ? "; " : "", sure,
+		 wait->why);
 	print_wrapped("       ", text, to);
 	if (wait->other != CT_NONE)
 		print_cause(a, &a->model->calls.at[wait->other], to);
@@ -226,6 +228,20 @@ static void print_sites(const struct ct_analysis *a, size_t limit, FILE *to)
 	}
 }
 
+/* How well the model that the losses come from reproduces the run when nothing is changed. */
+static void print_model(const struct ct_analysis *a, FILE *to)
+{
+	const struct ct_serialization *s = a->serialization;
+	char end[16], mean[16], most[16];
+
+	if (!a->model->ops.count)
+		return;
+	fprintf(to, "The model replays the run unchanged within %s; operations start within %s of the "
+		"measured\ntime on average, %s at most.\n", ct_report_time(s->replay_error_ns, end),
+		ct_report_time(s->start_error_mean_ns, mean),
+		ct_report_time(s->start_error_max_ns, most));
+}
+
 static void print_pageable(const struct ct_analysis *a, FILE *to)
 {
 	uint32_t copies = 0;
@@ -249,6 +265,8 @@ void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)
 		print_threads(a, to);
 	print_device(a, to);
 	print_verdict(a, to);
+	if (!summary_only)
+		print_model(a, to);
 	print_pageable(a, to);
 	print_sites(a, summary_only ? SITES_SUMMARY : SITES_SHOWN, to);
 	if (summary_only) {

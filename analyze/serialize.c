@@ -123,9 +123,19 @@ static void sort_pairs(struct evaluation *e)
 
 static void measure_replay(struct evaluation *e)
 {
-	uint64_t end = e->find.model->end_ns;
+	uint64_t end = e->find.model->end_ns, sum = 0;
 
 	ct_replay_run(e->replay);
+	for (size_t i = 0; i < e->find.model->ops.count; i++) {
+		uint64_t was = e->find.model->ops.at[i].raw.start_ns, is = e->replay->start_ns[i];
+		uint64_t error = was > is ? was - is : is - was;
+
+		sum += error;
+		if (error > e->find.out->start_error_max_ns)
+			e->find.out->start_error_max_ns = error;
+	}
+	if (e->find.model->ops.count)
+		e->find.out->start_error_mean_ns = sum / e->find.model->ops.count;
 	e->find.out->replay_error_ns = e->replay->total_end_ns > end ? e->replay->total_end_ns - end
 								: end - e->replay->total_end_ns;
 }

@@ -35,7 +35,7 @@ static bool generated(const struct ct_frame *frame)
 	if (frame->function && strstr(frame->function, "__cudaLaunchKernel"))
 		return true; /* inlined: only DWARF has its name */
 	/* of libcudart_static.a, which has no line numbers; the program's own have */
-	return !frame->line && (!strncmp(name, "cuda", 4) || !strncmp(name, "__cuda", 6) ||
+	return !frame->line && (!strncmp(name, "cuda", 4) || !strncmp(name, "libcudart_static", 16) || !strncmp(name, "__cuda", 6) ||
 				!strncmp(name, "_ZN6cudart", 10));
 }
 

@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The figures that say how right the reports are, over many programs of known truth.
+
+figures.py FACTS_LOG FOLDER
+
+FACTS_LOG holds what facts.py printed of all programs; FOLDER, at any depth, the CSV files of
+their runs.
+"""
+import csv
+import pathlib
+import sys
+
+import facts
+
+
+def checks(log, *verbs):
+    lines = [line for line in log.splitlines()
+             if line.split(" ", 1)[0] in ("ok", "not") and
+             any(f"ok {verb} " in line + " " for verb in verbs)]
+    return sum(line.startswith("ok ") for line in lines), len(lines)
+
+
+def share(part, whole):
+    return f"{part} of {whole} ({100 * part / whole:.2f} %)" if whole else "none"
+
+
+def rows(folder, table):
+    for path in sorted(pathlib.Path(folder).rglob(f"{table}.csv")):
+        with open(path, newline="") as file:
+            yield from csv.DictReader(file)
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit("usage: figures.py FACTS_LOG FOLDER")
+    log, folder = pathlib.Path(sys.argv[1]).read_text(), sys.argv[2]
+    waits = [row for row in rows(folder, "blocked") if row["Class"] == "device_wait"]
+    named = sum(bool(row["Waited For"]) for row in waits)
+    blocked = unexplained = wrong = calls = 0
+    for row in rows(folder, "calls"):
+        parts = {part: facts.number(row[part]) for part in facts.PARTS}
+        calls += 1
+        wrong += sum(parts.values()) != facts.number(row["Duration (ns)"])
+        unexplained += parts["Unexplained (ns)"]
+        blocked += sum(parts.values()) - parts["Driver Work (ns)"] - parts["Tool (ns)"]
+    print("expected culprits found with the lost time expected:",
+          share(*checks(log, "serialized")))
+    print("decoys without a false culprit:",
+          share(*checks(log, "nothing_serialized", "not_serialized")))
+    print("expected waits found on the operation expected:", share(*checks(log, "blocked")))
+    print("calls expected not to block that did not:", share(*checks(log, "not_blocked")))
+    print("device waits that name their operation:", share(named, len(waits)))
+    print(f"unexplained of the blocked time: {unexplained / 1e6:.3f} of {blocked / 1e6:.1f} ms"
+          f" ({100 * unexplained / max(blocked, 1):.3f} %)")
+    print(f"calls whose parts do not sum to their duration: {wrong} of {calls}")
+
+
+if __name__ == "__main__":
+    main()
