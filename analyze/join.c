@@ -102,24 +102,48 @@ static int push_index(uint32_t **list, uint32_t *count, uint32_t *room, uint32_t
 	return r;
 }
 
+static int by_tid(const void *a, const void *b)
+{
+	const struct ct_thread_info *x = a, *y = b;
+
+	return COMPARE(x->tid, y->tid);
+}
+
+static struct ct_thread_info *thread_of(const struct ct_model *model, uint32_t tid)
+{
+	const struct ct_thread_info want = { .tid = tid };
+
+	return model->threads.count ? bsearch(&want, model->threads.at, model->threads.count,
+					      sizeof(want), by_tid)
+				    : NULL;
+}
+
+/* Every thread that made a call, by tid; those whose THREAD record was damaged, too. */
+static int complete_threads(struct ct_model *model)
+{
+	SORT(model->threads, by_tid);
+	for (size_t i = 0; i < model->calls.count; i++) {
+		struct ct_thread_info fresh = { .tid = model->calls.at[i].tid };
+
+		if (thread_of(model, fresh.tid))
+			continue;
+		if (CT_PUSH(&model->threads, fresh) < 0)
+			return -ENOMEM;
+		SORT(model->threads, by_tid);
+	}
+	return 0;
+}
+
 static int join_threads(struct ct_model *model)
 {
-	int r = 0;
+	int r = complete_threads(model);
 
 	for (size_t i = 0; r == 0 && i < model->calls.count; i++) {
 		struct ct_host_call *call = &model->calls.at[i];
-		struct ct_thread_info *thread = NULL;
-		struct ct_thread_info fresh = { .tid = call->tid };
+		struct ct_thread_info *thread = thread_of(model, call->tid);
 
-		for (size_t t = 0; !thread && t < model->threads.count; t++)
-			if (model->threads.at[t].tid == call->tid)
-				thread = &model->threads.at[t];
-		if (!thread) { /* its THREAD record was damaged */
-			if (CT_PUSH(&model->threads, fresh) < 0)
-				return -ENOMEM;
-			thread = &model->threads.at[model->threads.count - 1];
-		}
 		call->thread = (uint32_t)(thread - model->threads.at);
+		call->previous = thread->call_count ? thread->calls[thread->call_count - 1] : CT_NONE;
 		r = push_index(&thread->calls, &thread->call_count, &thread->call_room, (uint32_t)i);
 	}
 	return r;
@@ -209,16 +233,23 @@ static int join_streams(struct ct_model *model)
 /* The stream that a handle named at a time: the latest one created until then. */
 static uint32_t stream_of_handle(const struct ct_model *model, uint64_t handle, uint64_t time_ns)
 {
-	uint32_t found = CT_NONE;
+	const struct ct_handle *found = NULL;
+	size_t low = 0, high = model->handles.count;
 
-	for (size_t i = 0; i < model->handles.count; i++) {
-		const struct ct_handle *h = &model->handles.at[i];
+	while (low < high) { /* the first of this handle */
+		size_t middle = low + (high - low) / 2;
 
-		if (h->handle == handle && (h->since_ns <= time_ns || found == CT_NONE))
-			found = ct_stream_index((struct ct_model *)(uintptr_t)model, h->context,
-						h->stream, false);
+		if (model->handles.at[middle].handle < handle)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return found;
+	for (; low < model->handles.count && model->handles.at[low].handle == handle; low++)
+		if (!found || model->handles.at[low].since_ns <= time_ns)
+			found = &model->handles.at[low];
+	return found ? ct_stream_index((struct ct_model *)(uintptr_t)model, found->context,
+				       found->stream, false)
+		     : CT_NONE;
 }
 
 static uint32_t default_stream(const struct ct_model *model, const struct ct_host_call *call)

@@ -69,6 +69,7 @@ struct ct_host_call {
 	struct ct_call raw;
 	uint32_t tid;
 	uint32_t thread;      /* into threads */
+	uint32_t previous;    /* the thread's call before it; CT_NONE */
 	enum ct_api api;      /* by name; CT_API_NONE for a call this build does not know */
 	uint32_t effects;     /* enum ct_effect */
 	const char *name;
@@ -167,7 +168,7 @@ struct ct_model {
 	CT_ARRAY(struct ct_event) events;    /* by event_sync, then correlation */
 	CT_ARRAY(struct ct_overhead) overheads; /* by start_ns */
 	CT_ARRAY(struct ct_stream_info) streams;
-	CT_ARRAY(struct ct_thread_info) threads;
+	CT_ARRAY(struct ct_thread_info) threads; /* by tid */
 	CT_ARRAY(struct ct_context) contexts;
 	CT_ARRAY(struct ct_gpu) gpus;
 	CT_ARRAY(struct ct_handle) handles;  /* by handle, then since_ns */

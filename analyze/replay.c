@@ -158,24 +158,11 @@ static uint64_t work_of(const struct ct_host_call *call, bool removed)
 static void enter(struct ct_replay *r, uint32_t index)
 {
 	const struct ct_host_call *call = &r->model->calls.at[index];
-	const struct ct_thread_info *thread = &r->model->threads.at[call->thread];
-	uint32_t previous = CT_NONE;
-	uint32_t low = 0, high = thread->call_count;
 
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (thread->calls[middle] < index)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low > 0)
-		previous = thread->calls[low - 1];
 	r->enter_ns[index] = call->raw.enter_ns;
-	if (previous != CT_NONE)
-		r->enter_ns[index] = r->leave_ns[previous] + call->raw.enter_ns -
-				     r->model->calls.at[previous].raw.leave_ns;
+	if (call->previous != CT_NONE) /* the thread's own time between the two stays as it was */
+		r->enter_ns[index] = r->leave_ns[call->previous] + call->raw.enter_ns -
+				     r->model->calls.at[call->previous].raw.leave_ns;
 	r->leave_ns[index] = r->enter_ns[index] + call->raw.leave_ns - call->raw.enter_ns;
 }
 

@@ -8,7 +8,9 @@
 #include "analyze/replay.h"
 #include "analyze/victim.h"
 
-#define SITES_MAX 64      /* sites replayed one by one, by time blocked */
+#define SITES_MAX 64       /* sites replayed one by one, by time blocked */
+#define SITES_MIN 4
+#define EVENTS_MAX 50000000 /* replayed in all, unless that is fewer sites than SITES_MIN */
 
 struct evaluation {
 	struct ct_finder find;
@@ -44,6 +46,14 @@ static uint32_t mark_site(struct evaluation *e, uint32_t site, bool out)
 	return marked;
 }
 
+/* Each site costs a replay of the whole run: fewer for long runs. */
+static uint32_t sites_affordable(const struct evaluation *e)
+{
+	size_t sites = EVENTS_MAX / (e->replay->event_count + 1);
+
+	return sites < SITES_MIN ? SITES_MIN : sites > SITES_MAX ? SITES_MAX : (uint32_t)sites;
+}
+
 static void evaluate_sites(struct evaluation *e)
 {
 	for (size_t i = 0; i < e->find.sites->all.count; i++) {
@@ -52,7 +62,7 @@ static void evaluate_sites(struct evaluation *e)
 
 		if (!mark_site(e, index, true))
 			continue;
-		if (e->find.out->sites_evaluated == SITES_MAX) {
+		if (e->find.out->sites_evaluated >= sites_affordable(e)) {
 			e->find.out->sites_skipped++;
 		} else {
 			site->lost_ns = saving(e);

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
 #include "analyze/blocking.h"
 #include "analyze/demangle.h"
 #include "analyze/scope.h"
@@ -187,8 +190,14 @@ static int tell_modules(const struct ct_model *model, struct ct_symbols *symbols
 	return 0;
 }
 
-static struct ct_site *site_of(struct ct_sites *sites, const struct ct_host_call *call,
-			       const char *where)
+/* Where the calls of one stack and name went: most calls find their site here. */
+struct shortcut {
+	uint64_t key; /* stack and api */
+	uint32_t site;
+	UT_hash_handle hh;
+};
+
+static uint32_t find_site(struct ct_sites *sites, const struct ct_host_call *call, const char *where)
 {
 	struct ct_site fresh = {
 		.where = where,
@@ -202,8 +211,26 @@ static struct ct_site *site_of(struct ct_sites *sites, const struct ct_host_call
 
 	for (size_t i = 0; i < sites->all.count; i++)
 		if (sites->all.at[i].name == call->name && !strcmp(sites->all.at[i].where, where))
-			return &sites->all.at[i];
-	return CT_PUSH(&sites->all, fresh) < 0 ? NULL : &sites->all.at[sites->all.count - 1];
+			return (uint32_t)i;
+	return CT_PUSH(&sites->all, fresh) < 0 ? CT_NONE : (uint32_t)sites->all.count - 1;
+}
+
+static uint32_t site_of(const struct ct_model *model, struct ct_sites *sites,
+			struct shortcut **shortcuts, const struct ct_host_call *call)
+{
+	uint64_t key = (uint64_t)call->raw.stack << 32 | (uint32_t)call->api;
+	struct shortcut *one;
+
+	HASH_FIND(hh, *shortcuts, &key, sizeof(key), one);
+	if (one)
+		return one->site;
+	one = calloc(1, sizeof(*one));
+	if (!one)
+		return CT_NONE;
+	one->key = key;
+	one->site = find_site(sites, call, where_of(model, sites, call->raw.stack));
+	HASH_ADD(hh, *shortcuts, key, sizeof(one->key), one);
+	return one->site;
 }
 
 static void add_call(struct ct_site *site, const struct ct_host_call *call)
@@ -245,18 +272,28 @@ static void find_worst(const struct ct_model *model, struct ct_sites *sites)
 
 static int group(const struct ct_model *model, struct ct_sites *sites)
 {
-	for (size_t i = 0; i < model->calls.count; i++) {
-		const struct ct_host_call *call = &model->calls.at[i];
-		struct ct_site *site = site_of(sites, call, where_of(model, sites, call->raw.stack));
+	struct shortcut *shortcuts = NULL, *one, *next;
+	int r = 0;
 
-		if (!site)
-			return -ENOMEM;
-		sites->of_call[i] = (uint32_t)(site - sites->all.at);
-		site->pageable |= ct_scope_pageable(model, call);
-		add_call(site, call);
+	for (size_t i = 0; r == 0 && i < model->calls.count; i++) {
+		const struct ct_host_call *call = &model->calls.at[i];
+		uint32_t site = site_of(model, sites, &shortcuts, call);
+
+		if (site == CT_NONE) {
+			r = -ENOMEM;
+			break;
+		}
+		sites->of_call[i] = site;
+		sites->all.at[site].pageable |= ct_scope_pageable(model, call);
+		add_call(&sites->all.at[site], call);
 	}
-	find_worst(model, sites);
-	return 0;
+	HASH_ITER(hh, shortcuts, one, next) {
+		HASH_DEL(shortcuts, one);
+		free(one);
+	}
+	if (r == 0)
+		find_worst(model, sites);
+	return r;
 }
 
 int ct_sites_create(const struct ct_model *model, struct ct_sites **ret)

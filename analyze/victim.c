@@ -54,6 +54,29 @@ static int make_loads(struct ct_finder *f)
 	return 0;
 }
 
+static int by_holder(const void *a, const void *b, void *arg)
+{
+	const struct ct_wait *waits = arg;
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	if (waits[x].other != waits[y].other)
+		return waits[x].other < waits[y].other ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+static int list_lock_waits(struct ct_finder *f)
+{
+	f->lock_waits = malloc((f->model->waits.count + 1) * sizeof(*f->lock_waits));
+	if (!f->lock_waits)
+		return -ENOMEM;
+	for (size_t i = 0; i < f->model->waits.count; i++)
+		if (f->model->waits.at[i].part == CT_PART_LOCK_WAIT)
+			f->lock_waits[f->lock_wait_count++] = (uint32_t)i;
+	qsort_r(f->lock_waits, f->lock_wait_count, sizeof(*f->lock_waits), by_holder,
+		f->model->waits.at);
+	return 0;
+}
+
 int ct_victims_init(struct ct_finder *f)
 {
 	size_t ops = f->model->ops.count + 1;
@@ -61,7 +84,9 @@ int ct_victims_init(struct ct_finder *f)
 	f->could_end_ns = calloc(ops, sizeof(*f->could_end_ns));
 	f->stamp = calloc(ops, sizeof(*f->stamp));
 	f->culprits = calloc(f->model->calls.count + 1, sizeof(*f->culprits));
-	return f->could_end_ns && f->stamp && f->culprits ? make_loads(f) : -ENOMEM;
+	if (!f->could_end_ns || !f->stamp || !f->culprits || list_lock_waits(f) < 0)
+		return -ENOMEM;
+	return make_loads(f);
 }
 
 void ct_victims_finish(struct ct_finder *f)
@@ -69,6 +94,7 @@ void ct_victims_finish(struct ct_finder *f)
 	free(f->could_end_ns);
 	free(f->stamp);
 	free(f->loads);
+	free(f->lock_waits);
 	free(f->culprits);
 }
 
@@ -194,13 +220,23 @@ static void judge_thread(struct ct_finder *f, uint32_t call, uint64_t saved_ns, 
 /* Calls of other threads that queued behind the culprit's lock: what they and theirs submitted. */
 static void judge_lock_waiters(struct ct_finder *f, uint32_t waited_op)
 {
-	for (size_t i = 0; i < f->model->waits.count; i++) {
-		const struct ct_wait *wait = &f->model->waits.at[i];
+	size_t low = 0, high = f->lock_wait_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (f->model->waits.at[f->lock_waits[middle]].other < f->culprit)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < f->lock_wait_count; low++) {
+		const struct ct_wait *wait = &f->model->waits.at[f->lock_waits[low]];
 		const struct ct_host_call *call = &f->model->calls.at[wait->call];
 		uint64_t saved = wait->end_ns - wait->start_ns;
 
-		if (wait->part != CT_PART_LOCK_WAIT || wait->other != f->culprit)
-			continue;
+		if (wait->other != f->culprit)
+			break;
 		for (uint32_t n = 0; n < call->op_count; n++)
 			judge(f, ct_model_op_of(f->model, call, n), saved, waited_op, wait->call);
 		judge_thread(f, wait->call, saved, waited_op, wait->call);

@@ -19,6 +19,8 @@ struct ct_finder {
 	uint32_t *stamp;
 	struct ct_load *loads;  /* how busy the device is, over time */
 	size_t load_count;
+	uint32_t *lock_waits;   /* of the model's waits, those for a lock, by its holder */
+	size_t lock_wait_count;
 	uint32_t culprit;
 	int error;
 };

@@ -24,7 +24,7 @@ static const int *majors(void)
 
 static void *open_in(const char *directory, int flags)
 {
-	char path[PATH_BYTES + 32];
+	static char path[PATH_BYTES + 32]; /* stacks may be small, and this runs once */
 	void *lib;
 
 	for (const int *major = majors(); *major; major++) {
@@ -54,7 +54,7 @@ static int find_runtime(struct dl_phdr_info *info, size_t size, void *ret)
 
 static void *open_under(const char *root, const char *const *subdirectories)
 {
-	char directory[PATH_BYTES];
+	static char directory[PATH_BYTES];
 	void *lib = NULL;
 
 	for (; !lib && *subdirectories; subdirectories++)
@@ -71,11 +71,11 @@ static void *open_beside_runtime(void)
 		".", "../extras/CUPTI/lib64", "../../../extras/CUPTI/lib64",
 		"../../cuda_cupti/lib", NULL,
 	};
-	char directory[PATH_BYTES];
+	static char runtime[PATH_BYTES];
 
-	if (!dl_iterate_phdr(find_runtime, directory))
+	if (!dl_iterate_phdr(find_runtime, runtime))
 		return NULL;
-	return open_under(directory, around);
+	return open_under(runtime, around);
 }
 
 static void *open_in_toolkits(void)

@@ -2,6 +2,7 @@
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "analyze/analysis.h"
 #include "tools/tool.h"
@@ -20,7 +21,8 @@ static int make(const char *directory, int mode)
 		return ct_fail(directory, ct_trace_error(r));
 	r = ct_report_write(analysis, &file);
 	if (r < 0) {
-		fprintf(stderr, "cutrace: %s/%s: %s\n", directory, file, ct_trace_error(r));
+		fprintf(stderr, "cutrace: %s/%s: %s; make room or give rights, then run `cutrace "
+			"report %s`\n", directory, file, strerror(-r), directory);
 		status = CT_EXIT_FAILED;
 	}
 	if (mode == AT_EXIT)
