@@ -24,6 +24,13 @@ void ct_report_idle(const struct ct_analysis *analysis, FILE *to);
 /* Why an order between streams exists, one clause. */
 const char *ct_report_edge(enum ct_edge_kind edge);
 
+/*
+ * A sentence, broken into lines of at most 98 characters. first and indent precede the
+ * first line and the others.
+ */
+void ct_report_wrapped(FILE *to, const char *first, const char *indent, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
 /* A duration for people: "12.3 ms", four significant characters. */
 const char *ct_report_time(uint64_t ns, char ret[16]);
 

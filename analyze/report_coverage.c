@@ -24,21 +24,22 @@ static const struct ct_note_info *note_of(const struct ct_model *model, enum ct_
 static void print_title(const struct ct_model *model, FILE *to)
 {
 	time_t when = (time_t)(model->header->start_realtime_ns / 1000000000u);
-	char date[32] = "", span[16];
+	char date[32] = "", span[16], gpus[512] = "";
+	size_t used = 0;
 	struct tm tm;
 
 	if (localtime_r(&when, &tm))
 		strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
-	fprintf(to, "cutrace: %s (pid %u), %s, %s from first CUDA call to last work",
-		model->header->program, model->header->pid, date,
-		ct_report_time(model->end_ns - model->begin_ns, span));
 	for (size_t i = 0; i < model->gpus.count; i++) {
 		uint32_t name = model->gpus.at[i].name;
 
-		if (name < model->strings.count && model->strings.at[name])
-			fprintf(to, "%s%s", i ? ", " : "; on ", model->strings.at[name]);
+		if (name < model->strings.count && model->strings.at[name] && used < sizeof(gpus))
+			used += (size_t)snprintf(gpus + used, sizeof(gpus) - used, "%s%s",
+						 i ? ", " : "; on ", model->strings.at[name]);
 	}
-	fputc('\n', to);
+	ct_report_wrapped(to, "", "          ", "cutrace: %s (pid %u), %s, %s from first CUDA call to "
+			  "last work%s", model->header->program, model->header->pid, date,
+			  ct_report_time(model->end_ns - model->begin_ns, span), gpus);
 }
 
 static void print_seen(const struct ct_model *model, FILE *to)

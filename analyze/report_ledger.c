@@ -58,8 +58,9 @@ static bool surprising(const struct ct_ledger_line *line)
 
 static void print_surprise(const struct ct_ledger_line *line, FILE *to)
 {
-	fprintf(to, "  %s: documented \"%s\" (%s);\n    observed: ", ct_apis[line->api].name,
-		line->documented, line->source);
+	ct_report_wrapped(to, "  ", "    ", "%s: documented \"%s\" (%s);", ct_apis[line->api].name,
+			  line->documented, line->source);
+	fprintf(to, "    observed: ");
 	if (line->waited)
 		fprintf(to, "waited in %u of %u calls made with work in flight", line->waited,
 			line->chances);
@@ -171,7 +172,7 @@ static void print_idler(const struct ct_analysis *a, const struct idler *idler, 
 	fprintf(to, "  %9s in %5u gaps: ", ct_report_time(idler->ns, time), idler->gaps);
 	switch (idler->cause) {
 	case CT_IDLE_CALL:
-		fprintf(to, "%s at %s ran\n", site->name, site->where);
+		fprintf(to, "%s ran at %s\n", site->name, site->where);
 		break;
 	case CT_IDLE_HOST:
 		fprintf(to, "host code before %s at %s\n", site->name, site->where);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* report.txt: what was seen, how long the host was blocked, by whom, and what it cost. */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "analyze/blocking.h"
 #include "analyze/demangle.h"
 #include "analyze/report.h"
 
-#define LINE_WIDTH 96
+#define LINE_WIDTH 98
 #define SITES_SHOWN 10
 #define SITES_SUMMARY 3
 #define THREADS_SHOWN 4
@@ -36,52 +37,71 @@ const char *ct_report_count(uint64_t n, const char *noun, char ret[48])
 	return ret;
 }
 
-/* Text that may be long, on lines of at most LINE_WIDTH behind an indent. */
-static void print_wrapped(const char *indent, const char *text, FILE *to)
+void ct_report_wrapped(FILE *to, const char *first, const char *indent, const char *format, ...)
 {
-	size_t width = LINE_WIDTH - strlen(indent);
+	char text[CT_NAME_BYTES + 1024];
+	const char *rest = text, *lead = first;
+	va_list args;
 
-	while (*text) {
-		size_t n = strlen(text);
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	while (*rest) {
+		size_t width = LINE_WIDTH - strlen(lead), n = strlen(rest);
 
 		if (n > width) {
 			n = width;
-			while (n > 0 && text[n] != ' ')
+			while (n > 0 && rest[n] != ' ')
 				n--;
 			if (n == 0)
 				n = width;
 		}
-		fprintf(to, "%s%.*s\n", indent, (int)n, text);
-		text += n;
-		text += strspn(text, " ");
+		fprintf(to, "%s%.*s\n", lead, (int)n, rest);
+		rest += n;
+		rest += strspn(rest, " ");
+		lead = indent;
 	}
+}
+
+/* One class of waits: how long in all, in how many calls, and where most of it. */
+static void print_class(const struct ct_analysis *a, enum ct_part part, FILE *to)
+{
+	const struct ct_site *most = NULL;
+	uint64_t sum = 0, calls = 0;
+	char text[16], count[48];
+
+	for (size_t i = 0; i < a->sites->all.count; i++) {
+		const struct ct_site *site = &a->sites->all.at[i];
+
+		sum += site->parts[part];
+		if (!most || site->parts[part] > most->parts[part])
+			most = site;
+	}
+	for (size_t i = 0; i < a->model->calls.count; i++)
+		calls += a->model->calls.at[i].parts[part] > 0;
+	if (sum >= WORTH_NS)
+		ct_report_wrapped(to, "  ", "                        ", "%-11s %9s in %s, most in %s at %s",
+				  ct_part_names[part], ct_report_time(sum, text),
+				  ct_report_count(calls, "call", count), most->name, most->where);
 }
 
 static void print_blocked(const struct ct_analysis *a, FILE *to)
 {
-	uint64_t parts[CT_PART_COUNT] = { 0 };
-	uint64_t span = a->model->end_ns - a->model->begin_ns;
 	uint64_t blocked = 0;
 	char text[16];
-	int shown = 0, calling = 0;
+	int calling = 0;
 
 	for (size_t t = 0; t < a->model->threads.count; t++)
 		calling += a->model->threads.at[t].call_count > 0;
-	for (size_t i = 0; i < a->model->calls.count; i++) {
+	for (size_t i = 0; i < a->model->calls.count; i++)
 		blocked += ct_blocking_blocked(&a->model->calls.at[i]);
-		for (int p = 0; p < CT_PART_COUNT; p++)
-			parts[p] += a->model->calls.at[i].parts[p];
-	}
 	fprintf(to, "Host threads were blocked for %s in CUDA calls", ct_report_time(blocked, text));
-	fprintf(to, " (the run took %s", ct_report_time(span, text));
-	fprintf(to, calling > 1 ? ", threads add up):\n" : "):\n");
-	for (int p = 0; p < CT_PART_COUNT; p++) {
-		if (p == CT_PART_TOOL || parts[p] < WORTH_NS)
-			continue;
-		fprintf(to, "%s%s %s", shown++ ? ", " : "  ", ct_part_names[p],
-			ct_report_time(parts[p], text));
-	}
-	fputs(shown ? "\n" : "  no wait worth a line\n", to);
+	fprintf(to, " (the run took %s%s)\n",
+		ct_report_time(a->model->end_ns - a->model->begin_ns, text),
+		calling > 1 ? ", threads add up" : "");
+	for (int part = 0; part < CT_PART_COUNT; part++)
+		if (part != CT_PART_TOOL)
+			print_class(a, (enum ct_part)part, to);
 }
 
 static uint64_t thread_blocked(const struct ct_model *model, const struct ct_thread_info *thread)
@@ -113,19 +133,18 @@ static void print_threads(const struct ct_analysis *a, FILE *to)
 static void print_device(const struct ct_analysis *a, FILE *to)
 {
 	const struct ct_idle *idle = a->idle;
-	char text[16];
+	char text[16], busy[16], blocked[16];
 
 	if (!a->model->ops.count) {
 		fprintf(to, a->model->has_device ? "The device had nothing to do: no operation was seen.\n"
 						 : "The device: nothing is known.\n");
 		return;
 	}
-	fprintf(to, "The device was busy for %s", ct_report_time(idle->busy_ns, text));
-	fprintf(to, " and idle for %s in between", ct_report_time(idle->idle_ns, text));
-	fprintf(to, " (%s while a host thread was blocked);\n",
-		ct_report_time(idle->idle_blocked_ns, text));
-	fprintf(to, "%.2f operations ran at a time.\n",
-		idle->busy_ns ? (double)idle->work_ns / (double)idle->busy_ns : 0);
+	ct_report_wrapped(to, "", "", "The device was busy for %s and idle for %s in between (%s while a "
+			  "host thread was blocked); %.2f operations ran at a time.",
+			  ct_report_time(idle->busy_ns, busy), ct_report_time(idle->idle_ns, text),
+			  ct_report_time(idle->idle_blocked_ns, blocked),
+			  idle->busy_ns ? (double)idle->work_ns / (double)idle->busy_ns : 0);
 }
 
 static void print_verdict(const struct ct_analysis *a, FILE *to)
@@ -138,15 +157,14 @@ static void print_verdict(const struct ct_analysis *a, FILE *to)
 		return;
 	}
 	if (!a->serialization->pairs.count) {
-		fprintf(to, "Serialization: none found. No call that was not meant to wait kept device "
-			"work from overlapping.\n");
+		ct_report_wrapped(to, "", "", "Serialization: none found. No call that was not meant to wait "
+				  "kept device work from overlapping.");
 		return;
 	}
-	fprintf(to, "Serialization cost %s", ct_report_time(a->serialization->lost_ns, text));
-	fprintf(to, " (%.0f %% of the run): calls that were not meant to wait kept %s from "
-		"overlapping.\n",
-		span ? 100.0 * (double)a->serialization->lost_ns / (double)span : 0,
-		ct_report_count(a->serialization->pairs.count, "operation", calls));
+	ct_report_wrapped(to, "", "", "Serialization cost %s (%.0f %% of the run): calls that were not meant "
+			  "to wait kept %s from overlapping.", ct_report_time(a->serialization->lost_ns, text),
+			  span ? 100.0 * (double)a->serialization->lost_ns / (double)span : 0,
+			  ct_report_count(a->serialization->pairs.count, "operation", calls));
 }
 
 /* Why the holder of a lock held it so long. */
@@ -188,7 +206,7 @@ static void print_waited(const struct ct_analysis *a, const struct ct_site *site
 	snprintf(text + n, sizeof(text) - (size_t)n, " (longest %s%s%s): %s",
 		 ct_report_time(wait->end_ns - wait->start_ns, longest), *sure ? "; " : "", sure,
 		 wait->why);
-	print_wrapped("       ", text, to);
+	ct_report_wrapped(to, "       ", "       ", "%s", text);
 	if (wait->other != CT_NONE)
 		print_cause(a, &a->model->calls.at[wait->other], to);
 }
@@ -197,19 +215,18 @@ static void print_site(const struct ct_analysis *a, size_t rank, const struct ct
 		       FILE *to)
 {
 	const char *remedy = ct_site_remedy(a->model, site);
-	char lost[16] = "-", blocked[16], instead[512];
+	char lost[16] = "-", blocked[16], head[64];
 
 	if (site->evaluated)
 		ct_report_time(site->lost_ns, lost);
-	fprintf(to, "%3zu  %9s %9s %8u  %s at %s\n", rank, lost,
-		ct_report_time(site->blocked_ns, blocked), site->calls, site->name, site->where);
+	snprintf(head, sizeof(head), "%3zu  %9s %9s %8u  ", rank, lost,
+		 ct_report_time(site->blocked_ns, blocked), site->calls);
+	ct_report_wrapped(to, head, "       ", "%s at %s", site->name, site->where);
 	print_waited(a, site, to);
 	if (site->edge != CT_EDGES && !site->parts[CT_PART_DEVICE_WAIT])
 		fprintf(to, "       no host wait: %s\n", ct_report_edge(site->edge));
-	if (*remedy) {
-		snprintf(instead, sizeof(instead), "instead: %s", remedy);
-		print_wrapped("       ", instead, to);
-	}
+	if (*remedy)
+		ct_report_wrapped(to, "       ", "       ", "instead: %s", remedy);
 }
 
 static void print_sites(const struct ct_analysis *a, size_t limit, FILE *to)
@@ -236,10 +253,11 @@ static void print_model(const struct ct_analysis *a, FILE *to)
 
 	if (!a->model->ops.count)
 		return;
-	fprintf(to, "The model replays the run unchanged within %s; operations start within %s of the "
-		"measured\ntime on average, %s at most.\n", ct_report_time(s->replay_error_ns, end),
-		ct_report_time(s->start_error_mean_ns, mean),
-		ct_report_time(s->start_error_max_ns, most));
+	ct_report_wrapped(to, "", "", "The model replays the run unchanged within %s; operations start within "
+			  "%s of the measured time on average, %s at most.",
+			  ct_report_time(s->replay_error_ns, end),
+			  ct_report_time(s->start_error_mean_ns, mean),
+			  ct_report_time(s->start_error_max_ns, most));
 }
 
 static void print_pageable(const struct ct_analysis *a, FILE *to)
@@ -251,9 +269,9 @@ static void print_pageable(const struct ct_analysis *a, FILE *to)
 		if (a->sites->all.at[i].pageable && a->sites->all.at[i].effects & CT_ASYNC)
 			copies += a->sites->all.at[i].calls;
 	if (copies)
-		fprintf(to, "Not asynchronous: %s named Async moved pageable (ordinary) host memory; "
-			"the host\nstages it, and waits for the stream where it must.\n",
-			ct_report_count(copies, "copy call", text));
+		ct_report_wrapped(to, "", "", "Not asynchronous: %s named Async moved pageable (ordinary) host "
+				  "memory; the host stages it, and waits for the stream where it must.",
+				  ct_report_count(copies, "copy call", text));
 }
 
 void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)

@@ -15,6 +15,7 @@
 #include "analyze/scope.h"
 
 #define WHERE_BYTES 512
+#define FUNCTION_WIDTH 48
 
 /* Libraries whose frames are the way into the driver, not the program. */
 static bool plumbing(const char *module)
@@ -60,7 +61,8 @@ static void frame_text(const struct ct_frame *frame, char *ret, size_t size)
 {
 	char function[200];
 
-	ct_demangle_short(frame->function ? frame->function : "?", function, sizeof(function), 80);
+	ct_demangle_short(frame->function ? frame->function : "?", function, sizeof(function),
+			  FUNCTION_WIDTH);
 	if (frame->file && frame->line)
 		snprintf(ret, size, "%s:%u %s", frame->file, frame->line, function);
 	else if (!frame->function) /* as addr2line takes it */
