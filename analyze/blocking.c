@@ -14,6 +14,8 @@
 
 /* A call of these kinds may work in the driver for as long as it likes. */
 #define WORKS_LONG (CT_ALLOC | CT_FREE | CT_OBJECT | CT_CONFIG | CT_INIT)
+/* But not for longer than this and a nanosecond a byte, which pinning memory may take. */
+#define LONG_WORK_NS 200000000
 /* Any other call that takes longer than this, for no reason found, is a riddle. */
 #define PLAIN_WORK_NS 100000
 /* The same behind a wait: the thread has to be woken first. */
@@ -161,14 +163,18 @@ static void claim_device_wait(struct splitter *s)
 	      CT_PART_DEVICE_WAIT, scope.last, CT_NONE, scope.why);
 }
 
-static void claim_transfer(struct splitter *s)
+/* A call that waits for its own copy: synchronous by name, or of pageable memory. */
+static bool waits_for_copy(const struct splitter *s)
+{
+	return s->call->effects & CT_COPY &&
+	       (!(s->call->effects & CT_ASYNC) || ct_scope_pageable(s->model, s->call));
+}
+
+static void claim_own_copy(struct splitter *s)
 {
 	struct ct_host_call *call = s->call;
-	bool pageable = ct_scope_pageable(s->model, call);
 
-	if (!(call->effects & CT_COPY) || (call->effects & CT_ASYNC && !pageable))
-		return;
-	for (uint32_t n = 0; n < call->op_count; n++) {
+	for (uint32_t n = 0; waits_for_copy(s) && n < call->op_count; n++) {
 		uint32_t op = ct_model_op_of(s->model, call, n);
 		const struct ct_device_op *raw = &s->model->ops.at[op].raw;
 
@@ -176,7 +182,13 @@ static void claim_transfer(struct splitter *s)
 			claim(s, raw->start_ns, raw->end_ns, CT_PART_TRANSFER, op, CT_NONE,
 			      "its own copy");
 	}
-	if (pageable)
+}
+
+static void claim_staging(struct splitter *s)
+{
+	struct ct_host_call *call = s->call;
+
+	if (waits_for_copy(s) && ct_scope_pageable(s->model, call))
 		claim(s, call->raw.enter_ns, call->raw.leave_ns, CT_PART_TRANSFER,
 		      ct_model_op_of(s->model, call, 0), CT_NONE, "staging of pageable memory");
 }
@@ -184,19 +196,30 @@ static void claim_transfer(struct splitter *s)
 static void claim_lock_wait(struct splitter *s)
 {
 	uint32_t holder = ct_locks_holder(s->locks, s->call, ct_spans_total(&s->left));
-	const struct ct_call *other;
+	const struct ct_host_call *other;
+	uint64_t end;
 
 	if (holder == CT_NONE)
 		return;
-	other = &s->model->calls.at[holder].raw;
-	claim(s, other->enter_ns, other->leave_ns, CT_PART_LOCK_WAIT, CT_NONE, holder,
-	      "another thread's call held the driver's lock");
+	other = &s->model->calls.at[holder];
+	end = other->raw.leave_ns;
+	if (s->call->op_count) { /* by then its own work was with the device */
+		uint64_t own = s->model->ops.at[ct_model_op_of(s->model, s->call, 0)].raw.start_ns;
+
+		end = own < end ? own : end;
+	}
+	/* it held the lock once it had got it itself */
+	claim(s, other->submitted_ns, end, CT_PART_LOCK_WAIT, CT_NONE, holder,
+	      other->parts[CT_PART_DEVICE_WAIT] || other->parts[CT_PART_TRANSFER]
+		      ? "another thread's call held the driver's lock"
+		      : "another thread's call worked in the driver at the time");
 }
 
 static bool creates_context(const struct splitter *s)
 {
 	for (size_t i = 0; i < s->model->contexts.count; i++)
-		if (s->model->contexts.at[i].seen_ns >= s->call->raw.enter_ns &&
+		if (s->model->context_tids.at[i] == s->call->tid &&
+		    s->model->contexts.at[i].seen_ns >= s->call->raw.enter_ns &&
 		    s->model->contexts.at[i].seen_ns < s->call->raw.leave_ns)
 			return true;
 	return false;
@@ -256,6 +279,14 @@ static void forget_launches(struct splitter *s)
 	}
 }
 
+/* How long a call of this kind may plausibly work in the driver. */
+static uint64_t longest_work(const struct ct_host_call *call)
+{
+	if (call->effects & WORKS_LONG)
+		return LONG_WORK_NS + call->raw.bytes;
+	return call->released_ns > call->raw.enter_ns ? WOKEN_WORK_NS : PLAIN_WORK_NS;
+}
+
 static void claim_rest(struct splitter *s)
 {
 	const struct ct_host_call *call = s->call;
@@ -266,13 +297,12 @@ static void claim_rest(struct splitter *s)
 	if (creates_context(s)) {
 		part = CT_PART_FIRST_USE;
 		why = "a context was created";
-	} else if (call->effects & CT_INIT && !(call->effects & CT_DRAINS)) {
+	} else if (call->effects & CT_INIT && !(call->effects & CT_DRAINS) && rest > PLAIN_WORK_NS) {
 		part = CT_PART_FIRST_USE;
 		why = strstr(call->name, "odule") || strstr(call->name, "ibrary")
 			      ? "code was loaded"
 			      : "a context was set up";
-	} else if (!(call->effects & WORKS_LONG) &&
-		   rest > (call->released_ns > call->raw.enter_ns ? WOKEN_WORK_NS : PLAIN_WORK_NS)) {
+	} else if (rest > longest_work(call)) {
 		part = judge_long(s, &why);
 	}
 	claim(s, call->raw.enter_ns, call->raw.leave_ns, part, CT_NONE, CT_NONE, why);
@@ -289,8 +319,9 @@ static void split(struct splitter *s, struct ct_host_call *call, size_t first, s
 	note_launch(s);
 	claim_overheads(s, first, count);
 	claim_device_wait(s);
+	claim_own_copy(s);
 	claim_lock_wait(s);
-	claim_transfer(s);
+	claim_staging(s);
 	claim_rest(s);
 	if (call->effects & CT_SYNC)
 		s->pool_freed = false;

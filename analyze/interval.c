@@ -72,7 +72,7 @@ uint64_t ct_spans_overlap(const struct ct_spans *set, uint64_t start, uint64_t e
 {
 	uint64_t sum = 0;
 
-	for (size_t i = first_ending_after(set, start); i < set->count; i++) {
+	for (size_t i = first_ending_after(set, start); start < end && i < set->count; i++) {
 		const struct ct_span *s = &set->at[i];
 
 		if (s->start >= end)

@@ -23,7 +23,8 @@ static int by_start(const void *a, const void *b)
 	const struct ct_device_op *y = &((const struct ct_op *)b)->raw;
 
 	return COMPARE(x->start_ns, y->start_ns) ?: COMPARE(x->end_ns, y->end_ns)
-		?: COMPARE(x->correlation, y->correlation);
+		?: COMPARE(x->correlation, y->correlation) ?: COMPARE(x->context, y->context)
+		?: COMPARE(x->stream, y->stream) ?: COMPARE(x->name, y->name);
 }
 
 static int by_sync_correlation(const void *a, const void *b)
@@ -44,7 +45,9 @@ static int by_overhead_start(const void *a, const void *b)
 {
 	const struct ct_overhead *x = a, *y = b;
 
-	return COMPARE(x->start_ns, y->start_ns);
+	return COMPARE(x->start_ns, y->start_ns) ?: COMPARE(x->end_ns, y->end_ns)
+		?: COMPARE(x->kind, y->kind) ?: COMPARE(x->tid, y->tid)
+		?: COMPARE(x->correlation, y->correlation);
 }
 
 static int by_handle(const void *a, const void *b)
@@ -184,6 +187,8 @@ static int join_ops(struct ct_model *model)
 		else if (model->calls.at[op->call].raw.enter_ns < op->submit_ns)
 			op->submit_ns = model->calls.at[op->call].raw.enter_ns;
 	}
+	if (!model->ops.count)
+		return 0;
 	qsort_r(model->by_correlation.at, model->by_correlation.count, sizeof(uint32_t),
 		by_op_correlation, model->ops.at);
 	for (size_t i = 0; i < model->by_correlation.count; i++) {
@@ -197,14 +202,25 @@ static int join_ops(struct ct_model *model)
 	return 0;
 }
 
-/* Within a stream operations run in the order of their submission. */
-static int by_submission(const void *a, const void *b, void *arg)
+/* A stream is a queue: the order of its operations is that in which they started. */
+static int by_start_in_stream(const void *a, const void *b)
 {
-	const struct ct_op *ops = arg;
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	return COMPARE(*(const uint32_t *)a, *(const uint32_t *)b); /* ops are sorted by start */
+}
 
-	return COMPARE(ops[x].submit_ns, ops[y].submit_ns)
-		?: COMPARE(ops[x].raw.start_ns, ops[y].raw.start_ns) ?: COMPARE(x, y);
+/*
+ * Two threads may submit to one stream, and the call that began first may have got the
+ * lock last: an operation was submitted no earlier than the one before it.
+ */
+static void order_submissions(struct ct_model *model, const struct ct_stream_info *stream)
+{
+	for (uint32_t n = 1; n < stream->op_count; n++) {
+		struct ct_op *op = &model->ops.at[stream->ops[n]];
+
+		op->previous = stream->ops[n - 1];
+		if (model->ops.at[op->previous].submit_ns > op->submit_ns)
+			op->submit_ns = model->ops.at[op->previous].submit_ns;
+	}
 }
 
 static int join_streams(struct ct_model *model)
@@ -223,9 +239,8 @@ static int join_streams(struct ct_model *model)
 		struct ct_stream_info *s = &model->streams.at[i];
 
 		if (s->op_count)
-			qsort_r(s->ops, s->op_count, sizeof(*s->ops), by_submission, model->ops.at);
-		for (uint32_t n = 1; n < s->op_count; n++)
-			model->ops.at[s->ops[n]].previous = s->ops[n - 1];
+			qsort(s->ops, s->op_count, sizeof(*s->ops), by_start_in_stream);
+		order_submissions(model, s);
 	}
 	return 0;
 }

@@ -130,7 +130,7 @@ int ct_ledger_make(const struct ct_model *model, struct ct_ledger **ret)
 		all[api].longest_wait = CT_NONE;
 	for (uint32_t i = 0; r == 0 && i < model->ops.count; i++)
 		order[i] = i;
-	if (r == 0)
+	if (r == 0 && model->ops.count)
 		qsort_r(order, model->ops.count, sizeof(*order), by_submission, model->ops.at);
 	for (size_t i = 0; r == 0 && i < model->calls.count; i++) {
 		const struct ct_host_call *call = &model->calls.at[i];

@@ -16,6 +16,14 @@ struct loader {
 	const struct ct_api_record **records;
 };
 
+/* Text of a trace goes to terminals: no control characters. */
+static void tame(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 127)
+			*text = '?';
+}
+
 static int load_api(struct loader *l, const struct ct_api_record *record)
 {
 	char name[256];
@@ -95,6 +103,7 @@ static int load_string(struct ct_model *model, const struct ct_string *record)
 	copy = strndup(record->text, record->length);
 	if (!copy)
 		return -ENOMEM;
+	tame(copy);
 	ct_demangle(copy, &readable);
 	if (readable)
 		free(copy);
@@ -124,9 +133,7 @@ static int load_note(struct ct_model *model, const struct ct_note *record)
 	note.text = strndup(record->text, record->length);
 	if (!note.text)
 		return -ENOMEM;
-	for (char *p = note.text; *p; p++) /* it goes to terminals */
-		if ((unsigned char)*p < ' ' || *p == 127)
-			*p = '?';
+	tame(note.text);
 	model->has_cupti |= note.code == CT_NOTE_CUPTI_VERSION;
 	model->has_no_cupti |= note.code == CT_NOTE_NO_CUPTI;
 	if (CT_PUSH(&model->notes, note) < 0) {
@@ -155,7 +162,7 @@ static int load_stream(struct ct_model *model, const struct ct_stream *record)
 	return 0;
 }
 
-static int load_context(struct ct_model *model, const struct ct_context *record)
+static int load_context(struct ct_model *model, const struct ct_context *record, uint32_t tid)
 {
 	for (size_t i = 0; i < model->contexts.count; i++) {
 		struct ct_context *known = &model->contexts.at[i];
@@ -164,10 +171,14 @@ static int load_context(struct ct_model *model, const struct ct_context *record)
 			continue;
 		if (record->null_stream != CT_ID_NONE)
 			known->null_stream = record->null_stream;
-		if (record->seen_ns && !record->destroyed)
+		if (record->seen_ns && !record->destroyed) {
 			known->seen_ns = record->seen_ns;
+			model->context_tids.at[i] = tid;
+		}
 		return 0;
 	}
+	if (CT_PUSH(&model->context_tids, tid) < 0)
+		return -ENOMEM;
 	return CT_PUSH(&model->contexts, *record);
 }
 
@@ -179,9 +190,7 @@ static int load_thread(struct ct_model *model, const struct ct_thread_record *re
 		if (model->threads.at[i].tid == record->tid)
 			return 0;
 	memcpy(fresh.name, record->name, sizeof(record->name));
-	for (char *p = fresh.name; *p; p++)
-		if ((unsigned char)*p < ' ')
-			*p = '?';
+	tame(fresh.name);
 	return CT_PUSH(&model->threads, fresh);
 }
 
@@ -205,7 +214,7 @@ static int load_item(struct loader *l, const struct ct_item *item)
 	case CT_RECORD_STREAM:
 		return load_stream(model, item->record);
 	case CT_RECORD_CONTEXT:
-		return load_context(model, item->record);
+		return load_context(model, item->record, item->tid);
 	case CT_RECORD_GPU:
 		return CT_PUSH(&model->gpus, *(const struct ct_gpu *)item->record);
 	case CT_RECORD_STRING:

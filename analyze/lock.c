@@ -20,7 +20,6 @@ struct ct_locks {
 	const struct ct_model *model;
 	struct holder *holders; /* by leave_ns */
 	size_t count;
-	uint64_t longest_ns;
 };
 
 /*
@@ -70,8 +69,6 @@ int ct_locks_create(const struct ct_model *model, struct ct_locks **ret)
 
 		if (!stops)
 			continue;
-		if (took > locks->longest_ns)
-			locks->longest_ns = took;
 		locks->holders[locks->count++] =
 			(struct holder){ call->raw.leave_ns, (uint32_t)i, stops };
 	}
@@ -123,7 +120,7 @@ static uint64_t release_of(const struct ct_model *model, const struct ct_host_ca
 
 /*
  * Could `other` have held the lock that `call` waited for? It must have begun first (else
- * someone else held the lock before it), not have spent its time waiting for the lock
+ * someone else held the lock before it; calls are in order of their begin), not have spent its time waiting for the lock
  * itself, and have let it go before `call` returned.
  */
 static bool could_hold(const struct ct_model *model, const struct ct_host_call *call,
@@ -131,7 +128,7 @@ static bool could_hold(const struct ct_model *model, const struct ct_host_call *
 {
 	uint64_t took = other->raw.leave_ns - other->raw.enter_ns;
 
-	return other->tid != call->tid && other->raw.enter_ns <= call->raw.enter_ns + LEAST_NS &&
+	return other->tid != call->tid && other < call &&
 	       other->parts[CT_PART_LOCK_WAIT] <= took / 2 &&
 	       release_of(model, other) <= call->raw.leave_ns + CT_TOUCH_NS;
 }

@@ -72,6 +72,7 @@ void ct_model_destroy(struct ct_model *model)
 	free(model->streams.at);
 	free(model->threads.at);
 	free(model->contexts.at);
+	free(model->context_tids.at);
 	free(model->gpus.at);
 	free(model->handles.at);
 	free(model->stacks.at);

@@ -17,7 +17,9 @@ struct recorded {
 	UT_hash_handle hh;
 };
 
-/* The run of queries a thread is in. */
+#define RUNS 8 /* events or streams that a thread may ask about in turn */
+
+/* A run of queries of one event or stream. */
 struct run {
 	struct ct_poll poll;
 	uint64_t event, stream;
@@ -27,7 +29,7 @@ struct run {
 struct poller {
 	struct ct_model *model;
 	struct recorded *events;
-	struct run *runs; /* by thread */
+	struct run (*runs)[RUNS]; /* by thread */
 };
 
 static int note_record(struct poller *p, const struct ct_host_call *call)
@@ -79,9 +81,8 @@ static uint32_t awaited(const struct poller *p, const struct ct_host_call *call)
 		       : CT_NONE;
 }
 
-static int end_run(struct poller *p, uint32_t thread)
+static int end_run(struct poller *p, struct run *run)
 {
-	struct run *run = &p->runs[thread];
 	int r = 0;
 
 	if (run->poll.queries >= 2 && run->unfinished)
@@ -90,14 +91,39 @@ static int end_run(struct poller *p, uint32_t thread)
 	return r;
 }
 
+static int end_runs(struct poller *p, uint32_t thread)
+{
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < RUNS; i++)
+		r = end_run(p, &p->runs[thread][i]);
+	return r;
+}
+
+/* The run that a query belongs to: its own, a free one, or else the oldest. */
+static struct run *run_of(struct poller *p, const struct ct_host_call *call)
+{
+	struct run *runs = p->runs[call->thread], *best = &runs[0];
+
+	for (int i = 0; i < RUNS; i++) {
+		if (runs[i].poll.queries && runs[i].event == call->raw.addr &&
+		    runs[i].stream == call->raw.stream)
+			return &runs[i];
+		if (best->poll.queries &&
+		    (!runs[i].poll.queries || runs[i].poll.start_ns < best->poll.start_ns))
+			best = &runs[i];
+	}
+	return best;
+}
+
 static int query(struct poller *p, uint32_t index)
 {
 	const struct ct_host_call *call = &p->model->calls.at[index];
-	struct run *run = &p->runs[call->thread];
+	struct run *run = run_of(p, call);
 	int r = 0;
 
 	if (run->poll.queries && (run->event != call->raw.addr || run->stream != call->raw.stream))
-		r = end_run(p, call->thread);
+		r = end_run(p, run);
 	if (!run->poll.queries++) {
 		run->poll.call = index;
 		run->poll.start_ns = call->raw.enter_ns;
@@ -108,6 +134,8 @@ static int query(struct poller *p, uint32_t index)
 	}
 	run->unfinished += call->raw.error == NOT_READY;
 	run->poll.end_ns = call->raw.leave_ns;
+	if (r == 0 && call->raw.error != NOT_READY) /* done, or an error: the loop ends here */
+		r = end_run(p, run);
 	return r;
 }
 
@@ -127,12 +155,12 @@ int ct_polls_find(struct ct_model *model)
 			r = query(&p, i);
 			continue;
 		}
-		r = end_run(&p, call->thread);
+		r = end_runs(&p, call->thread);
 		if (r == 0 && records_event(call->api))
 			r = note_record(&p, call);
 	}
 	for (uint32_t t = 0; r == 0 && t < model->threads.count; t++)
-		r = end_run(&p, t);
+		r = end_runs(&p, t);
 	HASH_ITER(hh, p.events, one, next) {
 		HASH_DEL(p.events, one);
 		free(one);

@@ -6,8 +6,8 @@
 #include "analyze/model.h"
 
 /*
- * Find runs of queries of one event or stream by one thread, with no other call
- * between, of which at least one found the work unfinished. Fills polls of the
+ * Find runs of queries of one event or stream by one thread, with no other call but
+ * queries between, of which at least one found the work unfinished. Fills polls of the
  * model, by time. Returns 0 or -ENOMEM.
  */
 int ct_polls_find(struct ct_model *model);

@@ -98,12 +98,12 @@ static void wait_for_op(const struct ct_replay *r, uint32_t op, struct release *
 }
 
 /* When a call let the driver's lock go: after its device wait, or when it returned. */
-static struct release lock_of(const struct ct_replay *r, uint32_t index)
+static struct release lock_of(const struct ct_replay *r, uint32_t index, uint64_t wait_end_ns)
 {
 	const struct ct_host_call *call = &r->model->calls.at[index];
 	struct release release = { call->raw.enter_ns, r->enter_ns[index] };
 
-	if (!call->parts[CT_PART_DEVICE_WAIT])
+	if (!call->parts[CT_PART_DEVICE_WAIT] || wait_end_ns >= call->raw.leave_ns)
 		return (struct release){ call->raw.leave_ns, r->leave_ns[index] };
 	for (uint32_t i = 0; i < call->pending_count; i++)
 		wait_for_op(r, r->model->pending.at[call->first_pending + i], &release);
@@ -127,7 +127,7 @@ static struct release submission_of(const struct ct_replay *r, const struct ct_h
 
 		if (wait->part != CT_PART_LOCK_WAIT)
 			continue;
-		lock = lock_of(r, wait->other);
+		lock = lock_of(r, wait->other, wait->end_ns);
 		release.was_ns = later(release.was_ns, lock.was_ns);
 		release.is_ns = later(release.is_ns, lock.is_ns);
 	}
@@ -263,9 +263,9 @@ static void start(struct ct_replay *r, uint32_t index)
 {
 	const struct ct_op *op = &r->model->ops.at[index];
 	struct release ready = ready_of(r, op);
-	uint64_t lag = op->raw.start_ns > ready.was_ns ? op->raw.start_ns - ready.was_ns : 0;
 
-	r->start_ns[index] = make_room(r, index, ready.is_ns + lag);
+	/* as long after it was ready as it did; before, for what overlaps within a stream */
+	r->start_ns[index] = make_room(r, index, ready.is_ns + op->raw.start_ns - ready.was_ns);
 	r->end_ns[index] = r->start_ns[index] + op->raw.end_ns - op->raw.start_ns;
 	r->total_end_ns = later(r->total_end_ns, r->end_ns[index]);
 }
@@ -274,6 +274,8 @@ void ct_replay_run(struct ct_replay *r)
 {
 	r->total_end_ns = 0;
 	r->placed = 0;
+	for (size_t i = 0; i < r->model->ops.count; i++) /* what is asked for before its turn */
+		r->end_ns[i] = r->model->ops.at[i].raw.end_ns;
 	memset(r->running, 0, sizeof(r->running));
 	for (size_t i = 0; i < r->event_count; i++) {
 		const struct ct_replay_event *event = &r->events[i];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the trace holds and what it does not: the first thing a report says. */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
@@ -104,6 +105,41 @@ static int print_losses(const struct ct_model *model, FILE *to, int printed)
 	return printed;
 }
 
+static bool starts_capture(enum ct_api api)
+{
+	return api == CT_API_cudaStreamBeginCapture || api == CT_API_cudaStreamBeginCapture_ptsz;
+}
+
+static bool ends_capture(enum ct_api api)
+{
+	return api == CT_API_cudaStreamEndCapture || api == CT_API_cudaStreamEndCapture_ptsz;
+}
+
+/* Must a record of the device follow this call? Host functions and uploads have none. */
+static bool submits(const struct ct_host_call *call)
+{
+	if (call->raw.error || strstr(call->name, "HostFunc") || strstr(call->name, "AddCallback") ||
+	    strstr(call->name, "Upload") || strstr(call->name, "Prefetch") ||
+	    strstr(call->name, "Batch"))
+		return false;
+	return call->effects & CT_LAUNCH || (call->effects & (CT_COPY | CT_FILL) && call->raw.bytes);
+}
+
+/* Calls whose work no record tells of, those apart that were captured into a graph. */
+static uint64_t calls_without_work(const struct ct_model *model)
+{
+	uint64_t count = 0;
+	int captures = 0;
+
+	for (size_t i = 0; model->has_device && i < model->calls.count; i++) {
+		const struct ct_host_call *call = &model->calls.at[i];
+
+		captures += starts_capture(call->api) - ends_capture(call->api);
+		count += captures <= 0 && !call->op_count && call->raw.correlation && submits(call);
+	}
+	return count;
+}
+
 static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 {
 	const struct ct_model *model = a->model;
@@ -113,10 +149,16 @@ static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 		fprintf(to, "the end: the run was cut off (killed, or still going); the last second of "
 			"device records may be missing\n");
 	}
-	if (model->header->claimed_bytes > ct_reader_size(model->reader)) {
+	if (model->header->claimed_bytes > CT_CHUNK_UNIT && /* any chunk at all */
+	    model->header->claimed_bytes > ct_reader_size(model->reader)) {
 		printed = line(to, printed);
 		fprintf(to, "%" PRIu64 " bytes that are missing at the end of the trace file\n",
 			model->header->claimed_bytes - ct_reader_size(model->reader));
+	}
+	if (calls_without_work(model)) {
+		printed = line(to, printed);
+		fprintf(to, "what %" PRIu64 " calls submitted: no device record of it came (it had not ended "
+			"when the program did, or CUPTI lost it)\n", calls_without_work(model));
 	}
 	if (model->damaged_bytes) {
 		printed = line(to, printed);

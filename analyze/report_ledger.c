@@ -43,7 +43,8 @@ static void print_line(const struct ct_model *model, const struct ct_ledger_line
 	wait = &model->waits.at[line->longest_wait];
 	ct_report_waited_for(model, wait, name, sizeof(name));
 	ct_demangle_short(name, small, sizeof(small), 44);
-	fprintf(to, "%s%s%s\n", ct_part_names[wait->part], *small ? ": " : "", small);
+	fprintf(to, "%s %s%s%s\n", ct_part_names[wait->part],
+		ct_report_time(line->longest_wait_ns, longest), *small ? ": " : "", small);
 }
 
 /* A line is a surprise if the documentation promises less waiting than there was. */
@@ -88,7 +89,7 @@ void ct_report_ledger(const struct ct_analysis *a, FILE *to)
 	const struct ct_ledger *ledger = a->ledger;
 
 	fprintf(to, "\nEvery kind of call, and whether it blocked\n"
-		"  call                           calls  blocked    longest  on what (longest wait)\n");
+		"  call                           calls  blocked  long call  longest wait, and on what\n");
 	for (size_t i = 0; i < ledger->lines.count && i < LINES_SHOWN; i++)
 		print_line(a->model, &ledger->lines.at[i], to);
 	if (ledger->lines.count > LINES_SHOWN)
@@ -167,9 +168,10 @@ static int by_ns(const void *a, const void *b)
 static void print_idler(const struct ct_analysis *a, const struct idler *idler, FILE *to)
 {
 	const struct ct_site *site = &a->sites->all.at[idler->site];
-	char time[16];
+	char time[16], gaps[48];
 
-	fprintf(to, "  %9s in %5u gaps: ", ct_report_time(idler->ns, time), idler->gaps);
+	fprintf(to, "  %9s in %s: ", ct_report_time(idler->ns, time),
+		ct_report_count(idler->gaps, "gap", gaps));
 	switch (idler->cause) {
 	case CT_IDLE_CALL:
 		fprintf(to, "%s ran at %s\n", site->name, site->where);

@@ -85,6 +85,24 @@ static void print_class(const struct ct_analysis *a, enum ct_part part, FILE *to
 				  ct_report_count(calls, "call", count), most->name, most->where);
 }
 
+/* Time between the queries of a loop is the program's own, but it waited all the same. */
+static void print_polls(const struct ct_model *model, FILE *to)
+{
+	uint64_t sum = 0, queries = 0;
+	char text[16], count[48];
+
+	for (size_t i = 0; i < model->polls.count; i++) {
+		sum += model->polls.at[i].end_ns - model->polls.at[i].start_ns;
+		queries += model->polls.at[i].queries;
+	}
+	if (sum >= WORTH_NS)
+		ct_report_wrapped(to, "  ", "                        ",
+				  "%-11s %9s more in %s of %" PRIu64 " queries (blocked.csv): the thread "
+				  "asked again and again whether work was done",
+				  "polling", ct_report_time(sum, text),
+				  ct_report_count(model->polls.count, "loop", count), queries);
+}
+
 static void print_blocked(const struct ct_analysis *a, FILE *to)
 {
 	uint64_t blocked = 0;
@@ -100,8 +118,11 @@ static void print_blocked(const struct ct_analysis *a, FILE *to)
 		ct_report_time(a->model->end_ns - a->model->begin_ns, text),
 		calling > 1 ? ", threads add up" : "");
 	for (int part = 0; part < CT_PART_COUNT; part++)
-		if (part != CT_PART_TOOL)
+		if (part != CT_PART_TOOL && part != CT_PART_DRIVER_WORK)
 			print_class(a, (enum ct_part)part, to);
+	print_polls(a->model, to);
+	fprintf(to, "and besides, not counted as blocked,\n");
+	print_class(a, CT_PART_DRIVER_WORK, to);
 }
 
 static uint64_t thread_blocked(const struct ct_model *model, const struct ct_thread_info *thread)

@@ -10,6 +10,7 @@
 #include "analyze/order.h"
 
 #define LONG_KERNEL_NS 20000 /* no launch takes so long by itself */
+#define RETURN_NS 500000     /* nor does one that waited return so late */
 
 struct allocation {
 	uint64_t addr;
@@ -69,10 +70,13 @@ static bool stream_ordered_memory(const struct ct_allocations *allocations, uint
 static void add(const struct ct_model *model, const struct ct_host_call *call, uint32_t op,
 		struct ct_scope *scope)
 {
-	if (op == CT_NONE || model->ops.at[op].raw.end_ns <= call->raw.enter_ns ||
-	    scope->count == CT_SCOPE_STREAMS_MAX)
+	if (op == CT_NONE || model->ops.at[op].raw.end_ns <= call->raw.enter_ns)
 		return;
-	scope->pending[scope->count++] = op;
+	if (scope->count < CT_SCOPE_STREAMS_MAX)
+		scope->pending[scope->count++] = op;
+	else if (scope->last == CT_NONE ||
+		 model->ops.at[op].raw.end_ns > model->ops.at[scope->last].raw.end_ns)
+		scope->pending[0] = op; /* the one that matters is always among them */
 	if (scope->last == CT_NONE ||
 	    model->ops.at[op].raw.end_ns > model->ops.at[scope->last].raw.end_ns)
 		scope->last = op;
@@ -216,7 +220,8 @@ static void launch_scope(const struct ct_model *model, const struct ct_host_call
 		return;
 	index = ct_model_op_of(model, call, call->op_count - 1);
 	own = &model->ops.at[index].raw;
-	if (own->end_ns - own->start_ns < LONG_KERNEL_NS || own->end_ns > call->raw.leave_ns)
+	if (own->end_ns - own->start_ns < LONG_KERNEL_NS || own->end_ns > call->raw.leave_ns ||
+	    call->raw.leave_ns - own->end_ns > RETURN_NS)
 		return;
 	scope->why = "the launch waited for its own kernel (CUDA_LAUNCH_BLOCKING?)";
 	add(model, call, index, scope);

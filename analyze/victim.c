@@ -112,7 +112,11 @@ uint64_t ct_victims_beside(const struct ct_finder *f, uint32_t op, uint64_t star
 		else
 			high = middle;
 	}
-	for (size_t i = low; start < end && i < f->load_count && i > 0; i++) {
+	if (low == 0 && f->load_count) { /* before anything ran */
+		start = f->loads[0].time_ns;
+		low = 1;
+	}
+	for (size_t i = low; start < end && i < f->load_count; i++) {
 		const struct ct_load *load = &f->loads[i - 1];
 		uint64_t until = f->loads[i].time_ns < end ? f->loads[i].time_ns : end;
 

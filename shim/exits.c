@@ -21,6 +21,8 @@
 #define EXPORT __attribute__((visibility("default")))
 #define HELPER_STACK (256 * 1024)
 #define ENV_MAX 4096
+/* Larger traces would take seconds and GBs to analyze while the program seems to hang. */
+#define REPORT_BYTES_MAX (512ull << 20)
 
 static void at_exit(void)
 {
@@ -158,6 +160,11 @@ void ct_exits_report(void)
 
 	if (!ct_shim.options.report)
 		return;
+	if (ct_shim.file.header->claimed_bytes > REPORT_BYTES_MAX) {
+		ct_warn("the trace is large, so no report was made at the program's end; run: cutrace "
+			"report %s", ct_shim.directory);
+		return;
+	}
 	job = mmap(NULL, sizeof(*job), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (job == MAP_FAILED)
 		return;

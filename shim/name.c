@@ -96,6 +96,9 @@ int ct_name_expand(const char *template, const char *program, char *ret, size_t 
 		else
 			put(&out, p, 1);
 	}
+	for (char *p = ret; *p; p++) /* names are printed, and listed a line each */
+		if ((unsigned char)*p < ' ' || *p == 127)
+			*p = '_';
 	return out.error;
 }
 

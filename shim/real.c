@@ -49,15 +49,27 @@ static void *look_everywhere(const char *name, const void *caller)
 	return found;
 }
 
-void *ct_real(void **slot, const char *name, const void *caller)
+static void find_all(const void *caller)
 {
-	void *real = __atomic_load_n(slot, __ATOMIC_RELAXED);
+	for (struct ct_real_function *f = ct_real_functions; f->symbol; f++)
+		if (!__atomic_load_n(&f->function, __ATOMIC_RELAXED))
+			__atomic_store_n(&f->function, look_everywhere(f->symbol, caller),
+					 __ATOMIC_RELAXED);
+}
+
+void *ct_real(int slot, const void *caller)
+{
+	static uint32_t all_sought;
+	struct ct_real_function *f = &ct_real_functions[slot];
+	void *real = __atomic_load_n(&f->function, __ATOMIC_RELAXED);
 	int saved = errno;
 
 	if (__builtin_expect(real != NULL, 1))
 		return real;
-	real = look_everywhere(name, caller);
-	__atomic_store_n(slot, real, __ATOMIC_RELAXED);
+	real = look_everywhere(f->symbol, caller);
+	__atomic_store_n(&f->function, real, __ATOMIC_RELAXED);
+	if (real && !__atomic_exchange_n(&all_sought, 1, __ATOMIC_RELAXED))
+		find_all(caller);
 	errno = saved;
 	return real;
 }

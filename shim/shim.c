@@ -106,6 +106,17 @@ static int create_trace(const char *name, const char *program)
 	return r == -EEXIST ? -EAGAIN : r;
 }
 
+/* The limit on the trace's size; one that leaves no room for records is a slip. */
+static uint64_t limit(void)
+{
+	uint64_t least = 8 * CT_CHUNK_UNIT, wanted = ct_shim.options.limit;
+
+	if (!wanted || wanted >= least)
+		return wanted;
+	ct_warn("CUTRACE_LIMIT is too small for any trace, using %u KiB", (unsigned)(least >> 10));
+	return least;
+}
+
 static int open_trace(void)
 {
 	static char name[PATH_MAX]; /* here and above: we may have a tiny stack, and run once */
@@ -122,7 +133,7 @@ static int open_trace(void)
 		ct_warn("nothing is recorded: cannot create %.600s: %s; set CUTRACE_OUTPUT to a "
 			"writable place with free space", name, strerror(-r));
 	else
-		ct_shim.file.limit_bytes = ct_shim.options.limit;
+		ct_shim.file.limit_bytes = limit();
 	return r;
 }
 

@@ -4,6 +4,7 @@
 #define UNW_LOCAL_ONLY
 #include <dlfcn.h>
 #include <libunwind.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,11 +21,13 @@ struct known {
 	uint64_t key;
 	uint32_t stack;
 	uint32_t count;
+	uint32_t reach; /* bytes from our frame to behind the last word */
 	uint32_t offset[CT_STACK_FRAMES_MAX];
 	uint64_t pc[CT_STACK_FRAMES_MAX];
 };
 
 struct ct_walks {
+	uintptr_t stack_low, stack_high; /* the thread's own stack; 0, 0 = unknown */
 	struct known known[SETS][WAYS];
 	uint32_t missed[SETS]; /* the stack that was last walked for want of a match */
 	uint8_t next[SETS];    /* way to replace */
@@ -65,6 +68,12 @@ static bool matches(const struct known *known, const uint8_t *base)
 	return true;
 }
 
+static bool within(const struct ct_walks *walks, const void *base, uint32_t reach)
+{
+	return (uintptr_t)base >= walks->stack_low && (uintptr_t)base < walks->stack_high &&
+	       walks->stack_high - (uintptr_t)base >= reach;
+}
+
 uint32_t ct_walk_recognise(struct ct_thread *thread, uint64_t key, const void *base)
 {
 	const struct known *set;
@@ -73,9 +82,26 @@ uint32_t ct_walk_recognise(struct ct_thread *thread, uint64_t key, const void *b
 		return 0;
 	set = thread->walks->known[set_of(key)];
 	for (int way = 0; way < WAYS; way++)
-		if (set[way].key == key && set[way].count && matches(&set[way], base))
+		if (set[way].key == key && set[way].count && within(thread->walks, base, set[way].reach) &&
+		    matches(&set[way], base))
 			return set[way].stack;
 	return 0;
+}
+
+/* Where the calling thread's stack lies. Rarely called: for the main thread it reads a file. */
+static void find_stack(struct ct_walks *walks)
+{
+	pthread_attr_t attr;
+	size_t size;
+	void *low;
+
+	if (pthread_getattr_np(pthread_self(), &attr) != 0)
+		return;
+	if (pthread_attr_getstack(&attr, &low, &size) == 0) {
+		walks->stack_low = (uintptr_t)low;
+		walks->stack_high = (uintptr_t)low + size;
+	}
+	pthread_attr_destroy(&attr);
 }
 
 static struct ct_walks *walks_of(struct ct_thread *thread)
@@ -86,8 +112,10 @@ static struct ct_walks *walks_of(struct ct_thread *thread)
 		return thread->walks;
 	map = mmap(NULL, sizeof(*thread->walks), PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (map != MAP_FAILED)
+	if (map != MAP_FAILED) {
 		thread->walks = map;
+		find_stack(thread->walks);
+	}
 	return thread->walks;
 }
 
@@ -115,12 +143,14 @@ static void survey(struct ct_walks *walks, const uint8_t *base, struct known *re
 			continue;
 		sp -= sizeof(uint64_t);
 		if (sp < (uintptr_t)base || sp - (uintptr_t)base > STACK_REACH ||
+		    !within(walks, base, (uint32_t)(sp - (uintptr_t)base) + 8) ||
 		    *(const uint64_t *)(uintptr_t)sp != pc) {
 			ret->count = 0; /* not where it should be: a signal frame, say */
 			return;
 		}
 		ret->offset[ret->count] = (uint32_t)(sp - (uintptr_t)base);
 		ret->pc[ret->count++] = pc;
+		ret->reach = (uint32_t)(sp - (uintptr_t)base) + 8;
 	}
 }
 

@@ -4,12 +4,14 @@
  * where on the stack each return address lies. The next time a call is made the same
  * way, those words are compared instead.
  *
- * Why that is sound: the first word is at a distance from our own frame that is fixed
- * for one wrapper. If it holds the known return address, the caller is the known place
- * in the known function, whose frame has a fixed size there, so the next word is where
- * it was, and so on outwards. (A frame of variable size moves the words behind it: then
- * they do not match and the stack is walked.) A word is read only when the one before
- * it matched, so only live frames are read.
+ * Why that works: the first word is at a distance from our own frame that is fixed for
+ * one wrapper. If it holds the known return address, the caller is the known place in the
+ * known function, whose frame has a fixed size there, so the next word is where it was,
+ * and so on outwards. A frame of variable size (alloca) moves the words behind it: then
+ * one of them does not match and the stack is walked; for all of them to match, each
+ * would have to have a stale copy of the right address at the right distance. Nothing
+ * outside the thread's own stack is read, and on any other stack (makecontext) nothing
+ * is recognised.
  */
 #ifndef CT_SHIM_WALK_H
 #define CT_SHIM_WALK_H

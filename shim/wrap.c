@@ -21,17 +21,37 @@
 EXPORT cudaError_t __cudaLaunchKernel(cudaKernel_t, dim3, dim3, void **, size_t, cudaStream_t);
 EXPORT cudaError_t __cudaLaunchKernel_ptsz(cudaKernel_t, dim3, dim3, void **, size_t, cudaStream_t);
 
+/* Every wrapper's real function; resolved together, see real.h. */
+enum slot {
+#define CT_RUNTIME(name, ...) SLOT_##name,
+#define CT_RUNTIME_VOID(name, ...) SLOT_##name,
+#define CT_RUNTIME_ALIAS(name, ...) SLOT_##name,
+#include "trace/apis_begin.h"
+#include "trace/apis.def"
+#include "trace/apis_end.h"
+	SLOTS
+};
+
+struct ct_real_function ct_real_functions[] = {
+#define CT_RUNTIME(name, ...) { .symbol = #name },
+#define CT_RUNTIME_VOID(name, ...) { .symbol = #name },
+#define CT_RUNTIME_ALIAS(name, ...) { .symbol = #name },
+#include "trace/apis_begin.h"
+#include "trace/apis.def"
+#include "trace/apis_end.h"
+	{ .symbol = NULL },
+};
+
 #define WRAP(symbol, api, params, args, in, out)                                                   \
 	EXPORT cudaError_t symbol params;                                                          \
 	EXPORT cudaError_t symbol params                                                           \
 	{                                                                                          \
-		static void *slot;                                                                 \
 		const void *site = __builtin_return_address(0);                                    \
 		cudaError_t(*real) params;                                                         \
 		struct ct_call *call;                                                              \
 		cudaError_t error;                                                                 \
                                                                                                    \
-		*(void **)&real = ct_real(&slot, #symbol, site);                                   \
+		*(void **)&real = ct_real(SLOT_##symbol, site);                                   \
 		if (!real)                                                                         \
 			return cudaErrorSharedObjectSymbolNotFound;                                \
 		call = ct_hook_open(api, CT_ORIGIN_PLT);                                           \

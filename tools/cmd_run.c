@@ -18,9 +18,9 @@
 
 /* The settings of the library, as options: --cupti-library=X sets CUTRACE_CUPTI_LIBRARY. */
 static const struct {
-	const char *name, *fallback, *help;
+	const char *name, *kind, *fallback, *help;
 } settings[] = {
-#define CT_OPTION(name, field, kind, fallback, help) { #name, fallback, help },
+#define CT_OPTION(name, field, kind, fallback, help) { #name, #kind, fallback, help },
 #include "trace/options.def"
 #undef CT_OPTION
 };
@@ -50,7 +50,21 @@ static void print_help(void)
 	}
 }
 
-/* Turn one --name=value or --name value into its variable. Returns the arguments used, 0: unknown. */
+static bool switch_value(const char *text)
+{
+	static const char *const words[] = { "0", "1", "on", "off", "yes", "no", "true", "false" };
+
+	for (size_t i = 0; text && i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(text, words[i]) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Turn one --name=value or --name value into its variable; a switch needs no value.
+ * Returns the number of arguments used, 0 for an unknown option, or NEEDS_VALUE.
+ */
+#define NEEDS_VALUE (-1)
 static int take_option(char **argv)
 {
 	const char *text = argv[0] + 2, *equals = strchr(text, '=');
@@ -61,9 +75,13 @@ static int take_option(char **argv)
 		option_name(settings[i].name, name, sizeof(name));
 		if (strlen(name) != length || strncmp(name, text, length) != 0)
 			continue;
-		if (!equals && !argv[1])
-			return 0;
 		snprintf(variable, sizeof(variable), "CUTRACE_%s", settings[i].name);
+		if (!equals && strcmp(settings[i].kind, "SWITCH") == 0 && !switch_value(argv[1])) {
+			setenv(variable, "1", 1);
+			return 1;
+		}
+		if (!equals && (!argv[1] || argv[1][0] == '-'))
+			return NEEDS_VALUE;
 		setenv(variable, equals ? equals + 1 : argv[1], 1);
 		return equals ? 1 : 2;
 	}
@@ -187,9 +205,9 @@ int ct_cmd_run(int argc, char **argv)
 			break;
 		}
 		used = take_option(&argv[at]);
-		if (!used) {
-			fprintf(stderr, "cutrace: run: unknown option %s; `cutrace run --help` lists them\n",
-				argv[at]);
+		if (used <= 0) {
+			fprintf(stderr, "cutrace: run: %s %s; `cutrace run --help` lists them\n",
+				used ? "a value is needed for option" : "unknown option", argv[at]);
 			return CT_EXIT_USAGE;
 		}
 		at += used;

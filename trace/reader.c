@@ -37,6 +37,9 @@ static int check_header(struct ct_reader *r)
 		return -EPROTONOSUPPORT;
 	h->program[sizeof(h->program) - 1] = '\0';
 	h->tool_version[sizeof(h->tool_version) - 1] = '\0';
+	for (char *p = h->program; *p; p++) /* a file name may hold anything; this is printed */
+		if ((unsigned char)*p < ' ' || *p == 127)
+			*p = '?';
 	if (h->loss_count > sizeof(h->lost) / sizeof(h->lost[0]))
 		h->loss_count = sizeof(h->lost) / sizeof(h->lost[0]);
 	return 0;

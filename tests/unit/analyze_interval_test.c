@@ -107,12 +107,12 @@ static void check_cut(struct ct_spans *set, uint64_t start, uint64_t end)
 	expect_map(set, before);
 }
 
-/* Every way to lie to three spans, two of which touch after a cut in an earlier life. */
+/* Every place an interval can have beside, across and inside three spans. */
 static void test_cut_everywhere(void **state)
 {
 	(void)state;
 	for (uint64_t start = 0; start <= 45; start++)
-		for (uint64_t end = 0; end <= 45; end++) {
+		for (uint64_t end = start; end <= 45; end++) {
 			struct ct_spans set = { 0 };
 
 			ct_spans_append(&set, 5, 10);

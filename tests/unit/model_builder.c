@@ -219,7 +219,8 @@ struct ct_call *mb_sync_device(struct model_builder *b, double enter, double lea
 	return call;
 }
 
-struct ct_call *mb_sync_stream(struct model_builder *b, uint32_t stream, double enter, double leave)
+struct ct_call *mb_sync_stream(struct model_builder *b, uint32_t stream, double enter,
+			       double leave)
 {
 	struct ct_call *call = mb_call_on(b, CT_API_cudaStreamSynchronize, stream, enter, leave);
 
@@ -227,8 +228,7 @@ struct ct_call *mb_sync_stream(struct model_builder *b, uint32_t stream, double 
 	return call;
 }
 
-/* The event's handle, as calls have it. */
-static uint64_t event_handle(uint32_t event)
+uint64_t mb_event_handle(uint32_t event)
 {
 	return 0xe000 + 16 * (uint64_t)event;
 }
@@ -239,7 +239,7 @@ struct ct_event *mb_record_event(struct model_builder *b, uint32_t event, uint32
 	struct ct_call *call = mb_call_on(b, CT_API_cudaEventRecord, stream, enter, leave);
 	struct ct_event *record = put(b, CT_RECORD_EVENT, WORKER);
 
-	call->addr = event_handle(event);
+	call->addr = mb_event_handle(event);
 	record->correlation = call->correlation;
 	record->event_sync = ++b->event_sync;
 	record->context = MB_CONTEXT;
@@ -252,7 +252,7 @@ struct ct_call *mb_sync_event(struct model_builder *b, const struct ct_event *ev
 			      double leave)
 {
 	struct ct_call *call = mb_call_about(b, CT_API_cudaEventSynchronize,
-					     event_handle(event->event), enter, leave);
+					     mb_event_handle(event->event), enter, leave);
 	struct ct_sync *sync = sync_of(b, call, CT_SYNC_EVENT, CT_ID_NONE);
 
 	sync->event = event->event;
@@ -266,7 +266,7 @@ struct ct_call *mb_wait_event(struct model_builder *b, const struct ct_event *ev
 	struct ct_call *call = mb_call_on(b, CT_API_cudaStreamWaitEvent, stream, enter, leave);
 	struct ct_sync *sync = sync_of(b, call, CT_SYNC_STREAM_WAIT, stream);
 
-	call->addr = event_handle(event->event);
+	call->addr = mb_event_handle(event->event);
 	sync->event = event->event;
 	sync->event_sync = event->event_sync;
 	return call;
@@ -287,7 +287,7 @@ struct ct_overhead *mb_overhead(struct model_builder *b, enum ct_overhead_kind k
 struct ct_context *mb_context(struct model_builder *b, uint32_t context, uint32_t null_stream,
 			      double seen)
 {
-	struct ct_context *record = put(b, CT_RECORD_CONTEXT, WORKER);
+	struct ct_context *record = put(b, CT_RECORD_CONTEXT, seen < 0 ? WORKER : b->tid);
 
 	record->context = context;
 	record->null_stream = null_stream;

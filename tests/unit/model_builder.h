@@ -72,6 +72,7 @@ void mb_thread(struct model_builder *b, uint32_t tid);
 /* Stream `id` exists from the beginning; returns the handle calls know it by. */
 uint64_t mb_stream(struct model_builder *b, uint32_t id, enum ct_stream_flag flag);
 uint64_t mb_handle(uint32_t stream); /* 0 for MB_LEGACY */
+uint64_t mb_event_handle(uint32_t event);
 
 /* A call of the current thread that names no stream. The record may be changed until the load. */
 struct ct_call *mb_call(struct model_builder *b, enum ct_api api, double enter, double leave);
@@ -93,7 +94,8 @@ struct ct_call *mb_launcher(struct model_builder *b, const struct ct_device_op *
 
 /* Synchronising, with CUPTI's records of it. */
 struct ct_call *mb_sync_device(struct model_builder *b, double enter, double leave);
-struct ct_call *mb_sync_stream(struct model_builder *b, uint32_t stream, double enter, double leave);
+struct ct_call *mb_sync_stream(struct model_builder *b, uint32_t stream, double enter,
+			       double leave);
 struct ct_call *mb_sync_event(struct model_builder *b, const struct ct_event *event, double enter,
 			      double leave);
 struct ct_event *mb_record_event(struct model_builder *b, uint32_t event, uint32_t stream,
