@@ -111,8 +111,11 @@ static int run_reporter(void *arg)
 {
 	struct report_job *job = arg;
 	posix_spawnattr_t attr;
+	sigset_t all;
 	pid_t pid;
 
+	sigfillset(&all); /* no handler of the program runs here, in its memory */
+	pthread_sigmask(SIG_SETMASK, &all, &job->mask);
 	signal(SIGCHLD, SIG_DFL); /* here only: were it ignored, there would be no status */
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigmask(&attr, &job->mask);
@@ -126,24 +129,22 @@ static int run_reporter(void *arg)
 
 /*
  * The helper is cloned without an exit signal, so the program's SIGCHLD handler and
- * wait() never learn of it; the reporter is the helper's child, not the program's.
+ * wait() never learn of it; the reporter is the helper's child, not the program's. The
+ * program's own signals stay as they are: SIGTERM ends it while it waits, and the report
+ * is made all the same.
  */
 static void spawn_and_wait(struct report_job *job)
 {
 	char *stack = mmap(NULL, HELPER_STACK, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-	sigset_t all;
 	int pid;
 
 	if (stack == MAP_FAILED)
 		return;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &job->mask); /* no handler runs in the helper */
 	pid = clone(run_reporter, stack + HELPER_STACK, CLONE_VM | CLONE_VFORK, job);
 	if (pid > 0)
 		while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
 			;
-	pthread_sigmask(SIG_SETMASK, &job->mask, NULL);
 	munmap(stack, HELPER_STACK);
 }
 

@@ -98,7 +98,8 @@ struct ct_call *ct_hook_cupti_enter(enum ct_api api, enum ct_origin origin, uint
 		return NULL;
 	call = &thread->call;
 	if (thread->in_call) {
-		if (call->origin == CT_ORIGIN_PLT && !call->correlation) {
+		/* code may be loaded first, under an id of its own: the call's own id is what counts */
+		if (call->origin == CT_ORIGIN_PLT && (!call->correlation || call->api == api)) {
 			call->correlation = correlation;
 			call->flags |= CT_CALL_CUPTI_SEEN;
 		}
