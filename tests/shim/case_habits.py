@@ -27,6 +27,19 @@ def mask_unchanged(here):
 
 
 @case
+def moving_frames(here):
+    clean(here, "moving_frames", rounds=12)
+
+
+@case
+def thread_in_constructor(here):
+    """A constructor waits, with the loader's lock, for a thread that calls CUDA first."""
+    run = quiet(here.both(victim("constructor", PATHS["JOINER"])))
+    same(sum(call["Name"] == "cudaMallocHost" for call in calls(run.trace())), 1,
+         "cudaMallocHost in calls.csv")
+
+
+@case
 def descriptors_unchanged(here):
     clean(here, "descriptors", rounds=2001)
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a program can notice of a library it did not ask for. */
+#include <alloca.h>
 #include <cuda_runtime_api.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -171,6 +173,37 @@ static void run_threads(int threads, size_t stack_bytes)
 	victim_say("%d of %d threads worked", sum, threads);
 }
 
+/* Load a library whose constructor waits for a thread that calls CUDA. */
+static int waiting_constructor(const char *path)
+{
+	victim_work(1);
+	victim_say("loaded: %d", dlopen(path, RTLD_NOW) != NULL);
+	return 0;
+}
+
+/* A frame of a size of its own: what lies behind it moves. */
+__attribute__((noinline)) static int work_behind(size_t bytes)
+{
+	volatile char *frame = alloca(bytes);
+
+	frame[0] = frame[bytes - 1] = 1;
+	return victim_cuda(1);
+}
+
+/* Known by large frames near the end of the stack, then called from small ones. */
+static int moving_frames(const char *unused)
+{
+	int good = 0;
+
+	(void)unused;
+	for (int i = 0; i < 6; i++)
+		good += work_behind(900000);
+	for (int i = 0; i < 6; i++)
+		good += work_behind(16);
+	victim_say("%d of 12 rounds worked", good);
+	return 0;
+}
+
 static int small_stacks(const char *unused)
 {
 	(void)unused;
@@ -224,6 +257,8 @@ const struct victim_mode victim_habits[] = {
 	{ "descriptors", same_descriptors },
 	{ "close_descriptors", closes_descriptors },
 	{ "reuse_descriptors", reuses_descriptors },
+	{ "constructor", waiting_constructor },
+	{ "moving_frames", moving_frames },
 	{ "small_stacks", small_stacks },
 	{ "small_first", small_first },
 	{ "short_threads", short_threads },
