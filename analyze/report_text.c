@@ -180,6 +180,9 @@ static void print_verdict(const struct ct_analysis *a, FILE *to)
 	if (!a->serialization->pairs.count) {
 		ct_report_wrapped(to, "", "", "Serialization: none found. No call that was not meant to wait "
 				  "kept device work from overlapping.");
+		if (a->serialization->lost_ns)
+			ct_report_wrapped(to, "", "", "The times lost below are host time: without those "
+					  "waits the program would have reached its next call sooner.");
 		return;
 	}
 	ct_report_wrapped(to, "", "", "Serialization cost %s (%.0f %% of the run): calls that were not meant "
