@@ -121,15 +121,27 @@ struct text {
 	char *at;
 	size_t size, used;
 	int frames;
+	const char *module;
 };
 
+/*
+ * The innermost frame; where it has no name, its caller's address too: launches of one
+ * kernel all come from its stub, and only the caller tells them apart.
+ */
 static bool first_frame(void *arg, const struct ct_frame *frame)
 {
 	struct text *text = arg;
+	size_t used = strlen(text->at);
 
+	if (text->frames++) {
+		if (!frame->function && !strcmp(frame->module, text->module))
+			snprintf(text->at + used, text->size - used, " from +0x%" PRIx64,
+				 frame->address);
+		return false;
+	}
 	frame_text(frame, text->at, text->size);
-	text->frames++;
-	return false;
+	text->module = frame->module;
+	return !frame->function;
 }
 
 static bool every_frame(void *arg, const struct ct_frame *frame)
@@ -150,7 +162,7 @@ static bool every_frame(void *arg, const struct ct_frame *frame)
 void ct_sites_stack_text(const struct ct_model *model, struct ct_sites *sites, uint32_t stack,
 			 char *ret, size_t size)
 {
-	struct text text = { ret, size, 0, 0 };
+	struct text text = { .at = ret, .size = size };
 
 	*ret = '\0';
 	if (stack && stack < model->stacks.count)
@@ -159,13 +171,13 @@ void ct_sites_stack_text(const struct ct_model *model, struct ct_sites *sites, u
 
 static const char *where_of(const struct ct_model *model, struct ct_sites *sites, uint32_t stack)
 {
-	struct text text = { NULL, WHERE_BYTES, 0, 0 };
+	struct text text = { .size = WHERE_BYTES };
 
 	if (!stack || stack >= sites->where_count || !model->stacks.at[stack].count)
 		return "(no stack)";
 	if (sites->where[stack])
 		return sites->where[stack];
-	text.at = malloc(WHERE_BYTES);
+	text.at = calloc(1, WHERE_BYTES);
 	if (!text.at)
 		return "(no memory)";
 	walk(model, sites->symbols, stack, first_frame, &text);

@@ -9,13 +9,15 @@
  *   expect: not_blocked NAME [at=] [below=]  device, lock and queue wait of each call < below
  *   expect: pageable NAME at=SITE            the copy made there is of pageable host memory
  *   expect: serialized NAME [at=] [victim=] [count] [lost=LO..HI]   lost: sum of the rows
+ *   expect: site_lost NAME [at=] ns=LO..HI   what callsites.csv says this call site lost
  *   expect: not_serialized NAME [at=] [victim=]   no row of serialized.csv has this culprit
  *   expect: nothing_serialized               serialized.csv is empty
  *
  * Filters: at=FILE:LINE, on="how the name of what it waited for begins", ns=LO..HI (each
  * row), total=LO..HI (their sum). The rows left must be count>=N or count=N (default
  * count>=1). Times are nanoseconds; either end of a range may be left open. below=
- * defaults to 1e6. CLASS is the name of a part of a call's time, or polling: queries asked
+ * defaults to 1e6. Facts that follow from what a run measured of itself, by its own clock,
+ * differ from run to run: they are printed as "measured: expect: ..". CLASS is the name of a part of a call's time, or polling: queries asked
  * again and again. tests/facts.py is the reader. Bounds hold on an H100 or H200 and, for
  * the programs that need no GPU, on a two-core machine with the stand-in of tests/fake.
  * There no kernel is executed: one whose name has "spin" in it takes the time of its first
@@ -54,6 +56,18 @@ __attribute__((format(printf, 1, 2))) static inline void expect(const char *form
 
 	va_start(args, format);
 	fputs("expect: ", stdout);
+	vprintf(format, args);
+	putchar('\n');
+	va_end(args);
+}
+
+/* A fact that holds for this run only, since it was computed from times measured in it. */
+__attribute__((format(printf, 1, 2))) static inline void expect_measured(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fputs("measured: expect: ", stdout);
 	vprintf(format, args);
 	putchar('\n');
 	va_end(args);
@@ -184,8 +198,8 @@ static inline bool on_fake_device(void)
 }
 
 /*
- * "lo..hi", for lost=, where exactly ns is lost by construction: within 5 % on a GPU. The
- * stand-in's threads compete for two cores, with the program and whatever else runs there.
+ * "lo..hi", for lost= or ns=, where exactly ns is lost by construction: within 5 % on a GPU.
+ * The stand-in's threads compete for two cores, with the program and whatever else runs there.
  */
 static inline const char *about(long long ns)
 {

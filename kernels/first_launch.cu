@@ -32,10 +32,12 @@ int main(void)
 	expect("blocked cudaLaunchKernel class=first_use at=%s", SITE(first_line));
 	expect("blocked cudaLaunchKernel class=first_use at=%s count=0", SITE(second_line));
 	expect("not_blocked cudaLaunchKernel");
-	if (on_fake_device())
+	if (on_fake_device()) {
 		expect("nothing_serialized");
-	else /* seen on an H200: loading waited for the other stream's kernel */
-		expect("serialized cudaLaunchKernel at=%s victim=new_spin lost=0.9e6..2.2e6",
-		       SITE(first_line));
+	} else { /* seen on an H200: loading waited for the other stream's kernel */
+		expect("serialized cudaLaunchKernel at=%s victim=new_spin lost=%s",
+		       SITE(first_line), about(1 * MS));
+		expect("site_lost cudaLaunchKernel at=%s ns=%s", SITE(first_line), about(2 * MS));
+	}
 	return done();
 }

@@ -3,7 +3,7 @@
 """Check what cutrace reports of a program against what the program says of itself.
 
 Runs PROGRAM bare, then under the preload; its output and exit status must be the same
-(lines starting "measured:" aside). Then each "expect:" line that it printed is compared
+(lines starting "measured:" aside). Then each "expect:" line that the traced run printed is compared
 with the CSV files; kernels/expect.h describes those lines. Prints one line a check.
 
 Exit status: 0 all hold, 1 some do not, 77 the program skipped itself (it exited with 77).
@@ -92,6 +92,7 @@ class Expectation:
         "blocked": (1, ("class", "on", "at", "count", "ns", "total")),
         "not_blocked": (1, ("at", "below")),
         "serialized": (1, ("at", "victim", "count", "lost")),
+        "site_lost": (1, ("at", "ns")),
         "not_serialized": (1, ("at", "victim")), "nothing_serialized": (0, ()),
     }
 
@@ -200,6 +201,13 @@ def check_serialized(report, want):
     return holds, f"found {len(rows)} rows, {ms(lost)} lost"
 
 
+def check_site_lost(report, want):
+    lost = sum(number(row["Lost (ns)"]) for row in report.rows("callsites")
+               if plain(row["Call"]) == plain(want.words[0])
+               and made_at(row, "Call Site", want.get("at")))
+    return within(lost, want.options["ns"]), f"{ms(lost)} lost"
+
+
 def check_not_serialized(report, want):
     found = len(losses_of(report, want))
     return found == 0, f"found {found} rows"
@@ -237,9 +245,13 @@ def without_measurements(text):
     return [line for line in text.splitlines() if not line.startswith("measured:")]
 
 
-def expectations(text):
-    prefix = "expect: "
+def expectations(text, prefix="expect: "):
     return [line[len(prefix):] for line in text.splitlines() if line.startswith(prefix)]
+
+
+def expectations_of_run(text):
+    """All of a run's own: those computed from its times as well."""
+    return expectations(text) + expectations(text, "measured: expect: ")
 
 
 def check_sums(report, tally):
@@ -273,7 +285,7 @@ def check_report(folder, lines, tally):
 
 
 def only_expectations(bare):
-    for line in expectations(bare.stdout):
+    for line in expectations_of_run(bare.stdout):
         Expectation(line)
         print(line)
     return bare.returncode
@@ -300,7 +312,7 @@ def compare(args, bare, folder, tally):
     tally.note(without_measurements(traced.stdout) == without_measurements(bare.stdout),
                "stdout is unchanged")
     tally.note("done" in bare.stdout.splitlines(), "the program finished")
-    check_report(folder, expectations(bare.stdout), tally)
+    check_report(folder, expectations_of_run(traced.stdout), tally)
 
 
 def main():

@@ -40,7 +40,7 @@ def read_facts(path):
     lines = path.read_text().splitlines()
     sites = dict(line[len("site: "):].split(" = ", 1) for line in lines
                  if line.startswith("site: "))
-    return facts.expectations("\n".join(lines)), sites
+    return facts.expectations_of_run("\n".join(lines)), sites
 
 
 def main():

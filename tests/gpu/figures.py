@@ -45,7 +45,7 @@ def main():
         unexplained += parts["Unexplained (ns)"]
         blocked += sum(parts.values()) - parts["Driver Work (ns)"] - parts["Tool (ns)"]
     print("expected culprits found with the lost time expected:",
-          share(*checks(log, "serialized")))
+          share(*checks(log, "serialized", "site_lost")))
     print("decoys without a false culprit:",
           share(*checks(log, "nothing_serialized", "not_serialized")))
     print("expected waits found on the operation expected:", share(*checks(log, "blocked")))

@@ -5,13 +5,15 @@
  *
  * Preloaded, or named in CUDA_INJECTION64_PATH, it turns on CUPTI's own records of runtime
  * calls, driver calls, kernels, copies and memsets. When the program ends it writes to the
- * file named by REFERENCE_OUT one line for each thing seen, such as
+ * file named by REFERENCE_OUT, with the process id behind it, one line for each thing seen:
  *
  *     runtime cudaMalloc 100
- *     driver cuMemAlloc 100
+ *     inner cuMemAlloc 100
+ *     driver cuLaunchKernelEx 7
  *     kernel _Z4spinx 101
  *     copy - 2
  *
+ * A driver call made within another call of its thread is "inner", else it is "driver".
  * Call names lose their _vNNNN suffix, kernel names stay mangled. A last line "dropped - N"
  * tells how many records CUPTI lost. Where CUPTI cannot be used, no file is written.
  */
@@ -24,9 +26,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BUFFER_BYTES (4u << 20)
-#define ROWS 512
+#define ROWS 2048
 #define NAME_BYTES 240
 
 static const CUpti_ActivityKind kinds[] = {
@@ -55,6 +58,14 @@ static struct row {
 static size_t row_count, dropped_count;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* Calls, until the end tells which lie in which. Guarded by lock. */
+static struct made {
+	uint64_t start, end;
+	uint32_t thread, id;
+	CUpti_CallbackDomain domain;
+} *made;
+static size_t made_count, made_room;
+
 static void add(const char *kind, const char *name)
 {
 	size_t i;
@@ -74,13 +85,13 @@ static void add(const char *kind, const char *name)
 	rows[row_count++].count = 1;
 }
 
-static void add_call(const char *kind, CUpti_CallbackDomain domain, uint32_t id)
+static void add_call(const char *kind, const struct made *call)
 {
 	const char *name = NULL;
 	char bare[NAME_BYTES];
 	char *suffix;
 
-	if (cupti.name(domain, id, &name) != CUPTI_SUCCESS || !name)
+	if (cupti.name(call->domain, call->id, &name) != CUPTI_SUCCESS || !name)
 		name = "unknown";
 	snprintf(bare, sizeof(bare), "%s", name);
 	suffix = strrchr(bare, '_');
@@ -89,16 +100,64 @@ static void add_call(const char *kind, CUpti_CallbackDomain domain, uint32_t id)
 	add(kind, bare);
 }
 
+static void keep_call(const CUpti_ActivityAPI *record, CUpti_CallbackDomain domain)
+{
+	if (made_count == made_room) {
+		size_t room = made_room ? 2 * made_room : 4096;
+		struct made *more = realloc(made, room * sizeof(*made));
+
+		if (!more) {
+			dropped_count++;
+			return;
+		}
+		made = more;
+		made_room = room;
+	}
+	made[made_count++] = (struct made){ record->start, record->end, record->threadId,
+					    record->cbid, domain };
+}
+
+/* By thread and time; of two that begin together, the outer one first. */
+static int by_time(const void *a, const void *b)
+{
+	const struct made *x = a, *y = b;
+
+	if (x->thread != y->thread)
+		return x->thread < y->thread ? -1 : 1;
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	if (x->end != y->end)
+		return x->end > y->end ? -1 : 1;
+	return (int)y->domain - (int)x->domain; /* the runtime's is the outer one */
+}
+
+static void count_calls(void)
+{
+	const struct made *outer = NULL;
+	size_t i;
+
+	if (made_count)
+		qsort(made, made_count, sizeof(*made), by_time);
+	for (i = 0; i < made_count; i++) {
+		bool inner = outer && outer->thread == made[i].thread && made[i].start < outer->end;
+
+		if (made[i].domain == CUPTI_CB_DOMAIN_RUNTIME_API)
+			add_call("runtime", &made[i]);
+		else
+			add_call(inner ? "inner" : "driver", &made[i]);
+		if (!inner)
+			outer = &made[i];
+	}
+}
+
 static void count(const CUpti_Activity *record)
 {
 	switch (record->kind) {
 	case CUPTI_ACTIVITY_KIND_RUNTIME:
-		add_call("runtime", CUPTI_CB_DOMAIN_RUNTIME_API,
-			 ((const CUpti_ActivityAPI *)record)->cbid);
+		keep_call((const CUpti_ActivityAPI *)record, CUPTI_CB_DOMAIN_RUNTIME_API);
 		break;
 	case CUPTI_ACTIVITY_KIND_DRIVER:
-		add_call("driver", CUPTI_CB_DOMAIN_DRIVER_API,
-			 ((const CUpti_ActivityAPI *)record)->cbid);
+		keep_call((const CUpti_ActivityAPI *)record, CUPTI_CB_DOMAIN_DRIVER_API);
 		break;
 	case CUPTI_ACTIVITY_KIND_KERNEL:
 	case CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL:
@@ -140,17 +199,20 @@ static void CUPTIAPI complete(CUcontext context, uint32_t stream, uint8_t *buffe
 
 static void write_counts(void)
 {
-	const char *path = getenv("REFERENCE_OUT");
+	const char *name = getenv("REFERENCE_OUT");
+	char path[4096];
 	FILE *file;
 	size_t i;
 
 	cupti.flush(CUPTI_ACTIVITY_FLAG_FLUSH_FORCED);
-	file = fopen(path ? path : "reference.txt", "w");
+	snprintf(path, sizeof(path), "%s.%d", name ? name : "reference", (int)getpid());
+	file = fopen(path, "w");
 	if (!file) {
 		fprintf(stderr, "reference: %s: %s\n", path, strerror(errno));
 		return;
 	}
 	pthread_mutex_lock(&lock);
+	count_calls();
 	for (i = 0; i < row_count; i++)
 		fprintf(file, "%s %s %lu\n", rows[i].kind, rows[i].name, rows[i].count);
 	fprintf(file, "dropped - %zu\n", dropped_count);
