@@ -144,6 +144,8 @@ static void claim_device_wait(struct splitter *s)
 	struct ct_scope scope;
 	uint64_t end;
 
+	if (call->raw.flags & CT_CALL_CAPTURING)
+		return;
 	ct_scope_of(s->model, s->allocations, call, &scope);
 	call->first_pending = (uint32_t)s->model->pending.count;
 	call->chance = scope.chance;

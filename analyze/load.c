@@ -155,8 +155,10 @@ static int load_stream(struct ct_model *model, const struct ct_stream *record)
 
 	if (stream == CT_NONE)
 		return -ENOMEM;
-	if (record->flag)
+	if (record->flag) {
 		model->streams.at[stream].flag = record->flag;
+		model->streams.at[stream].priority = record->priority;
+	}
 	if (record->handle && !record->destroyed)
 		return CT_PUSH(&model->handles, handle);
 	return 0;

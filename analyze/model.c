@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "analyze/capture.h"
 #include "analyze/demangle.h"
 
 const char *const ct_part_names[CT_PART_COUNT] = {
@@ -44,6 +45,8 @@ int ct_model_load(const char *path, struct ct_model **ret_model)
 	}
 	if (r == 0)
 		r = ct_join(model);
+	if (r == 0)
+		r = ct_captures_mark(model);
 	if (r < 0) {
 		ct_model_destroy(model);
 		return r;

@@ -118,6 +118,7 @@ struct ct_stream_info {
 	uint32_t context, id;  /* as CUPTI numbers them */
 	uint32_t device;
 	uint8_t flag;          /* enum ct_stream_flag */
+	int32_t priority;      /* as the driver has it: lower numbers go first; 0 if no flag */
 	uint32_t *ops;         /* in order of submission */
 	uint32_t op_count, op_room;
 };

@@ -15,6 +15,9 @@ void ct_report_waited_for(const struct ct_model *model, const struct ct_wait *wa
 void ct_report_api_sum(const struct ct_analysis *analysis, FILE *to);
 void ct_report_kernel_sum(const struct ct_analysis *analysis, FILE *to);
 
+/* The streams, their kind and priority, and how much ran on each. */
+void ct_report_streams_csv(const struct ct_analysis *analysis, FILE *to);
+
 /* What the documentation says beside what was observed; when the device was idle. */
 void ct_report_ledger_csv(const struct ct_analysis *analysis, FILE *to);
 void ct_report_idle_csv(const struct ct_analysis *analysis, FILE *to);

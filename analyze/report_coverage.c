@@ -85,6 +85,9 @@ static int print_blindness(const struct ct_model *model, FILE *to, int printed)
 			fprintf(to, "device times: %s\n", note->text);
 			printed = line(to, printed);
 			fprintf(to, "calls that do not pass a shared libcudart; what waits were for\n");
+		} else if (note->code == CT_NOTE_SHARED_GPU) {
+			printed = line(to, printed);
+			fprintf(to, "the work of other processes that share the GPU (%s)\n", note->text);
 		} else if (note->code == CT_NOTE_PARTIAL_CUPTI || note->code == CT_NOTE_NO_UNWINDER) {
 			printed = line(to, printed);
 			fprintf(to, "%s\n", note->text);
@@ -105,38 +108,38 @@ static int print_losses(const struct ct_model *model, FILE *to, int printed)
 	return printed;
 }
 
-static bool starts_capture(enum ct_api api)
-{
-	return api == CT_API_cudaStreamBeginCapture || api == CT_API_cudaStreamBeginCapture_ptsz;
-}
-
-static bool ends_capture(enum ct_api api)
-{
-	return api == CT_API_cudaStreamEndCapture || api == CT_API_cudaStreamEndCapture_ptsz;
-}
-
 /* Must a record of the device follow this call? Host functions and uploads have none. */
 static bool submits(const struct ct_host_call *call)
 {
-	if (call->raw.error || strstr(call->name, "HostFunc") || strstr(call->name, "AddCallback") ||
+	if (call->raw.error || call->raw.flags & CT_CALL_CAPTURING ||
+	    strstr(call->name, "HostFunc") || strstr(call->name, "AddCallback") ||
 	    strstr(call->name, "Upload") || strstr(call->name, "Prefetch") ||
 	    strstr(call->name, "Batch"))
 		return false;
 	return call->effects & CT_LAUNCH || (call->effects & (CT_COPY | CT_FILL) && call->raw.bytes);
 }
 
-/* Calls whose work no record tells of, those apart that were captured into a graph. */
+/* Calls whose work no record tells of. */
 static uint64_t calls_without_work(const struct ct_model *model)
 {
 	uint64_t count = 0;
-	int captures = 0;
 
 	for (size_t i = 0; model->has_device && i < model->calls.count; i++) {
 		const struct ct_host_call *call = &model->calls.at[i];
 
-		captures += starts_capture(call->api) - ends_capture(call->api);
-		count += captures <= 0 && !call->op_count && call->raw.correlation && submits(call);
+		count += !call->op_count && call->raw.correlation && submits(call);
 	}
+	return count;
+}
+
+/* Allocations of memory that the driver moves between host and device by itself. */
+static uint64_t managed_allocations(const struct ct_model *model)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < model->calls.count; i++)
+		count += strstr(model->calls.at[i].name, "Managed") &&
+			 model->calls.at[i].effects & CT_ALLOC;
 	return count;
 }
 
@@ -159,6 +162,11 @@ static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 		printed = line(to, printed);
 		fprintf(to, "what %" PRIu64 " calls submitted: no device record of it came (it had not ended "
 			"when the program did, or CUPTI lost it)\n", calls_without_work(model));
+	}
+	if (managed_allocations(model)) {
+		printed = line(to, printed);
+		fprintf(to, "page faults and migrations of managed memory (%" PRIu64 " allocations); kernels "
+			"that touch it may take longer for them\n", managed_allocations(model));
 	}
 	if (model->damaged_bytes) {
 		printed = line(to, printed);

@@ -32,7 +32,7 @@ static void write_calls(const struct ct_analysis *a, FILE *to)
 	ct_csv_header(&csv, "Start (ns),Duration (ns),Name,Result,Thread,Correlation,Context,Stream,"
 		      "Bytes,Address,Origin,Device Wait (ns),Lock Wait (ns),Queue Full (ns),"
 		      "Transfer (ns),First Use (ns),Tool (ns),Driver Work (ns),Unexplained (ns),"
-		      "Call Site");
+		      "Captured,Call Site");
 	for (size_t i = 0; i < a->model->calls.count; i++) {
 		const struct ct_host_call *call = &a->model->calls.at[i];
 
@@ -49,6 +49,7 @@ static void write_calls(const struct ct_analysis *a, FILE *to)
 		ct_csv_text(&csv, call->raw.origin < 4 ? origins[call->raw.origin] : "?");
 		for (int part = 0; part < CT_PART_COUNT; part++)
 			ct_csv_number(&csv, call->parts[part]);
+		ct_csv_text(&csv, call->raw.flags & CT_CALL_CAPTURING ? "yes" : "");
 		ct_csv_text(&csv, site_of(a, (uint32_t)i));
 		ct_csv_end_row(&csv);
 	}
@@ -96,7 +97,7 @@ static void write_device(const struct ct_analysis *a, FILE *to)
 
 	ct_csv_header(&csv, "Start (ns),Duration (ns),Kind,Name,Device,Context,Stream,Correlation,"
 		      "Bytes,Direction,Source Memory,Target Memory,Grid,Block,Registers,"
-		      "Shared (bytes)");
+		      "Shared (bytes),Graph");
 	for (size_t i = 0; i < a->model->ops.count; i++) {
 		const struct ct_device_op *op = &a->model->ops.at[i].raw;
 
@@ -113,6 +114,10 @@ static void write_device(const struct ct_analysis *a, FILE *to)
 			copy_fields(&csv, op);
 		else
 			kernel_fields(&csv, op);
+		if (op->graph)
+			ct_csv_number(&csv, op->graph);
+		else
+			ct_csv_none(&csv);
 		ct_csv_end_row(&csv);
 	}
 }
@@ -322,6 +327,7 @@ const struct ct_table ct_tables[] = {
 	{ "callsites.csv", write_callsites },
 	{ "ledger.csv", ct_report_ledger_csv },
 	{ "idle.csv", ct_report_idle_csv },
+	{ "streams.csv", ct_report_streams_csv },
 	{ "cuda_api_sum.csv", ct_report_api_sum },
 	{ "cuda_gpu_kern_sum.csv", ct_report_kernel_sum },
 	{ NULL, NULL },

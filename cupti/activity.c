@@ -105,13 +105,14 @@ static void CUPTIAPI on_complete(CUcontext context, uint32_t stream, uint8_t *bu
 		give_back(buffer);
 }
 
-int ct_activity_enable(const struct ct_cupti_host *to)
+int ct_activity_enable(const struct ct_cupti_host *to, bool graph_nodes)
 {
 	host = to;
 	if (ct_cupti.cuptiActivityRegisterCallbacks(on_request, on_complete) != CUPTI_SUCCESS)
 		return -EIO;
 	for (size_t i = 0; i < KINDS; i++) {
-		if (ct_cupti.cuptiActivityEnable(kinds[i].kind) == CUPTI_SUCCESS)
+		if ((graph_nodes && kinds[i].kind == CUPTI_ACTIVITY_KIND_GRAPH_TRACE) ||
+		    ct_cupti.cuptiActivityEnable(kinds[i].kind) == CUPTI_SUCCESS)
 			continue;
 		if (!kinds[i].loses)
 			return -EIO;

@@ -7,9 +7,11 @@
 
 /*
  * Register the buffer functions and enable the kinds we use. Kinds that this CUPTI
- * refuses are noted in the trace. Returns 0 or -EIO when the essential ones fail.
+ * refuses are noted in the trace. Launches of graphs are recorded as one operation each,
+ * or, with graph_nodes, as the operations they consist of: CUPTI offers either. Returns 0,
+ * or -EIO when the essential kinds fail.
  */
-int ct_activity_enable(const struct ct_cupti_host *host);
+int ct_activity_enable(const struct ct_cupti_host *host, bool graph_nodes);
 
 /* No more new records. */
 void ct_activity_disable(void);

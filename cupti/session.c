@@ -80,7 +80,8 @@ static void set_clock(void)
 			   "times are on another clock and cannot be compared");
 }
 
-int ct_cupti_start(const struct ct_cupti_host *to, const char *library, char *why, size_t why_size)
+int ct_cupti_start(const struct ct_cupti_host *to, const char *library, bool graph_nodes,
+		   char *why, size_t why_size)
 {
 	CUpti_SubscriberHandle subscriber;
 	CUptiResult result;
@@ -97,7 +98,7 @@ int ct_cupti_start(const struct ct_cupti_host *to, const char *library, char *wh
 		return explain(result, "cuptiSubscribe", why, why_size);
 	set_clock();
 	ct_callbacks_enable(subscriber, host);
-	r = ct_activity_enable(host);
+	r = ct_activity_enable(host, graph_nodes);
 	if (r < 0)
 		return explain(CUPTI_ERROR_UNKNOWN, "enabling device records", why, why_size);
 	note_clock_error();

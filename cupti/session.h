@@ -39,14 +39,14 @@ struct ct_cupti_host {
 /*
  * Find CUPTI, subscribe, enable callbacks and activity kinds. Call once, before any
  * context exists (InitializeInjection). library: a path to use instead of
- * searching; may be empty.
+ * searching; may be empty. graph_nodes: see ct_activity_enable().
  *
  * Returns 0, or -errno with one sentence in `why` that says what is wrong and what
  * to do: -ENOENT no library, -EBUSY another tool has it, -EACCES not permitted,
  * -EIO anything else. Single kinds that could not be enabled are noted, not errors.
  */
-int ct_cupti_start(const struct ct_cupti_host *host, const char *library, char *why,
-		   size_t why_size);
+int ct_cupti_start(const struct ct_cupti_host *host, const char *library, bool graph_nodes,
+		   char *why, size_t why_size);
 
 /* Fetch the records of finished buffers. Nothing happens if CUPTI is not in use. */
 void ct_cupti_flush(void);

@@ -4,7 +4,9 @@
  * facts that a right report about it must state, computed from its own knowledge:
  *
  *   expect: calls NAME COUNT [at=SITE]       NAME is in calls.csv exactly COUNT times
- *   expect: device KIND COUNT                rows of device.csv; KIND: kernel, copy, memset
+ *   expect: captured NAME COUNT              so many of its calls were captured into a graph
+ *   expect: device KIND COUNT                rows of device.csv; kernel, copy, memset, graph
+ *   expect: stream KIND COUNT [priority=]    rows of streams.csv
  *   expect: blocked NAME class=CLASS [..]    waits in blocked.csv (filters below)
  *   expect: not_blocked NAME [at=] [below=]  device, lock and queue wait of each call < below
  *   expect: pageable NAME at=SITE            the copy made there is of pageable host memory

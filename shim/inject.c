@@ -114,7 +114,8 @@ static void start_cupti(void)
 		ct_shim_note(CT_NOTE_NO_CUPTI, 0, "CUPTI was switched off (CUTRACE_CUPTI=0)");
 		return;
 	}
-	r = ct_cupti_start(&host, ct_shim.options.cupti_library, why, sizeof(why));
+	r = ct_cupti_start(&host, ct_shim.options.cupti_library, ct_shim.options.graph_nodes, why,
+			   sizeof(why));
 	if (r < 0)
 		explain_blindness(why);
 	ct_exits_arm(); /* again, now that CUPTI is loaded: before its destructors run */

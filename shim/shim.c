@@ -185,6 +185,20 @@ static void write_api_table(struct ct_thread *thread)
 	}
 }
 
+/*
+ * Is the GPU lent to several processes by MPS? Then its control daemon's pipe lies where
+ * the variable says, or in the default place (MPS manual, 4.2.2).
+ */
+static void note_sharing(void)
+{
+	const char *folder = secure_getenv("CUDA_MPS_PIPE_DIRECTORY");
+	static char pipe[PATH_MAX];
+
+	snprintf(pipe, sizeof(pipe), "%s/control", folder && *folder ? folder : "/tmp/nvidia-mps");
+	if (access(pipe, F_OK) == 0)
+		ct_shim_note(CT_NOTE_SHARED_GPU, 0, "MPS runs here: %.900s", pipe);
+}
+
 static void find_self(void)
 {
 	const ElfW(Ehdr) *elf;
@@ -223,6 +237,7 @@ static void start(void)
 		return;
 	thread->in_tool = true;
 	write_api_table(thread);
+	note_sharing();
 	ct_stack_init(ct_shim.options.stacks);
 	ct_modules_refresh();
 	ct_exits_arm();

@@ -23,10 +23,10 @@ TIMEOUT_S = 120
 PARTS = ["Device Wait (ns)", "Lock Wait (ns)", "Queue Full (ns)", "Transfer (ns)",
          "First Use (ns)", "Tool (ns)", "Driver Work (ns)", "Unexplained (ns)"]
 WAITS = ["Device Wait (ns)", "Lock Wait (ns)", "Queue Full (ns)"]
-KINDS = {"kernel": ("kernel",), "copy": ("copy", "memcpy"), "memset": ("memset", "fill")}
+KINDS = {"kernel": ("kernel",), "graph": ("graph",), "copy": ("copy", "memcpy"), "memset": ("memset", "fill")}
 CLASSES = ("device_wait", "lock_wait", "queue_full", "transfer", "first_use", "tool",
            "driver_work", "unexplained", "polling")
-OPTION = re.compile(r"(at|on|victim|class|ns|total|lost|below|count)(>=|=)(.*)")
+OPTION = re.compile(r"(at|on|victim|priority|class|ns|total|lost|below|count)(>=|=)(.*)")
 
 
 class BadExpectation(Exception):
@@ -88,7 +88,8 @@ def ms(ns):
 
 class Expectation:
     ALLOWED = {
-        "calls": (2, ("at",)), "device": (2, ()), "pageable": (1, ("at",)),
+        "calls": (2, ("at",)), "captured": (2, ("at",)), "stream": (2, ("priority",)),
+        "device": (2, ()), "pageable": (1, ("at",)),
         "blocked": (1, ("class", "on", "at", "count", "ns", "total")),
         "not_blocked": (1, ("at", "below")),
         "serialized": (1, ("at", "victim", "count", "lost")),
@@ -145,6 +146,17 @@ def calls_of(report, want):
 
 def check_calls(report, want):
     found = len(calls_of(report, want))
+    return found == int(want.words[1]), f"found {found}"
+
+
+def check_captured(report, want):
+    found = sum(row["Captured"] == "yes" for row in calls_of(report, want))
+    return found == int(want.words[1]), f"found {found}"
+
+
+def check_stream(report, want):
+    found = sum(row["Kind"] == want.words[0] and want.get("priority") in (None, row["Priority"])
+                for row in report.rows("streams"))
     return found == int(want.words[1]), f"found {found}"
 
 

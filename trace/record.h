@@ -389,7 +389,8 @@ enum ct_note_code {
 	CT_NOTE_NO_UNWINDER = 3,
 	CT_NOTE_CLOCK_ERROR = 4,   /* value: bound in ns */
 	CT_NOTE_CUPTI_VERSION = 5, /* value: cuptiGetVersion() */
-	CT_NOTE_DRIVER_VERSION = 6 /* value: cuDriverGetVersion() */
+	CT_NOTE_DRIVER_VERSION = 6, /* value: cuDriverGetVersion() */
+	CT_NOTE_SHARED_GPU = 7     /* other processes may use the GPU at the same time; text says why */
 };
 
 struct ct_note {

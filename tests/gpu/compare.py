@@ -15,15 +15,27 @@ import pathlib
 import re
 import sys
 
-# Calls that cutrace leaves alone on purpose: they cannot wait and change nothing.
-NOT_TRACED = re.compile(
-    r"cudaGetLastError|cudaPeekAtLastError|cudaGetErrorString|cudaGetDevice\w*"
-    r"|cudaDeviceGet(?!DefaultMemPool|MemPool)\w+|cudaDriverGetVersion|cudaRuntimeGetVersion|cudaMemPoolGetAttribute"
-    r"|__cudaPushCallConfiguration|__cudaPopCallConfiguration|__cudaRegister\w+"
-    r"|__cudaUnregister\w+|__cudaInitModule|__cudaGetKernel"
-    r"|cuGetProcAddress|cuGetErrorString|cuDriverGetVersion|cuDeviceGet\w*"
-    r"|cuDevicePrimaryCtxGetState|cuCtxGet\w+|cuCtxSetCurrent|cuCtxPushCurrent"
-    r"|cuCtxPopCurrent|cuModuleGet\w+|cuLibraryGet\w+|cuKernelGet\w+|cuFuncGet\w+")
+# Calls that cutrace leaves alone on purpose: each asks a question or builds something on the
+# host, and none waits for the device or loads code.
+NOT_TRACED = re.compile("|".join((
+    r"cudaGetLastError|cudaPeekAtLastError|cudaGetErrorString|cudaGetErrorName",
+    r"cudaGetDevice\w*|cudaDeviceGet(?!DefaultMemPool|MemPool|StreamPriorityRange)\w+|cudaMemPoolGetAttribute",
+    r"cudaDriverGetVersion|cudaRuntimeGetVersion|cudaGetDriverEntryPoint\w*|cudaGetExportTable",
+    r"cudaEventElapsedTime|cudaPointerGetAttributes|cudaHostGetDevicePointer",
+    r"cudaStreamIsCapturing|cudaStreamGetCaptureInfo|cudaThreadExchangeStreamCaptureMode",
+    r"cudaStreamGet\w+|cudaGraphGet\w+|cudaDeviceCanAccessPeer|cudaCtxResetPersistingL2Cache",
+    r"__cudaPushCallConfiguration|__cudaPopCallConfiguration|__cudaRegister\w+",
+    r"__cudaUnregister\w+|__cudaInitModule|__cudaGetKernel",
+    r"cuGetProcAddress|cuGetErrorString|cuGetErrorName|cuDriverGetVersion|cuGetExportTable",
+    r"cuDeviceGet\w*|cuDeviceTotalMem|cuDeviceCanAccessPeer|cuDevicePrimaryCtxGetState",
+    r"cuCtxGet\w+|cuCtxSetCurrent|cuCtxPushCurrent|cuCtxPopCurrent|cuModuleGetLoadingMode",
+    r"cuLibraryGet(?!Global)\w+|cuKernelGet(?!Function)\w+|cuFuncGet(?!Attribute)\w+",
+    r"cuModuleGetTexRef|cuModuleEnumerateFunctions|cuOccupancy\w+|cuEventElapsedTime",
+    r"cuPointerGetAttributes?|cuMemHostGetDevicePointer|cuMemGetAddressRange",
+    r"cuMemGetAllocation\w+|cuMemRetainAllocationHandle|cuMemExportToShareableHandle",
+    r"cuMulticastGetGranularity|cuTensorMapEncode\w+|cuStreamIsCapturing",
+    r"cuStreamGet\w+|cuThreadExchangeStreamCaptureMode|cuGraphGet\w+|cuDevSmResource\w+",
+    r"cuDevResource\w+|cuGreenCtxGet\w+|cuProfiler\w+")))
 # The first call of a program starts CUDA, and in the midst of it the reference itself: CUPTI
 # may have missed it, where cutrace has it from its wrapper.
 STARTING = ("cudaSetDevice", "cuInit")
@@ -38,11 +50,20 @@ def plain_call(name):
 
 
 def plain_kernel(name):
-    """The bare name of a kernel, mangled (_Z4spinx) or not (spin(long long))."""
-    mangled = re.match(r"_Z(\d+)", name)
-    if mangled:
-        return name[mangled.end():mangled.end() + int(mangled[1])]
-    return re.split(r"[(<]", name)[0].split()[-1]
+    """The last part of a kernel's name, mangled or not: "spin" of _Z4spinx, of spin(long
+    long), of _ZN2at4spinILi4EEEvT_ and of void at::spin<4>(int)."""
+    mangled = re.match(r"_ZN?K?", name)
+    if not mangled:
+        name = name.replace("(anonymous namespace)::", "")
+        return re.split(r"[(<]", name)[0].split()[-1].split("::")[-1]
+    at, part = mangled.end(), name
+    while length := re.match(r"\d+", name[at:]):
+        at += length.end()
+        part = name[at:at + int(length[0])]
+        at += int(length[0])
+        if not name.startswith("_ZN"):
+            break
+    return part
 
 
 def read_reference(path):
