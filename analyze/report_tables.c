@@ -32,7 +32,7 @@ static void write_calls(const struct ct_analysis *a, FILE *to)
 	ct_csv_header(&csv, "Start (ns),Duration (ns),Name,Result,Thread,Correlation,Context,Stream,"
 		      "Bytes,Address,Origin,Device Wait (ns),Lock Wait (ns),Queue Full (ns),"
 		      "Transfer (ns),First Use (ns),Tool (ns),Driver Work (ns),Unexplained (ns),"
-		      "Captured,Call Site");
+		      "Call Site,Captured");
 	for (size_t i = 0; i < a->model->calls.count; i++) {
 		const struct ct_host_call *call = &a->model->calls.at[i];
 
@@ -49,8 +49,8 @@ static void write_calls(const struct ct_analysis *a, FILE *to)
 		ct_csv_text(&csv, call->raw.origin < 4 ? origins[call->raw.origin] : "?");
 		for (int part = 0; part < CT_PART_COUNT; part++)
 			ct_csv_number(&csv, call->parts[part]);
-		ct_csv_text(&csv, call->raw.flags & CT_CALL_CAPTURING ? "yes" : "");
 		ct_csv_text(&csv, site_of(a, (uint32_t)i));
+		ct_csv_text(&csv, call->raw.flags & CT_CALL_CAPTURING ? "yes" : "");
 		ct_csv_end_row(&csv);
 	}
 }

@@ -3,12 +3,32 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "shim/shim.h"
 
-static int ours(const void *function)
+#define RUNTIMES_MAX 8
+#define SONAME_BYTES 64
+#define PAGES 512 /* code pages of callers that are remembered */
+#define PAGE_SHIFT 12
+
+/* A libcudart that some caller is linked to. Number 0 is for callers of which no one knows. */
+static struct runtime {
+	char soname[SONAME_BYTES];
+	uint32_t ready;
+	uint32_t sought; /* all its functions */
+	void *functions[CT_REAL_SLOTS_MAX]; /* by slot; NULL: not found yet */
+} runtimes[RUNTIMES_MAX];
+static uint32_t runtime_count = 1;
+
+/* By page of code: the page and the number of the runtime its calls go to; 0 = free. */
+static uint64_t pages[PAGES];
+
+static bool ours(const void *function)
 {
 	return (uintptr_t)function >= ct_shim.text_start && (uintptr_t)function < ct_shim.text_end;
 }
@@ -36,7 +56,7 @@ static void *look_behind_caller(const char *name, const void *caller)
 
 static void *look_everywhere(const char *name, const void *caller)
 {
-	static const char *const runtimes[] = {
+	static const char *const known[] = {
 		"libcudart.so.13", "libcudart.so.12", "libcudart.so.11.0", "libcudart.so",
 	};
 	void *found = dlsym(RTLD_NEXT, name);
@@ -44,32 +64,125 @@ static void *look_everywhere(const char *name, const void *caller)
 	if (found && !ours(found))
 		return found;
 	found = look_behind_caller(name, caller);
-	for (size_t i = 0; !found && i < sizeof(runtimes) / sizeof(runtimes[0]); i++)
-		found = look_in(runtimes[i], name);
+	for (size_t i = 0; !found && i < sizeof(known) / sizeof(known[0]); i++)
+		found = look_in(known[i], name);
 	return found;
 }
 
-static void find_all(const void *caller)
+static void *look(const struct runtime *runtime, int slot, const void *caller)
 {
-	for (struct ct_real_function *f = ct_real_functions; f->symbol; f++)
-		if (!__atomic_load_n(&f->function, __ATOMIC_RELAXED))
-			__atomic_store_n(&f->function, look_everywhere(f->symbol, caller),
+	const char *name = ct_real_symbols[slot];
+	void *found = *runtime->soname ? look_in(runtime->soname, name) : NULL;
+
+	return found ? found : look_everywhere(name, caller);
+}
+
+static void find_all(struct runtime *runtime, const void *caller)
+{
+	for (int slot = 0; ct_real_symbols[slot] && slot < CT_REAL_SLOTS_MAX; slot++)
+		if (!__atomic_load_n(&runtime->functions[slot], __ATOMIC_RELAXED))
+			__atomic_store_n(&runtime->functions[slot], look(runtime, slot, caller),
 					 __ATOMIC_RELAXED);
+}
+
+static void *find(struct runtime *runtime, int slot, const void *caller)
+{
+	void *real = look(runtime, slot, caller);
+
+	__atomic_store_n(&runtime->functions[slot], real, __ATOMIC_RELAXED);
+	if (real && !__atomic_exchange_n(&runtime->sought, 1, __ATOMIC_RELAXED))
+		find_all(runtime, caller);
+	return real;
+}
+
+/*
+ * The libcudart that a loaded object names among the libraries it needs, or NULL. Reads
+ * the object's own tables: no lock of the loader.
+ */
+__attribute__((unused)) static const char *needed_runtime(const struct link_map *map)
+{
+	const char *strings = NULL;
+
+	for (const ElfW(Dyn) *d = map->l_ld; d && d->d_tag != DT_NULL; d++)
+		if (d->d_tag == DT_STRTAB)
+			strings = (const char *)(d->d_un.d_ptr < map->l_addr
+							 ? d->d_un.d_ptr + map->l_addr
+							 : d->d_un.d_ptr);
+	for (const ElfW(Dyn) *d = map->l_ld; strings && d->d_tag != DT_NULL; d++)
+		if (d->d_tag == DT_NEEDED &&
+		    !strncmp(strings + d->d_un.d_val, "libcudart.so", strlen("libcudart.so")))
+			return strings + d->d_un.d_val;
+	return NULL;
+}
+
+/* The number of a runtime by its soname; 0 where there is no room for one more. */
+__attribute__((unused)) static uint32_t number_of(const char *soname)
+{
+	uint32_t count = __atomic_load_n(&runtime_count, __ATOMIC_ACQUIRE);
+
+	for (uint32_t i = 1; i < count && i < RUNTIMES_MAX; i++)
+		if (__atomic_load_n(&runtimes[i].ready, __ATOMIC_ACQUIRE) &&
+		    !strcmp(runtimes[i].soname, soname))
+			return i;
+	if (count >= RUNTIMES_MAX || strlen(soname) >= SONAME_BYTES)
+		return 0;
+	count = __atomic_fetch_add(&runtime_count, 1, __ATOMIC_ACQ_REL);
+	if (count >= RUNTIMES_MAX)
+		return 0;
+	strcpy(runtimes[count].soname, soname);
+	__atomic_store_n(&runtimes[count].ready, 1, __ATOMIC_RELEASE);
+	return count;
+}
+
+/*
+ * _dl_find_object (glibc 2.35) takes no lock. Without it all calls go to the first runtime
+ * that is found, which is right unless a process has two.
+ */
+static uint32_t identify(const void *caller)
+{
+#ifdef DLFO_STRUCT_HAS_EH_DBASE
+	static int (*find_object)(void *, struct dl_find_object *);
+	static uint32_t sought;
+	struct dl_find_object object;
+	const char *soname;
+
+	if (!__atomic_load_n(&sought, __ATOMIC_ACQUIRE)) {
+		void *found = dlsym(RTLD_DEFAULT, "_dl_find_object");
+
+		__atomic_store_n((void **)&find_object, found, __ATOMIC_RELAXED);
+		__atomic_store_n(&sought, 1, __ATOMIC_RELEASE);
+	}
+	if (!find_object || find_object((void *)(uintptr_t)caller, &object) != 0)
+		return 0;
+	soname = needed_runtime(object.dlfo_link_map);
+	return soname ? number_of(soname) : 0;
+#else
+	(void)caller;
+	return 0;
+#endif
+}
+
+__attribute__((noinline)) static void *find_slowly(int slot, const void *caller)
+{
+	uint64_t page = (uintptr_t)caller >> PAGE_SHIFT;
+	int saved = errno;
+	uint32_t number = identify(caller);
+	void *real = __atomic_load_n(&runtimes[number].functions[slot], __ATOMIC_RELAXED);
+
+	if (!real)
+		real = find(&runtimes[number], slot, caller);
+	__atomic_store_n(&pages[page % PAGES], page << 8 | number, __ATOMIC_RELAXED);
+	errno = saved;
+	return real;
 }
 
 void *ct_real(int slot, const void *caller)
 {
-	static uint32_t all_sought;
-	struct ct_real_function *f = &ct_real_functions[slot];
-	void *real = __atomic_load_n(&f->function, __ATOMIC_RELAXED);
-	int saved = errno;
+	uint64_t page = (uintptr_t)caller >> PAGE_SHIFT;
+	uint64_t known = __atomic_load_n(&pages[page % PAGES], __ATOMIC_RELAXED);
+	void *real = NULL;
 
-	if (__builtin_expect(real != NULL, 1))
-		return real;
-	real = look_everywhere(f->symbol, caller);
-	__atomic_store_n(&f->function, real, __ATOMIC_RELAXED);
-	if (real && !__atomic_exchange_n(&all_sought, 1, __ATOMIC_RELAXED))
-		find_all(caller);
-	errno = saved;
-	return real;
+	if (__builtin_expect(known >> 8 == page, 1))
+		real = __atomic_load_n(&runtimes[known & 0xff].functions[slot], __ATOMIC_RELAXED);
+	return __builtin_expect(real != NULL, 1) ? real : find_slowly(slot, caller);
 }

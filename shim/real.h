@@ -3,21 +3,19 @@
 #ifndef CT_SHIM_REAL_H
 #define CT_SHIM_REAL_H
 
-struct ct_real_function {
-	const char *symbol;
-	void *function; /* NULL: not found yet */
-};
+#define CT_REAL_SLOTS_MAX 512 /* wrappers there may be */
 
-/* All of them, in the order of wrap.c; ends with a NULL symbol. */
-extern struct ct_real_function ct_real_functions[];
+/* Their symbols by slot, in the order of wrap.c; ends with NULL. */
+extern const char *const ct_real_symbols[];
 
 /*
  * The real function of a wrapper. caller is an address inside the code that called the
- * wrapper. In order: the next definition in the global scope; the library the caller is
- * linked to (a runtime loaded by dlopen is not in the global scope); any libcudart that
- * is mapped. Never our own wrapper.
+ * wrapper. In order: the libcudart that the caller's object needs by name, since a process
+ * may have several and their objects do not mix; the next definition in the global scope;
+ * the library the caller is linked to (a runtime loaded by dlopen is not in the global
+ * scope); any libcudart that is mapped. Never our own wrapper.
  *
- * The first time one is found, all are looked for: later calls then take no lock of the
+ * The first time one is found, all of that runtime are looked for: later calls then take no lock of the
  * loader, which another thread may hold while it waits for this one (a constructor that
  * joins a thread, say).
  *

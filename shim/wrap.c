@@ -6,6 +6,7 @@
  * for any CUDA version bind to them. A row whose prototype is not cuda_runtime_api.h's
  * does not compile, which is the point.
  */
+#include <assert.h>
 #include <cuda_runtime_api.h>
 
 #include "shim/hook.h"
@@ -31,15 +32,16 @@ enum slot {
 #include "trace/apis_end.h"
 	SLOTS
 };
+static_assert(SLOTS < CT_REAL_SLOTS_MAX, "real.c has a place for every wrapper");
 
-struct ct_real_function ct_real_functions[] = {
-#define CT_RUNTIME(name, ...) { .symbol = #name },
-#define CT_RUNTIME_VOID(name, ...) { .symbol = #name },
-#define CT_RUNTIME_ALIAS(name, ...) { .symbol = #name },
+const char *const ct_real_symbols[] = {
+#define CT_RUNTIME(name, ...) #name,
+#define CT_RUNTIME_VOID(name, ...) #name,
+#define CT_RUNTIME_ALIAS(name, ...) #name,
 #include "trace/apis_begin.h"
 #include "trace/apis.def"
 #include "trace/apis_end.h"
-	{ .symbol = NULL },
+	NULL,
 };
 
 #define WRAP(symbol, api, params, args, in, out)                                                   \
