@@ -22,17 +22,18 @@ static uint16_t narrow(int64_t value)
 	return value < 0 ? 0 : value > UINT16_MAX ? UINT16_MAX : (uint16_t)value;
 }
 
+/* What CUPTI's records of device work have in common, under the same names. */
+#define WHEN_AND_WHERE(record)                                                                     \
+	.correlation = (record)->correlation, .start_ns = (record)->start,                         \
+	.end_ns = (record)->end, .context = (record)->context, .stream = (record)->stream,         \
+	.device = (uint16_t)(record)->device
+
 static enum ct_record_type kernel(const struct ct_cupti_kernel *k, struct ct_device_op *op,
 				  const char **ret_name)
 {
 	*op = (struct ct_device_op){
-		.correlation = k->correlation,
-		.start_ns = k->start,
-		.end_ns = k->end,
-		.context = k->context,
-		.stream = k->stream,
+		WHEN_AND_WHERE(k),
 		.graph = k->graph_node ? k->graph : 0,
-		.device = (uint16_t)k->device,
 		.kind = CT_DEVICE_KERNEL,
 		.channel = (uint8_t)(k->channel % 255 + 1),
 		.shared_bytes = (uint32_t)k->static_shared + (uint32_t)k->dynamic_shared,
@@ -53,13 +54,8 @@ static enum ct_record_type kernel(const struct ct_cupti_kernel *k, struct ct_dev
 static enum ct_record_type copy(const struct ct_cupti_memcpy *m, struct ct_device_op *op)
 {
 	*op = (struct ct_device_op){
-		.correlation = m->correlation,
-		.start_ns = m->start,
-		.end_ns = m->end,
-		.context = m->context,
-		.stream = m->stream,
+		WHEN_AND_WHERE(m),
 		.graph = m->graph_node ? m->graph : 0,
-		.device = (uint16_t)m->device,
 		.kind = CT_DEVICE_COPY,
 		.u.copy = {
 			.bytes = m->bytes,
@@ -96,13 +92,8 @@ static enum ct_record_type peer_copy(const struct ct_cupti_memcpy_peer *m, struc
 static enum ct_record_type fill(const struct ct_cupti_memset *m, struct ct_device_op *op)
 {
 	*op = (struct ct_device_op){
-		.correlation = m->correlation,
-		.start_ns = m->start,
-		.end_ns = m->end,
-		.context = m->context,
-		.stream = m->stream,
+		WHEN_AND_WHERE(m),
 		.graph = m->graph_node ? m->graph : 0,
-		.device = (uint16_t)m->device,
 		.kind = CT_DEVICE_FILL,
 		.u.copy = {
 			.bytes = m->bytes,
@@ -117,13 +108,8 @@ static enum ct_record_type fill(const struct ct_cupti_memset *m, struct ct_devic
 static enum ct_record_type graph(const struct ct_cupti_graph *g, struct ct_device_op *op)
 {
 	*op = (struct ct_device_op){
-		.correlation = g->correlation,
-		.start_ns = g->start,
-		.end_ns = g->end,
-		.context = g->context,
-		.stream = g->stream,
+		WHEN_AND_WHERE(g),
 		.graph = g->graph,
-		.device = (uint16_t)g->device,
 		.kind = CT_DEVICE_GRAPH,
 	};
 	return CT_RECORD_DEVICE;
