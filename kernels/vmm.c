@@ -75,6 +75,7 @@ int main(void)
 	CALL(cuMemRelease, (uint64_t), first_handle);
 	CALL(cuMemAddressFree, (uint64_t, size_t), first, bytes);
 	CALL(cuMemsetD8_v2, (uint64_t, unsigned char, size_t), second, 1, bytes);
+	CALL(cuCtxSynchronize, (void));
 
 	expect("calls cuMemCreate 2");
 	expect("calls cuMemAddressReserve 2");

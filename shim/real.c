@@ -95,6 +95,15 @@ static void *find(struct runtime *runtime, int slot, const void *caller)
 	return real;
 }
 
+/* Also "libcudart-faf08d9a.so.13", as wheels that bring their own copy call it. */
+static bool is_runtime(const char *soname)
+{
+	const char *rest = soname + strlen("libcudart");
+
+	return !strncmp(soname, "libcudart", strlen("libcudart")) && strchr(".-", *rest) && *rest &&
+	       strstr(rest, ".so");
+}
+
 /*
  * The libcudart that a loaded object names among the libraries it needs, or NULL. Reads
  * the object's own tables: no lock of the loader.
@@ -109,8 +118,7 @@ __attribute__((unused)) static const char *needed_runtime(const struct link_map 
 							 ? d->d_un.d_ptr + map->l_addr
 							 : d->d_un.d_ptr);
 	for (const ElfW(Dyn) *d = map->l_ld; strings && d->d_tag != DT_NULL; d++)
-		if (d->d_tag == DT_NEEDED &&
-		    !strncmp(strings + d->d_un.d_val, "libcudart.so", strlen("libcudart.so")))
+		if (d->d_tag == DT_NEEDED && is_runtime(strings + d->d_un.d_val))
 			return strings + d->d_un.d_val;
 	return NULL;
 }

@@ -122,7 +122,7 @@ def options():
     parser.add_argument("--keep", help="keep traces and counts in this folder")
     parser.add_argument("prefix", type=pathlib.Path)
     parser.add_argument("program", nargs="*")
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 def run_all(args, folder):

@@ -55,6 +55,22 @@ def cupti_off(here):
 
 
 @case
+def gpu_is_shared(here):
+    """MPS lets other processes work on the GPU at the same time, whom nobody here sees."""
+    (here.root / "control").touch()
+    run = quiet(here.both(RETURN, CUDA_MPS_PIPE_DIRECTORY=str(here.root)))
+    says_blind(run.trace(), "other processes", "MPS", str(here.root))
+    has_rounds(run.trace(), ROUNDS)
+
+
+@case
+def managed_memory(here):
+    """The allocation is seen, the pages that move are not."""
+    run = quiet(here.both(victim("managed")))
+    says_blind(run.trace(), "migrations of managed memory (3 allocations)")
+
+
+@case
 def injection_taken(here):
     blind(here, ["CUDA_INJECTION64_PATH", "another tool", "unset it"], ["CUDA_INJECTION64_PATH"],
           CUDA_INJECTION64_PATH="/other.so")

@@ -262,6 +262,19 @@ static int two_runtimes(const char *path)
 	return 15;
 }
 
+static int managed(const char *unused)
+{
+	(void)unused;
+	for (int i = 0; i < 3; i++) {
+		void *memory = NULL;
+
+		victim_must(cudaMallocManaged(&memory, 4096, cudaMemAttachGlobal), "managed");
+		victim_must(cudaFree(memory), "cudaFree");
+	}
+	victim_say("managed");
+	return 0;
+}
+
 static int without_cuda(const char *unused)
 {
 	(void)unused;
@@ -277,6 +290,7 @@ const struct victim_mode victim_habits[] = {
 	{ "reuse_descriptors", reuses_descriptors },
 	{ "constructor", waiting_constructor },
 	{ "two_runtimes", two_runtimes },
+	{ "managed", managed },
 	{ "moving_frames", moving_frames },
 	{ "small_stacks", small_stacks },
 	{ "small_first", small_first },
