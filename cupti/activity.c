@@ -19,17 +19,9 @@ static const struct {
 	CUpti_ActivityKind kind;
 	const char *loses; /* NULL: without it CUPTI is of no use */
 } kinds[] = {
-	{ CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL, NULL },
-	{ CUPTI_ACTIVITY_KIND_MEMCPY, NULL },
-	{ CUPTI_ACTIVITY_KIND_MEMSET, NULL },
-	{ CUPTI_ACTIVITY_KIND_MEMCPY2, "peer copies" },
-	{ CUPTI_ACTIVITY_KIND_SYNCHRONIZATION, "what explicit synchronisations waited for" },
-	{ CUPTI_ACTIVITY_KIND_CUDA_EVENT, "which work an event stands for" },
-	{ CUPTI_ACTIVITY_KIND_OVERHEAD, "full launch queues, lazy loading and CUPTI's own cost" },
-	{ CUPTI_ACTIVITY_KIND_STREAM, "stream flags and priorities" },
-	{ CUPTI_ACTIVITY_KIND_CONTEXT, "default stream numbers" },
-	{ CUPTI_ACTIVITY_KIND_DEVICE, "device properties" },
-	{ CUPTI_ACTIVITY_KIND_GRAPH_TRACE, "graph launches" },
+#define CT_KIND(name, loses) { CUPTI_ACTIVITY_KIND_##name, loses },
+#include "cupti/kinds.def"
+#undef CT_KIND
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 

@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """PyTorch: eager training steps with Adam. The loss is read back in every step."""
+import contextlib
+import sys
+
 import torch
+import torch.profiler
 
 import common
 
@@ -19,5 +23,7 @@ def step():
     return loss.item()
 
 
-print("loss", common.timed(step, 40).hex())
+# With --profiler, as its users would profile it.
+with torch.profiler.profile() if "--profiler" in sys.argv else contextlib.nullcontext():
+    print("loss", common.timed(step, 40).hex())
 common.show("weight", model[0].weight.detach().cpu().numpy())
