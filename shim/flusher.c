@@ -19,7 +19,7 @@
 #define DEADLINE_S 5
 #define STACK_BYTES (512 * 1024)
 
-enum { IDLE = 0, ASKED = 1, DONE = 2 };
+enum { IDLE = 0, RUNG = 1, ASKED = 2, DONE = 3 };
 
 static uint32_t request = IDLE;
 static bool running;
@@ -38,6 +38,16 @@ static void set_word(uint32_t *word, uint32_t value)
 	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
+/* A thread that traces has taken a spare chunk of the file. */
+static void ring(void)
+{
+	uint32_t idle = IDLE;
+
+	if (__atomic_compare_exchange_n(&request, &idle, RUNG, false, __ATOMIC_RELEASE,
+					__ATOMIC_RELAXED))
+		syscall(SYS_futex, &request, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
 static void last_flush(void)
 {
 	ct_cupti_finish();
@@ -46,15 +56,24 @@ static void last_flush(void)
 static void *run(void *unused)
 {
 	struct ct_thread *thread = ct_thread_self();
+	uint64_t flushed_ns = ct_now_ns();
 
 	(void)unused;
 	if (!thread)
 		return NULL;
 	thread->in_tool = true;
-	while (__atomic_load_n(&request, __ATOMIC_ACQUIRE) == IDLE) {
+	ct_shim.file.ring = ring;
+	while (__atomic_load_n(&request, __ATOMIC_ACQUIRE) <= RUNG) {
+		uint32_t rung = RUNG;
+
 		wait_word(&request, IDLE, PERIOD_S);
-		if (__atomic_load_n(&request, __ATOMIC_ACQUIRE) == IDLE)
+		if (__atomic_compare_exchange_n(&request, &rung, IDLE, false, __ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED))
+			ct_file_prepare(&ct_shim.file);
+		if (rung <= RUNG && ct_now_ns() - flushed_ns >= PERIOD_S * 1000000000ull) {
 			ct_cupti_flush();
+			flushed_ns = ct_now_ns();
+		}
 	}
 	last_flush();
 	set_word(&request, DONE);

@@ -152,6 +152,20 @@ static uint64_t claim_range(struct ct_file *file, uint32_t bytes)
 	return offset;
 }
 
+/*
+ * Make every page writable now, in one go: MAP_POPULATE makes those of a shared file only
+ * readable. Linux 5.14; without it each page is made writable when it is first written.
+ */
+static void prefault(void *map, uint32_t bytes)
+{
+#ifdef MADV_POPULATE_WRITE
+	madvise(map, bytes, MADV_POPULATE_WRITE);
+#else
+	(void)map;
+	(void)bytes;
+#endif
+}
+
 /* A fresh chunk of the file, or NULL. */
 static void *claim(struct ct_file *file, uint32_t bytes)
 {
@@ -171,6 +185,7 @@ static void *claim(struct ct_file *file, uint32_t bytes)
 	close(fd);
 	if (!map || map == MAP_FAILED)
 		return NULL;
+	prefault(map, bytes);
 	chunk = map;
 	chunk->bytes = bytes;
 	chunk->sequence = __atomic_add_fetch(&file->sequence, 1, __ATOMIC_RELAXED);
@@ -193,16 +208,58 @@ static uint32_t first_free(const uint8_t *chunk, uint32_t bytes)
 	return at < bytes ? at : bytes;
 }
 
-static uint8_t *take_remnant(struct ct_file *file)
+/* Take a chunk out of one of `count` places, or NULL. */
+static uint8_t *take_from(void **places, int count)
 {
-	for (int i = 0; i < CT_REMNANTS; i++)
-		if (__atomic_load_n(&file->remnants[i], __ATOMIC_RELAXED)) {
-			uint8_t *chunk = __atomic_exchange_n(&file->remnants[i], NULL,
-							     __ATOMIC_ACQUIRE);
+	for (int i = 0; i < count; i++)
+		if (__atomic_load_n(&places[i], __ATOMIC_RELAXED)) {
+			uint8_t *chunk = __atomic_exchange_n(&places[i], NULL, __ATOMIC_ACQUIRE);
+
 			if (chunk)
 				return chunk;
 		}
 	return NULL;
+}
+
+/* Put a chunk into one of `count` places. Returns false if all are taken. */
+static bool put_into(void **places, int count, void *chunk)
+{
+	for (int i = 0; i < count; i++) {
+		void *empty = NULL;
+
+		if (__atomic_compare_exchange_n(&places[i], &empty, chunk, false, __ATOMIC_RELEASE,
+						__ATOMIC_RELAXED))
+			return true;
+	}
+	return false;
+}
+
+void ct_file_prepare(struct ct_file *file)
+{
+	void *chunk;
+
+	if (!file->header || !__atomic_load_n(&file->spares_wanted, __ATOMIC_RELAXED))
+		return;
+	for (int i = 0; i < CT_SPARES; i++) {
+		if (__atomic_load_n(&file->spares[i], __ATOMIC_RELAXED))
+			continue;
+		chunk = claim(file, CT_CHUNK_MAX);
+		if (!chunk)
+			return;
+		if (!put_into(file->spares, CT_SPARES, chunk))
+			munmap(chunk, CT_CHUNK_MAX); /* not reached: nobody else puts any there */
+	}
+}
+
+/* A chunk of CT_CHUNK_MAX: one made beforehand, if there is any. */
+static void *claim_large(struct ct_file *file)
+{
+	void *chunk = take_from(file->spares, CT_SPARES);
+
+	__atomic_store_n(&file->spares_wanted, 1, __ATOMIC_RELAXED);
+	if (file->ring)
+		file->ring();
+	return chunk ? chunk : claim(file, CT_CHUNK_MAX);
 }
 
 /* Say whose records follow. The caller has made sure there is a slot for it. */
@@ -219,7 +276,7 @@ static void write_thread(struct ct_writer *writer)
 
 static bool adopt_remnant(struct ct_writer *writer)
 {
-	uint8_t *chunk = take_remnant(writer->file);
+	uint8_t *chunk = take_from(writer->file->remnants, CT_REMNANTS);
 
 	if (!chunk)
 		return false;
@@ -243,7 +300,8 @@ static bool next_chunk(struct ct_writer *writer)
 		munmap(writer->chunk, writer->chunk_bytes);
 	else if (adopt_remnant(writer))
 		return true;
-	writer->chunk = claim(writer->file, bytes > CT_CHUNK_MAX ? CT_CHUNK_MAX : bytes);
+	writer->chunk = bytes >= CT_CHUNK_MAX ? claim_large(writer->file)
+					      : claim(writer->file, bytes);
 	if (!writer->chunk) /* the last of a limit or a disk may still hold a small one */
 		writer->chunk = claim(writer->file, CT_CHUNK_UNIT);
 	writer->failed = !writer->chunk;
@@ -311,14 +369,6 @@ void ct_writer_release(struct ct_writer *writer)
 	uint8_t *chunk = writer->chunk;
 
 	writer->chunk = NULL;
-	if (!chunk)
-		return;
-	for (int i = 0; i < CT_REMNANTS; i++) {
-		void *empty = NULL;
-
-		if (__atomic_compare_exchange_n(&writer->file->remnants[i], &empty, chunk, false,
-						__ATOMIC_RELEASE, __ATOMIC_RELAXED))
-			return;
-	}
-	munmap(chunk, writer->chunk_bytes);
+	if (chunk && !put_into(writer->file->remnants, CT_REMNANTS, chunk))
+		munmap(chunk, writer->chunk_bytes);
 }

@@ -22,6 +22,7 @@
 #include "trace/record.h"
 
 #define CT_REMNANTS 256
+#define CT_SPARES 2
 
 struct ct_file {
 	struct ct_file_header *header; /* mapped; NULL until created */
@@ -30,6 +31,9 @@ struct ct_file {
 	uint64_t limit_bytes;          /* no chunk is claimed past this size; 0 = no limit */
 	uint64_t sequence;
 	void *remnants[CT_REMNANTS];   /* chunks that ended threads left unfinished */
+	void *spares[CT_SPARES];       /* chunks of CT_CHUNK_MAX made beforehand */
+	uint32_t spares_wanted;        /* some thread writes so much that it needs them */
+	void (*ring)(void);            /* called when a spare was taken; may be NULL */
 };
 
 struct ct_writer {
@@ -56,6 +60,13 @@ void ct_file_lose(struct ct_file *file, enum ct_loss what, uint64_t n);
 
 /* Mark the trace as properly closed. Records may still be appended afterwards. */
 void ct_file_finish(struct ct_file *file, enum ct_finish how);
+
+/*
+ * Make spare chunks, if any thread has been seen to need them: claiming a chunk and
+ * making its pages writable takes longer than filling it. To be called by a thread that
+ * has the time, after ring(). Later calls fill up what has been taken.
+ */
+void ct_file_prepare(struct ct_file *file);
 
 /* Bind a writer to a file and a thread; takes no chunk yet. */
 void ct_writer_init(struct ct_writer *writer, struct ct_file *file, uint32_t tid);

@@ -168,6 +168,49 @@ static void test_growth(void **state)
 	expect_end(reader);
 }
 
+static int rung;
+
+static void count_ring(void)
+{
+	rung++;
+}
+
+/* Chunks that were made beforehand are used, and their records are in the trace in order. */
+static void test_spares(void **state)
+{
+	enum { GROWING = 20000, CALLS = 80000 };
+	struct ct_reader *reader;
+	struct ct_writer writer;
+	struct ct_item item;
+	uint64_t n = 0, claimed;
+
+	(void)state;
+	rung = 0;
+	file.ring = count_ring;
+	ct_file_prepare(&file); /* nobody needs any yet */
+	assert_int_equal(file.header->claimed_bytes, CT_CHUNK_UNIT);
+	ct_writer_init(&writer, &file, 7);
+	for (uint64_t i = 0; i < GROWING; i++)
+		put_call(&writer, i);
+	assert_int_equal(rung, 1);
+	ct_file_prepare(&file);
+	ct_file_prepare(&file); /* there are enough */
+	claimed = file.header->claimed_bytes;
+	for (uint64_t i = GROWING; i < CALLS; i++) {
+		put_call(&writer, i);
+		if (rung == 1 + CT_SPARES) /* all were taken: none had to be claimed */
+			assert_int_equal(file.header->claimed_bytes, claimed);
+	}
+	assert_true(rung > 1 + CT_SPARES);
+	assert_true(file.header->claimed_bytes > claimed);
+	reader = open_trace();
+	while (ct_reader_next(reader, &item))
+		if (item.type == CT_RECORD_CALL)
+			assert_int_equal(((const struct ct_call *)item.record)->enter_ns, n++);
+	assert_int_equal(n, CALLS);
+	expect_end(reader);
+}
+
 static void test_remnant(void **state)
 {
 	struct ct_writer first, second;
@@ -247,6 +290,7 @@ int main(void)
 		TEST(test_fixed_records),
 		TEST(test_variable_records),
 		TEST(test_growth),
+		TEST(test_spares),
 		TEST(test_remnant),
 		TEST(test_threads),
 	};
