@@ -37,6 +37,9 @@ const char *ct_report_time(uint64_t ns, char ret[16]);
 /* A number of things with its noun: "1 call", "12 calls". */
 const char *ct_report_count(uint64_t n, const char *noun, char ret[48]);
 
+/* "rank 3 of 8", "rank 3" if the size is CT_NONE, "" if the rank is. */
+const char *ct_report_rank(uint32_t rank, uint32_t size, char ret[48]);
+
 /* The lines that say what was seen and what was not. */
 void ct_report_coverage(const struct ct_analysis *analysis, FILE *to);
 

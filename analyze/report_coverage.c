@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "analyze/blocking.h"
+#include "analyze/identity.h"
 #include "analyze/report.h"
 
 static const char *const loss_texts[] = {
@@ -22,10 +23,22 @@ static const struct ct_note_info *note_of(const struct ct_model *model, enum ct_
 	return NULL;
 }
 
+const char *ct_report_rank(uint32_t rank, uint32_t size, char ret[48])
+{
+	if (rank == CT_NONE)
+		*ret = '\0';
+	else if (size == CT_NONE)
+		snprintf(ret, 48, "rank %u", rank);
+	else
+		snprintf(ret, 48, "rank %u of %u", rank, size);
+	return ret;
+}
+
 static void print_title(const struct ct_model *model, FILE *to)
 {
+	struct ct_identity id = ct_identity_of(model);
 	time_t when = (time_t)(model->header->start_realtime_ns / 1000000000u);
-	char date[32] = "", span[16], gpus[512] = "";
+	char date[32] = "", span[16], rank[48], gpus[512] = "";
 	size_t used = 0;
 	struct tm tm;
 
@@ -38,8 +51,9 @@ static void print_title(const struct ct_model *model, FILE *to)
 			used += (size_t)snprintf(gpus + used, sizeof(gpus) - used, "%s%s",
 						 i ? ", " : "; on ", model->strings.at[name]);
 	}
-	ct_report_wrapped(to, "", "          ", "cutrace: %s (pid %u), %s, %s from first CUDA call to "
-			  "last work%s", model->header->program, model->header->pid, date,
+	ct_report_wrapped(to, "", "          ", "cutrace: %s (pid %u%s%s), %s, %s from first CUDA call "
+			  "to last work%s", model->header->program, model->header->pid,
+			  id.rank == CT_NONE ? "" : ", ", ct_report_rank(id.rank, id.size, rank), date,
 			  ct_report_time(model->end_ns - model->begin_ns, span), gpus);
 }
 
