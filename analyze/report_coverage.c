@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the trace holds and what it does not: the first thing a report says. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -14,6 +16,11 @@ static const char *const loss_texts[] = {
 	CT_LOSSES(X)
 #undef X
 };
+
+const char *ct_report_loss(int kind)
+{
+	return kind < CT_LOSS_COUNT ? loss_texts[kind] : "losses of a kind this version does not know";
+}
 
 static const struct ct_note_info *note_of(const struct ct_model *model, enum ct_note_code code)
 {
@@ -82,6 +89,8 @@ static void print_seen(const struct ct_model *model, FILE *to)
 		by[CT_ORIGIN_PLT], both, by[CT_ORIGIN_RUNTIME], by[CT_ORIGIN_DRIVER]);
 }
 
+#define LEAD_BYTES 10 /* what stands before each line of what was not seen */
+
 static int line(FILE *to, int printed)
 {
 	fputs(printed ? "          " : "NOT seen  ", to);
@@ -114,7 +123,7 @@ static int print_losses(const struct ct_model *model, FILE *to, int printed)
 			continue;
 		printed = line(to, printed);
 		fprintf(to, "%" PRIu64 " %s\n", model->header->lost[i],
-			i < CT_LOSS_COUNT ? loss_texts[i] : "losses of a kind this version does not know");
+			ct_report_loss((int)i));
 	}
 	return printed;
 }
@@ -196,6 +205,31 @@ static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 			model->unknown_apis);
 	}
 	return printed;
+}
+
+int ct_report_unseen(const struct ct_analysis *a, char **ret)
+{
+	size_t size, used = 0;
+	char *text = NULL;
+	FILE *to = open_memstream(&text, &size);
+
+	if (!to)
+		return -ENOMEM;
+	print_gaps(a, to, print_blindness(a->model, to, 0));
+	if (fclose(to) != 0) {
+		free(text);
+		return -ENOMEM;
+	}
+	for (size_t at = 0; at < size;) {
+		size_t next = at + strcspn(text + at, "\n") + 1;
+
+		memmove(text + used, text + at + LEAD_BYTES, next - at - LEAD_BYTES);
+		used += next - at - LEAD_BYTES;
+		at = next;
+	}
+	text[used] = '\0';
+	*ret = text;
+	return 0;
 }
 
 static void print_trust(const struct ct_analysis *a, FILE *to)
