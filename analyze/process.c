@@ -36,8 +36,32 @@ static bool *find_communication(const struct ct_model *model)
 	return by_name;
 }
 
-/* How long the device worked, and how long it did nothing but communicate. */
-static int take_device(const struct ct_model *model, struct ct_process *p)
+/* What of one set no span of the other covers. Returns 0 or -ENOMEM. */
+static int subtract(const struct ct_spans *set, const struct ct_spans *other, struct ct_spans *ret)
+{
+	size_t first = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < set->count; i++) {
+		uint64_t from = set->at[i].start, end = set->at[i].end;
+
+		while (first < other->count && other->at[first].end <= from)
+			first++;
+		for (size_t k = first; r == 0 && k < other->count && other->at[k].start < end; k++) {
+			r = ct_spans_append(ret, from, other->at[k].start);
+			from = other->at[k].end;
+		}
+		if (r == 0)
+			r = ct_spans_append(ret, from, end);
+	}
+	return r;
+}
+
+/*
+ * How long the device worked, and when it did nothing but communicate: for those spans
+ * the caller must ct_spans_free(), also on failure.
+ */
+static int take_device(const struct ct_model *model, struct ct_process *p, struct ct_spans *ret)
 {
 	bool *by_name = find_communication(model);
 	struct ct_spans work = { 0 }, comm = { 0 };
@@ -51,14 +75,30 @@ static int take_device(const struct ct_model *model, struct ct_process *p)
 		p->comm_ops += communicates;
 		r = ct_spans_append(communicates ? &comm : &work, op->start_ns, op->end_ns);
 	}
+	if (r == 0)
+		r = subtract(&comm, &work, ret);
 	p->work_ns = ct_spans_total(&work);
-	for (size_t i = 0; i < comm.count; i++)
-		p->comm_ns += comm.at[i].end - comm.at[i].start -
-			      ct_spans_overlap(&work, comm.at[i].start, comm.at[i].end);
+	p->comm_ns = ct_spans_total(ret);
 	ct_spans_free(&work);
 	ct_spans_free(&comm);
 	free(by_name);
 	return r;
+}
+
+/* How long the host waited for the device while it only communicated, in all and by site. */
+static void take_comm_waits(const struct ct_analysis *a, const struct ct_spans *only,
+			    struct ct_process *p)
+{
+	for (size_t i = 0; i < a->model->waits.count; i++) {
+		const struct ct_wait *wait = &a->model->waits.at[i];
+		uint64_t ns;
+
+		if (wait->part != CT_PART_DEVICE_WAIT)
+			continue;
+		ns = ct_spans_overlap(only, wait->start_ns, wait->end_ns);
+		p->comm_wait_ns += ns;
+		p->sites.at[a->sites->of_call[wait->call]].comm_wait_ns += ns;
+	}
 }
 
 /* A time of the trace as time of day. */
@@ -171,18 +211,22 @@ int ct_process_take(const struct ct_analysis *a, struct ct_process *ret)
 		.busy_ns = a->idle->busy_ns,
 		.has_device = model->has_device,
 	};
+	struct ct_spans only = { 0 };
 	int r = take_identity(a, &p);
 
 	take_losses(model->header, &p);
 	take_calls(model, &p);
 	if (r == 0)
-		r = take_device(model, &p);
+		r = take_device(model, &p, &only);
 	if (r == 0)
 		r = take_active(model, &p);
 	if (r == 0)
 		r = take_sites(a->sites, &p);
 	if (r == 0)
+		take_comm_waits(a, &only, &p);
+	if (r == 0)
 		r = ct_report_unseen(a, &p.unseen);
+	ct_spans_free(&only);
 	if (r < 0) {
 		ct_process_free(&p);
 		return r;

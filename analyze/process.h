@@ -14,6 +14,7 @@ struct ct_process_site {
 	char *call, *where;
 	uint32_t calls;
 	uint64_t total_ns, blocked_ns, lost_ns;
+	uint64_t comm_wait_ns; /* of blocked_ns: for the device while it only communicated */
 	enum ct_part worst; /* the part that cost most, driver work and tool aside */
 };
 
@@ -26,6 +27,7 @@ struct ct_process {
 	uint64_t begin_ns, end_ns;       /* time of day of the first CUDA call and the last work */
 	uint64_t parts[CT_PART_COUNT];   /* of the calls of all threads */
 	uint64_t blocked_ns;             /* of all threads */
+	uint64_t comm_wait_ns;           /* of device_wait: while only communication kernels ran */
 	uint64_t serialized_ns;          /* what serialization cost */
 	uint64_t busy_ns;                /* at least one operation ran on its device */
 	uint64_t work_ns;                /* one ran that is not communication */

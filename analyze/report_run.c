@@ -82,10 +82,10 @@ static void print_cause(const struct ct_run *run, FILE *to)
 	}
 	print_versus(to, "device", s->work_ns, "work other than communication ");
 	if (run->basis == CT_RUN_COMMUNICATION)
-		print_versus(to, "waiting", s->comm_ns, "only communication kernels ran ");
+		print_versus(to, "waiting", s->comm_ns, "only communication kernels ran for ");
 	print_versus(to, "outside", s->outside_ns, "neither in CUDA calls nor with device work ");
 	if (ct_run_excess(s->late_ns) >= CT_SLOWEST_LEAST_NS)
-		print_versus(to, "start", s->late_ns, "first CUDA call after the run's first ");
+		print_versus(to, "start", s->late_ns, "later than the run's first CUDA call by ");
 }
 
 /* What "own time" means in this run. */
@@ -104,7 +104,7 @@ static void print_basis(const struct ct_run *run, FILE *to)
 		ct_report_wrapped(to, "    ", "    ", "Own time: from the run's first CUDA call to the process's "
 				  "last work, less the time in which only communication kernels ran on its "
 				  "device. One that comes to a collective early waits there; for the last one "
-				  "the others wait.");
+				  "the others wait. Class and call site leave such waits out.");
 	if (left_out)
 		ct_report_wrapped(to, "    ", "    ", "%zu process%s without communication kernels %s not "
 				  "compared.", left_out, left_out == 1 ? "" : "es",
@@ -161,6 +161,9 @@ static void print_details(const struct ct_process *p, FILE *to)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s %s", n ? ", " : "",
 				      ct_part_names[part], ct_report_time(p->parts[part], time));
 	}
+	if (p->comm_wait_ns >= WORTH_NS)
+		snprintf(text + n, sizeof(text) - n, " (%s of device_wait while only communication kernels ran)",
+			 ct_report_time(p->comm_wait_ns, time));
 	ct_report_wrapped(to, "      ", "      ", "%s (pid %u)%s%s%s%s", p->program, p->pid,
 			  *p->host ? " on " : "", p->host, n ? ": blocked in " : "", text);
 }

@@ -54,7 +54,7 @@ static void write_ranks(const void *of, FILE *to)
 		      "Start (ns),Span (ns),Own (ns),Compared,Slowest,Blocked (ns),Device Wait (ns),"
 		      "Lock Wait (ns),Queue Full (ns),Transfer (ns),First Use (ns),Tool (ns),"
 		      "Driver Work (ns),Unexplained (ns),Device Busy (ns),Device Work (ns),"
-		      "Communication Only (ns),Outside CUDA (ns),Lost (ns),Calls,Device Operations,"
+		      "Communication Only (ns),Communication Wait (ns),Outside CUDA (ns),Lost (ns),Calls,Device Operations,"
 		      "Records Lost,Things Not Seen");
 	for (size_t i = 0; i < run->processes.count; i++) {
 		const struct ct_process *p = &run->processes.at[i];
@@ -71,6 +71,7 @@ static void write_ranks(const void *of, FILE *to)
 		device_field(&csv, p, p->busy_ns);
 		device_field(&csv, p, p->work_ns);
 		device_field(&csv, p, p->comm_ns);
+		device_field(&csv, p, p->comm_wait_ns);
 		ct_csv_number(&csv, ct_process_outside_ns(p));
 		device_field(&csv, p, p->serialized_ns);
 		ct_csv_number(&csv, p->calls);

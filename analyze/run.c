@@ -170,6 +170,8 @@ static uint64_t figure(const struct ct_run *run, const struct ct_process *p, int
 		return p->comm_ns;
 	case OUTSIDE:
 		return ct_process_outside_ns(p);
+	case CT_PART_DEVICE_WAIT: /* waits for other processes are the others' time */
+		return p->parts[which] - p->comm_wait_ns;
 	default:
 		return p->parts[which];
 	}

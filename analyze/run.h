@@ -37,6 +37,7 @@ struct ct_versus {
 struct ct_slowest {
 	uint32_t process;         /* into processes; CT_NONE = none stands out */
 	struct ct_versus own_ns;
+	/* time waited for a device that only communicated is left out of these two */
 	enum ct_part part;        /* the class with the most excess; CT_PART_COUNT = none has */
 	struct ct_versus part_ns;
 	uint32_t site;            /* into sites: where its calls took the most excess; CT_NONE */

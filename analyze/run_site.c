@@ -76,10 +76,10 @@ static void weigh(struct ct_run *run, const struct member *members, size_t count
 		const struct ct_process_site *of = here ? members[made++].site : NULL;
 
 		if (i == s->process && of) {
-			versus.mine = of->total_ns;
+			versus.mine = of->total_ns - of->comm_wait_ns;
 			calls = of->calls;
 		} else if (i != s->process && run->processes.at[i].compared) {
-			values[others++] = of ? of->total_ns : 0;
+			values[others++] = of ? of->total_ns - of->comm_wait_ns : 0;
 		}
 	}
 	versus.others = ct_run_median(values, others);
