@@ -11,6 +11,7 @@ Exit status: 0 it holds, 1 it does not (and why is printed), 77 cannot be tried 
 import sys
 
 import case_commands  # noqa: F401 (each import adds its cases)
+import case_crowds  # noqa: F401
 import case_ends  # noqa: F401
 import case_habits  # noqa: F401
 import case_input  # noqa: F401
