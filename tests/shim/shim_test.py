@@ -16,6 +16,7 @@ import case_ends  # noqa: F401
 import case_habits  # noqa: F401
 import case_input  # noqa: F401
 import case_processes  # noqa: F401
+import case_ranks  # noqa: F401
 import harness
 
 if __name__ == "__main__":
