@@ -8,7 +8,7 @@ from harness import calls, case, check, cutrace, quiet, same, says_clean, table,
 CHUNK_KB = 64        # of a thread that traces
 WAVES = 40
 WAVE_THREADS = 16
-SPARE_KB = 4096      # what a heap may grow by without anything being lost
+SPARE_KB = 1024      # what a heap may grow by: far less than a page for each of the threads
 
 
 def thread_names(here, trace):
@@ -67,7 +67,7 @@ def crowd_of_512(here):
 @case
 def threads_in_waves(here):
     """Threads that end while others trace leave neither memory nor file space behind."""
-    run = quiet(here.traced(victim("waves", str(WAVES))))
+    run = quiet(here.traced(victim("waves", str(WAVES)), MALLOC_ARENA_MAX="1"))
     said = {text: int(number) for number, text in
             (line.split(" ", 1) for line in run.out.splitlines())}
     rounds = WAVES * WAVE_THREADS * 3
