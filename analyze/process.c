@@ -73,6 +73,7 @@ static int take_device(const struct ct_model *model, struct ct_process *p, struc
 				    by_name[op->name];
 
 		p->comm_ops += communicates;
+		p->graph_ops += op->kind == CT_DEVICE_GRAPH;
 		r = ct_spans_append(communicates ? &comm : &work, op->start_ns, op->end_ns);
 	}
 	if (r == 0)

@@ -33,6 +33,7 @@ struct ct_process {
 	uint64_t work_ns;                /* one ran that is not communication */
 	uint64_t comm_ns;                /* none ran but communication kernels */
 	uint64_t calls, ops, comm_ops;
+	uint64_t graph_ops;              /* graph launches: what is in them is not known apart */
 	bool has_device;                 /* device times exist */
 	struct ct_spans active;          /* time of day: inside a CUDA call, or the device at work */
 	uint64_t lost[CT_LOSS_COUNT];    /* records, by what was lost */

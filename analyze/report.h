@@ -43,7 +43,7 @@ const char *ct_report_rank(uint32_t rank, uint32_t size, char ret[48]);
 /* Names for a sentence, of which the first few are kept: "rank 1, rank 5 and 3 more". */
 struct ct_names {
 	char text[1024];
-	size_t used, count;
+	size_t used, count, shown;
 };
 void ct_names_add(struct ct_names *names, const char *name);
 const char *ct_names_text(struct ct_names *names); /* when all have been added */

@@ -91,10 +91,12 @@ static void print_cause(const struct ct_run *run, FILE *to)
 /* What "own time" means in this run. */
 static void print_basis(const struct ct_run *run, FILE *to)
 {
-	size_t left_out = 0;
+	size_t left_out = 0, graphs = 0;
 
-	for (size_t i = 0; i < run->processes.count; i++)
+	for (size_t i = 0; i < run->processes.count; i++) {
 		left_out += !run->processes.at[i].compared;
+		graphs += run->processes.at[i].graph_ops > 0;
+	}
 	if (run->basis == CT_RUN_CUDA)
 		ct_report_wrapped(to, "    ", "    ", "Own time: in CUDA calls or with the device at work, and "
 				  "all time after every other process had ended. Other time between CUDA calls "
@@ -109,6 +111,12 @@ static void print_basis(const struct ct_run *run, FILE *to)
 		ct_report_wrapped(to, "    ", "    ", "%zu process%s without communication kernels %s not "
 				  "compared.", left_out, left_out == 1 ? "" : "es",
 				  left_out == 1 ? "is" : "are");
+	if (graphs)
+		ct_report_wrapped(to, "    ", "    ", "CUDA graphs were launched: they count as work, with the "
+				  "communication kernels that may be in them.");
+	if (count_hosts(run) > 1)
+		ct_report_wrapped(to, "    ", "    ", "Times of different hosts were compared by their clocks of "
+				  "day, which may differ.");
 }
 
 static void print_slowest(const struct ct_run *run, FILE *to)

@@ -8,25 +8,30 @@
 #include "analyze/run.h"
 
 #define NAMES_SHOWN 6
+#define NAMES_TAIL 32 /* bytes kept for " and 512 more" */
 #define SIZE_MAX_CHECKED (1u << 20) /* ranks; no run is larger */
 
 void ct_names_add(struct ct_names *names, const char *name)
 {
+	size_t room = sizeof(names->text) - NAMES_TAIL - names->used;
 	int n;
 
-	if (names->count++ >= NAMES_SHOWN)
+	if (names->count++ > names->shown || names->shown == NAMES_SHOWN)
 		return;
-	n = snprintf(names->text + names->used, sizeof(names->text) - names->used, "%s%s",
-		     names->used ? ", " : "", name);
-	if (n > 0 && names->used + (size_t)n < sizeof(names->text))
-		names->used += (size_t)n;
+	n = snprintf(names->text + names->used, room, "%s%s", names->used ? ", " : "", name);
+	if (n < 0 || (size_t)n >= room) {
+		names->text[names->used] = '\0';
+		return;
+	}
+	names->used += (size_t)n;
+	names->shown++;
 }
 
 const char *ct_names_text(struct ct_names *names)
 {
-	if (names->count > NAMES_SHOWN)
-		snprintf(names->text + names->used, sizeof(names->text) - names->used,
-			 " and %zu more", names->count - NAMES_SHOWN);
+	if (names->count > names->shown)
+		snprintf(names->text + names->used, sizeof(names->text) - names->used, "%s%zu more",
+			 names->shown ? " and " : "", names->count - names->shown);
 	return names->text;
 }
 

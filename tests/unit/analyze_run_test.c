@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Several processes as one run: order, own time, the slowest and its cause, merged sites. */
+#include "analyze/report.h"
 #include "analyze/run.h"
 
 #include <errno.h>
@@ -397,6 +398,53 @@ static void test_many(void **state)
 	}
 }
 
+static void test_names(void **state)
+{
+	struct ct_names few = { 0 }, many = { 0 }, wide = { 0 };
+	char long_name[700];
+
+	(void)state;
+	assert_string_equal(ct_names_text(&few), "");
+	ct_names_add(&few, "a");
+	ct_names_add(&few, "b");
+	assert_string_equal(ct_names_text(&few), "a, b");
+	for (int i = 0; i < 9; i++)
+		ct_names_add(&many, "x");
+	assert_string_equal(ct_names_text(&many), "x, x, x, x, x, x and 3 more");
+	memset(long_name, 'y', sizeof(long_name) - 1);
+	long_name[sizeof(long_name) - 1] = '\0';
+	ct_names_add(&wide, "first");
+	for (int i = 0; i < 3; i++)
+		ct_names_add(&wide, long_name);
+	ct_names_add(&wide, "last"); /* what does not fit is counted, and all behind it */
+	assert_int_equal(strlen(ct_names_text(&wide)), 5 + 2 + 699 + strlen(" and 3 more"));
+	assert_non_null(strstr(wide.text, " and 3 more"));
+}
+
+/* What the comparison cannot know is said beside it. */
+static void test_reservations(void **state)
+{
+	struct ct_run *run = *state;
+	struct ct_process p;
+	char *text;
+
+	for (uint32_t rank = 0; rank < 2; rank++) {
+		p = process(rank, 0, 100);
+		p.graph_ops = rank;
+		free(p.host);
+		p.host = strdup(rank ? "one" : "two");
+		active(&p, 0, 50 + 40 * rank);
+		add(run, p);
+	}
+	assert_int_equal(ct_run_finish(run), 0);
+	text = text_of(run, true);
+	assert_true(says(text, "on 2 hosts"));
+	assert_true(says(text, "CUDA graphs were launched"));
+	assert_true(says(text, "their clocks of day"));
+	assert_true(says(text, "no communication kernels were seen"));
+	free(text);
+}
+
 static void test_communication_names(void **state)
 {
 	static const char *const yes[] = {
@@ -432,6 +480,8 @@ int main(void)
 		RUN_TEST(test_sites),
 		RUN_TEST(test_coverage),
 		RUN_TEST(test_many),
+		cmocka_unit_test(test_names),
+		RUN_TEST(test_reservations),
 		cmocka_unit_test(test_communication_names),
 	};
 
