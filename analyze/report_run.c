@@ -200,7 +200,7 @@ static void print_processes(const struct ct_run *run, bool summary, FILE *to)
 		if (among(run, i, limit) && (int)strlen(run->processes.at[i].label) > width)
 			width = (int)strlen(run->processes.at[i].label);
 	fprintf(to, "\nProcesses%s\n  %-*s %9s %9s %9s %9s %9s   %s\n",
-		run->processes.count > limit ? " with most time of their own" : "", width, "", "span",
+		run->processes.count > limit ? " with most time of their own" : "", width, "process", "span",
 		"own", "device", "blocked", "lost", "not seen");
 	for (size_t i = 0; i < run->processes.count; i++) {
 		const struct ct_process *p = &run->processes.at[i];
@@ -237,8 +237,8 @@ static void print_sites(const struct ct_run *run, size_t limit, FILE *to)
 		if (run->sites.at[i].blocked_ns < WORTH_NS && run->sites.at[i].lost_ns < WORTH_NS)
 			continue;
 		if (!shown++)
-			fprintf(to, "\nCall sites of all processes, by time blocked\n"
-				"   ranks      lost  min blkd    median       max  call and place\n");
+			fprintf(to, "\nCall sites of all processes, by time blocked (least, median and most of one "
+				"process)\n   ranks      lost     least    median      most  call and place\n");
 		print_site(run, &run->sites.at[i], to);
 	}
 }
