@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "victim.h"
 
@@ -80,11 +81,24 @@ __attribute__((noinline)) static void meet(bool slow)
 	victim_must(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
 }
 
+/* The launcher lets all ranks go on when the last is here (launcher.py). */
+static void wait_for_all(void)
+{
+	const char *ready = getenv("VICTIM_READY"), *go = getenv("VICTIM_GO");
+	char byte = 0;
+
+	if (!ready || !go)
+		return;
+	victim_must(write(atoi(ready), &byte, 1) != 1, "saying that we are ready");
+	victim_must(read(atoi(go), &byte, 1) != 0, "waiting for the others");
+}
+
 static int run_steps(bool collectives)
 {
 	bool slow = slow_one();
 
 	victim_work(1);
+	wait_for_all();
 	for (int i = 0; i < STEPS; i++) {
 		quick_step();
 		if (slow)
