@@ -42,8 +42,8 @@ struct ct_process {
 	CT_ARRAY(struct ct_process_site) sites;
 	/* filled by run.c: */
 	char label[96];                  /* "rank 3"; "rank 3 (pid 77)" if there are two */
-	uint64_t own_ns;                 /* see run.h */
-	bool compared;                   /* own_ns may be compared with that of the others */
+	bool compared;                   /* with the others, see run.h */
+	uint64_t own_ns;                 /* of those compared */
 };
 
 /* Gaps between calls that are shorter count as time in CUDA: the program steps from one to the next. */

@@ -85,7 +85,7 @@ static void print_cause(const struct ct_run *run, FILE *to)
 		print_versus(to, "waiting", s->comm_ns, "only communication kernels ran for ");
 	print_versus(to, "outside", s->outside_ns, "neither in CUDA calls nor with device work ");
 	if (ct_run_excess(s->late_ns) >= CT_SLOWEST_LEAST_NS)
-		print_versus(to, "start", s->late_ns, "later than the run's first CUDA call by ");
+		print_versus(to, "start", s->late_ns, "later than the first of them by ");
 }
 
 /* What "own time" means in this run. */
@@ -103,14 +103,15 @@ static void print_basis(const struct ct_run *run, FILE *to)
 				  "is left out: no communication kernels were seen, so it may be a wait for "
 				  "another process.");
 	else
-		ct_report_wrapped(to, "    ", "    ", "Own time: from the run's first CUDA call to the process's "
+		ct_report_wrapped(to, "    ", "    ", "Own time: from the first CUDA call of them all to the process's "
 				  "last work, less the time in which only communication kernels ran on its "
 				  "device. One that comes to a collective early waits there; for the last one "
 				  "the others wait. Class and call site leave such waits out.");
 	if (left_out)
-		ct_report_wrapped(to, "    ", "    ", "%zu process%s without communication kernels %s not "
-				  "compared.", left_out, left_out == 1 ? "" : "es",
-				  left_out == 1 ? "is" : "are");
+		ct_report_wrapped(to, "    ", "    ", "%zu process%s not compared: not at work at the same "
+				  "time as the others, without a rank where others have one%s.", left_out,
+				  left_out == 1 ? " was" : "es were", run->basis == CT_RUN_CUDA ? ""
+				  : ", or without communication kernels");
 	if (graphs)
 		ct_report_wrapped(to, "    ", "    ", "CUDA graphs were launched: they count as work, with the "
 				  "communication kernels that may be in them.");
@@ -127,7 +128,7 @@ static void print_slowest(const struct ct_run *run, FILE *to)
 	if (run->processes.count < 2)
 		return;
 	if (run->basis == CT_RUN_NOTHING) {
-		ct_report_wrapped(to, "", "", "Slowest: cannot be said; these processes did not all run at the "
+		ct_report_wrapped(to, "", "", "Slowest: cannot be said; no two of these processes ran at the "
 				  "same time.");
 		return;
 	}
@@ -178,15 +179,17 @@ static void print_details(const struct ct_process *p, FILE *to)
 
 static void print_process(const struct ct_process *p, int width, FILE *to)
 {
-	char span[16], own[16], busy[16] = "?", blocked[16], lost[16] = "?", things[48];
+	char span[16], own[16] = "-", busy[16] = "?", blocked[16], lost[16] = "?", things[48];
 	unsigned unseen = ct_report_count_unseen(p);
 
+	if (p->compared)
+		ct_report_time(p->own_ns, own);
 	if (p->has_device) {
 		ct_report_time(p->busy_ns, busy);
 		ct_report_time(p->serialized_ns, lost);
 	}
 	fprintf(to, "  %-*s %9s %9s %9s %9s %9s   %s\n", width, p->label,
-		ct_report_time(p->end_ns - p->begin_ns, span), ct_report_time(p->own_ns, own), busy,
+		ct_report_time(p->end_ns - p->begin_ns, span), own, busy,
 		ct_report_time(p->blocked_ns, blocked), lost,
 		unseen ? ct_report_count(unseen, "thing", things) : "nothing");
 }

@@ -62,7 +62,10 @@ static void write_ranks(const void *of, FILE *to)
 		identity_fields(&csv, p);
 		ct_csv_number(&csv, p->begin_ns - run->begin_ns);
 		ct_csv_number(&csv, p->end_ns - p->begin_ns);
-		ct_csv_number(&csv, p->own_ns);
+		if (p->compared)
+			ct_csv_number(&csv, p->own_ns);
+		else
+			ct_csv_none(&csv);
 		ct_csv_number(&csv, p->compared);
 		ct_csv_number(&csv, i == run->slowest.process);
 		ct_csv_number(&csv, p->blocked_ns);

@@ -87,73 +87,6 @@ uint64_t ct_run_median(uint64_t *values, size_t count)
 	return values[count / 2 - 1] + (values[count / 2] - values[count / 2 - 1]) / 2;
 }
 
-/* Do all processes have some time in common? */
-static bool overlap(const struct ct_run *run)
-{
-	uint64_t last_begin = 0, first_end = UINT64_MAX;
-
-	for (size_t i = 0; i < run->processes.count; i++) {
-		const struct ct_process *p = &run->processes.at[i];
-
-		last_begin = p->begin_ns > last_begin ? p->begin_ns : last_begin;
-		first_end = p->end_ns < first_end ? p->end_ns : first_end;
-	}
-	return last_begin < first_end;
-}
-
-static void choose_basis(struct ct_run *run)
-{
-	size_t communicating = 0;
-
-	for (size_t i = 0; i < run->processes.count; i++)
-		communicating += run->processes.at[i].comm_ops > 0;
-	if (run->processes.count < 2 || !overlap(run))
-		run->basis = CT_RUN_NOTHING;
-	else
-		run->basis = communicating > 1 ? CT_RUN_COMMUNICATION : CT_RUN_CUDA;
-}
-
-/* When the last of the other processes ended. */
-static uint64_t others_end(const struct ct_run *run, const struct ct_process *p)
-{
-	uint64_t end_ns = 0;
-
-	for (size_t i = 0; i < run->processes.count; i++) {
-		const struct ct_process *other = &run->processes.at[i];
-
-		if (other != p && other->end_ns > end_ns)
-			end_ns = other->end_ns;
-	}
-	return end_ns;
-}
-
-/* Time in CUDA, and what came outside it when nobody was left to wait for. */
-static uint64_t cuda_time(const struct ct_run *run, const struct ct_process *p)
-{
-	uint64_t alone_ns = others_end(run, p), own_ns = ct_spans_total(&p->active);
-
-	if (alone_ns < p->begin_ns)
-		alone_ns = p->begin_ns;
-	if (alone_ns < p->end_ns)
-		own_ns += p->end_ns - alone_ns -
-			  ct_spans_overlap(&p->active, alone_ns, p->end_ns);
-	return own_ns;
-}
-
-static void find_own_times(struct ct_run *run)
-{
-	for (size_t i = 0; i < run->processes.count; i++) {
-		struct ct_process *p = &run->processes.at[i];
-
-		if (run->basis == CT_RUN_COMMUNICATION)
-			p->own_ns = p->end_ns - run->begin_ns - p->comm_ns;
-		else
-			p->own_ns = cuda_time(run, p);
-		p->compared = run->basis == CT_RUN_CUDA ||
-			      (run->basis == CT_RUN_COMMUNICATION && p->comm_ops);
-	}
-}
-
 /* Figures of a process, for comparing. `which`: a part, or one of those behind. */
 enum { OWN = CT_PART_COUNT, LATE, WORK, COMM, OUTSIDE };
 
@@ -163,7 +96,7 @@ static uint64_t figure(const struct ct_run *run, const struct ct_process *p, int
 	case OWN:
 		return p->own_ns;
 	case LATE:
-		return p->begin_ns - run->begin_ns;
+		return p->begin_ns - run->from_ns;
 	case WORK:
 		return p->work_ns;
 	case COMM:
@@ -250,8 +183,7 @@ int ct_run_finish(struct ct_run *run)
 		run->begin_ns = p->begin_ns < run->begin_ns ? p->begin_ns : run->begin_ns;
 		run->end_ns = p->end_ns > run->end_ns ? p->end_ns : run->end_ns;
 	}
-	choose_basis(run);
-	find_own_times(run);
+	ct_run_find_own_times(run);
 	find_slowest(run, values);
 	r = ct_run_merge_sites(run, values);
 	free(values);

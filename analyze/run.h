@@ -7,8 +7,8 @@
  * collectives all ranks end together, and the slow one is the one that waits least. So
  * each rank's own time is computed, and the largest is looked for:
  *
- * - Where at least two ranks ran communication kernels, own time is from the run's first
- *   CUDA call to the rank's last work, less the time in which only communication kernels
+ * - Where at least two ranks ran communication kernels, own time is from their first CUDA
+ *   call to the rank's last work, less the time in which only communication kernels
  *   ran on its device. A rank that comes to a collective early waits there, in such a
  *   kernel; the last to come does not. Time outside CUDA counts as the rank's own, since
  *   what it does between collectives the others wait for. Ranks without communication
@@ -16,6 +16,9 @@
  * - Otherwise nothing in a trace tells the program's own code from a wait for another
  *   rank (MPI, sockets, pipes). Own time is then time in CUDA calls or with the device at
  *   work, and besides all time after every other rank had ended.
+ *
+ * Compared are the processes that ran at one moment, the one with most of them; where two
+ * or more have a rank, only such.
  */
 #ifndef CT_ANALYZE_RUN_H
 #define CT_ANALYZE_RUN_H
@@ -23,7 +26,7 @@
 #include "analyze/process.h"
 
 enum ct_run_basis {
-	CT_RUN_NOTHING,       /* one process, or not all ran at the same time: no comparison */
+	CT_RUN_NOTHING,       /* no two processes ran at the same time: no comparison */
 	CT_RUN_COMMUNICATION, /* own time by communication kernels */
 	CT_RUN_CUDA           /* own time by time in CUDA */
 };
@@ -43,7 +46,7 @@ struct ct_slowest {
 	uint32_t site;            /* into sites: where its calls took the most excess; CT_NONE */
 	struct ct_versus site_ns; /* time in its calls */
 	uint32_t site_calls;
-	struct ct_versus late_ns; /* from the run's first CUDA call to its own */
+	struct ct_versus late_ns; /* from from_ns to its first CUDA call */
 	struct ct_versus work_ns, comm_ns, outside_ns;
 };
 
@@ -62,6 +65,7 @@ struct ct_run {
 	CT_ARRAY(struct ct_run_site) sites;    /* most blocked time first */
 	uint64_t begin_ns, end_ns;             /* time of day, of all processes */
 	enum ct_run_basis basis;
+	uint64_t from_ns;                      /* time of day: first CUDA call of those compared */
 	struct ct_slowest slowest;
 };
 
@@ -80,6 +84,7 @@ int ct_run_add(struct ct_run *run, const struct ct_process *process);
 int ct_run_finish(struct ct_run *run);
 
 /* Internal steps of ct_run_finish(); values is room for a number of each process. */
+void ct_run_find_own_times(struct ct_run *run);
 int ct_run_merge_sites(struct ct_run *run, uint64_t *values);
 
 /* Orders the values; of an even number of them the mean of the two in the middle; 0 of none. */

@@ -1,78 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Several processes as one run: order, own time, the slowest and its cause, merged sites. */
-#include "analyze/report.h"
-#include "analyze/run.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "tests/unit/unit.h"
-
-#define MS 1000000ull
-#define START (1000 * MS) /* time of day of the run's first call */
-
-static int set_up(void **state)
-{
-	*state = ct_run_create();
-	return *state ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	ct_run_destroy(*state);
-	return 0;
-}
-
-/* A process that is in CUDA from begin to end, in ms from START, but for nothing else. */
-static struct ct_process process(uint32_t rank, uint64_t begin, uint64_t end)
-{
-	struct ct_process p = {
-		.directory = strdup("d"),
-		.program = strdup("p"),
-		.host = strdup("h"),
-		.variable = strdup(""),
-		.unseen = strdup(""),
-		.pid = 100 + rank % 1000,
-		.rank = rank,
-		.local_rank = CT_NONE,
-		.size = CT_NONE,
-		.parent = CT_NONE,
-		.begin_ns = START + begin * MS,
-		.end_ns = START + end * MS,
-		.has_device = true,
-	};
-
-	return p;
-}
-
-static void add(struct ct_run *run, struct ct_process p)
-{
-	assert_int_equal(ct_run_add(run, &p), 0);
-}
-
-static void active(struct ct_process *p, uint64_t begin, uint64_t end)
-{
-	assert_int_equal(ct_spans_append(&p->active, START + begin * MS, START + end * MS), 0);
-}
-
-static void site(struct ct_process *p, const char *call, const char *where, uint32_t calls,
-		 uint64_t total, uint64_t blocked, enum ct_part part)
-{
-	struct ct_process_site s = {
-		.call = strdup(call),
-		.where = strdup(where),
-		.calls = calls,
-		.total_ns = total * MS,
-		.blocked_ns = blocked * MS,
-		.lost_ns = MS,
-		.worst = part,
-	};
-
-	assert_int_equal(CT_PUSH(&p->sites, s), 0);
-	p->parts[part] += blocked * MS;
-}
+#include "tests/unit/run_builder.h"
 
 static void expect_labels(const struct ct_run *run, const char *const *labels, size_t count)
 {
@@ -240,6 +168,53 @@ static void test_last_one(void **state)
 	assert_int_equal(run->slowest.own_ns.others, 20 * MS);
 }
 
+/* A helper without a rank, and ranks of an earlier try, are no peers of the ranks. */
+static void test_strangers(void **state)
+{
+	struct ct_run *run = *state;
+	struct ct_process p;
+
+	for (uint32_t rank = 0; rank < 3; rank++) {
+		p = process(rank, 300, 400);
+		active(&p, 300, rank == 1 ? 380 : 320);
+		add(run, p);
+		p = process(rank, 0, 200); /* as many, but earlier */
+		active(&p, 0, 10 + 80 * rank);
+		add(run, p);
+	}
+	p = process(CT_NONE, 0, 500);
+	active(&p, 0, 500);
+	add(run, p);
+	assert_int_equal(ct_run_finish(run), 0);
+	assert_int_equal(run->basis, CT_RUN_CUDA);
+	assert_int_equal(run->from_ns, START + 300 * MS);
+	for (size_t i = 0; i < run->processes.count; i++)
+		assert_int_equal(run->processes.at[i].compared,
+				 run->processes.at[i].begin_ns == START + 300 * MS);
+	assert_int_equal(run->slowest.own_ns.mine, 80 * MS);
+	assert_int_equal(run->slowest.own_ns.others, 20 * MS);
+	assert_int_equal(run->processes.at[run->slowest.process].rank, 1);
+}
+
+/* Without ranks, processes are peers if they ran at the same time. */
+static void test_no_ranks(void **state)
+{
+	struct ct_run *run = *state;
+	struct ct_process p;
+
+	for (uint32_t i = 0; i < 4; i++) {
+		p = process(CT_NONE, i ? 50 : 0, i ? 100 : 10);
+		p.pid = i;
+		active(&p, p.begin_ns / MS - 1000, i == 3 ? 90 : i ? 60 : 10);
+		add(run, p);
+	}
+	assert_int_equal(ct_run_finish(run), 0);
+	assert_false(run->processes.at[0].compared);
+	assert_int_equal(run->processes.at[run->slowest.process].pid, 3);
+	assert_int_equal(run->slowest.own_ns.mine, 40 * MS);
+	assert_int_equal(run->slowest.own_ns.others, 10 * MS);
+}
+
 static void test_none_stands_out(void **state)
 {
 	struct ct_run *run = *state;
@@ -308,143 +283,6 @@ static void test_sites(void **state)
 	assert_int_equal(s->part, CT_PART_LOCK_WAIT);
 }
 
-static char *text_of(const struct ct_run *run, bool summary)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *to = open_memstream(&text, &size);
-
-	assert_non_null(to);
-	ct_report_run(run, summary, to);
-	fclose(to);
-	return text;
-}
-
-/* Does the text, with its lines joined again, hold this? */
-static bool says(const char *text, const char *wanted)
-{
-	char *flat = strdup(text), *to = flat;
-	bool found;
-
-	for (const char *from = text; *from; from++) {
-		*to++ = *from == '\n' ? ' ' : *from;
-		if (*from == '\n')
-			from += strspn(from + 1, " ");
-	}
-	*to = '\0';
-	found = strstr(flat, wanted) != NULL;
-	free(flat);
-	return found;
-}
-
-/* Losses are added up and say whose they are; a rank of which there is no trace is named. */
-static void test_coverage(void **state)
-{
-	struct ct_run *run = *state;
-	char *text;
-
-	for (uint32_t rank = 0; rank < 4; rank++) {
-		struct ct_process p = process(rank == 3 ? 4 : rank, 0, 100);
-
-		p.size = 5;
-		if (rank == 1 || rank == 2)
-			p.lost[CT_LOSS_SPACE] = 10 + rank;
-		if (rank != 1) {
-			free(p.unseen);
-			p.unseen = strdup(rank ? "this\nthat\n" : "that\n");
-		}
-		add(run, p);
-	}
-	assert_int_equal(ct_run_finish(run), 0);
-	text = text_of(run, false);
-	assert_true(says(text, "NOT seen  rank 3 of 5: no trace of it"));
-	assert_true(says(text, "23 records dropped"));
-	assert_true(says(text, "(rank 1, rank 2)"));
-	assert_true(says(text, "that (rank 0, rank 2, rank 4) "));
-	assert_true(says(text, "this (rank 2, rank 4) "));
-	assert_null(strstr(text, "nothing was dropped"));
-	free(text);
-}
-
-/* Hundreds of ranks: those with most own time, each line within a terminal's width. */
-static void test_many(void **state)
-{
-	struct ct_run *run = *state;
-	size_t width = 0, at = 0;
-	char *text;
-
-	for (uint32_t rank = 0; rank < 512; rank++) {
-		struct ct_process p = process(rank, 0, 1000);
-
-		active(&p, 0, 100 + (rank == 300 ? 800 : rank / 64));
-		site(&p, "cudaFree", "some_rather_long_name.cu:1000 some_function", 1, 5, 5,
-		     CT_PART_DEVICE_WAIT);
-		p.size = 1024;
-		add(run, p);
-	}
-	assert_int_equal(ct_run_finish(run), 0);
-	for (int summary = 0; summary < 2; summary++) {
-		text = text_of(run, summary);
-		assert_non_null(strstr(text, "Slowest: rank 300 "));
-		assert_non_null(strstr(text, "\n  rank 300 "));
-		assert_null(strstr(text, "\n  rank 0 "));
-		assert_non_null(strstr(text, summary ? "and 504 more" : "and 480 more"));
-		assert_true(says(text, "rank 517 and 506 more of 1024: no trace of them"));
-		for (at = 0; text[at]; at += width + 1) {
-			width = strcspn(text + at, "\n");
-			assert_in_range(width, 0, 98);
-		}
-		free(text);
-	}
-}
-
-static void test_names(void **state)
-{
-	struct ct_names few = { 0 }, many = { 0 }, wide = { 0 };
-	char long_name[700];
-
-	(void)state;
-	assert_string_equal(ct_names_text(&few), "");
-	ct_names_add(&few, "a");
-	ct_names_add(&few, "b");
-	assert_string_equal(ct_names_text(&few), "a, b");
-	for (int i = 0; i < 9; i++)
-		ct_names_add(&many, "x");
-	assert_string_equal(ct_names_text(&many), "x, x, x, x, x, x and 3 more");
-	memset(long_name, 'y', sizeof(long_name) - 1);
-	long_name[sizeof(long_name) - 1] = '\0';
-	ct_names_add(&wide, "first");
-	for (int i = 0; i < 3; i++)
-		ct_names_add(&wide, long_name);
-	ct_names_add(&wide, "last"); /* what does not fit is counted, and all behind it */
-	assert_int_equal(strlen(ct_names_text(&wide)), 5 + 2 + 699 + strlen(" and 3 more"));
-	assert_non_null(strstr(wide.text, " and 3 more"));
-}
-
-/* What the comparison cannot know is said beside it. */
-static void test_reservations(void **state)
-{
-	struct ct_run *run = *state;
-	struct ct_process p;
-	char *text;
-
-	for (uint32_t rank = 0; rank < 2; rank++) {
-		p = process(rank, 0, 100);
-		p.graph_ops = rank;
-		free(p.host);
-		p.host = strdup(rank ? "one" : "two");
-		active(&p, 0, 50 + 40 * rank);
-		add(run, p);
-	}
-	assert_int_equal(ct_run_finish(run), 0);
-	text = text_of(run, true);
-	assert_true(says(text, "on 2 hosts"));
-	assert_true(says(text, "CUDA graphs were launched"));
-	assert_true(says(text, "their clocks of day"));
-	assert_true(says(text, "no communication kernels were seen"));
-	free(text);
-}
-
 static void test_communication_names(void **state)
 {
 	static const char *const yes[] = {
@@ -463,8 +301,6 @@ static void test_communication_names(void **state)
 	}
 }
 
-#define RUN_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -475,13 +311,11 @@ int main(void)
 		RUN_TEST(test_helper_left_out),
 		RUN_TEST(test_cuda_time),
 		RUN_TEST(test_last_one),
+		RUN_TEST(test_strangers),
+		RUN_TEST(test_no_ranks),
 		RUN_TEST(test_none_stands_out),
 		RUN_TEST(test_nothing_to_compare),
 		RUN_TEST(test_sites),
-		RUN_TEST(test_coverage),
-		RUN_TEST(test_many),
-		cmocka_unit_test(test_names),
-		RUN_TEST(test_reservations),
 		cmocka_unit_test(test_communication_names),
 	};
 
