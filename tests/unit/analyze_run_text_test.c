@@ -35,6 +35,15 @@ static bool says(const char *text, const char *wanted)
 	return found;
 }
 
+static int count_of(const char *text, const char *wanted)
+{
+	int count = 0;
+
+	for (; (text = strstr(text, wanted)); text++)
+		count++;
+	return count;
+}
+
 /* Losses are added up and say whose they are; a rank of which there is no trace is named. */
 static void test_coverage(void **state)
 {
@@ -60,6 +69,7 @@ static void test_coverage(void **state)
 	assert_true(says(text, "(rank 1, rank 2)"));
 	assert_true(says(text, "that (rank 0, rank 2, rank 4) "));
 	assert_true(says(text, "this (rank 2, rank 4) "));
+	assert_int_equal(count_of(text, "that ("), 1); /* once for all of them */
 	assert_null(strstr(text, "nothing was dropped"));
 	free(text);
 }
