@@ -151,8 +151,10 @@ static void take_calls(const struct ct_model *model, struct ct_process *p)
 	p->ops = model->ops.count;
 }
 
-static int take_sites(const struct ct_sites *sites, struct ct_process *p)
+static int take_sites(const struct ct_analysis *a, struct ct_process *p)
 {
+	const struct ct_sites *sites = a->sites;
+
 	for (size_t i = 0; i < sites->all.count; i++) {
 		const struct ct_site *site = &sites->all.at[i];
 		struct ct_process_site taken = {
@@ -163,6 +165,7 @@ static int take_sites(const struct ct_sites *sites, struct ct_process *p)
 			.blocked_ns = site->blocked_ns,
 			.lost_ns = site->lost_ns,
 			.worst = site->worst,
+			.remedy = ct_site_remedy(a->model, site),
 		};
 
 		if (!taken.call || !taken.where || CT_PUSH(&p->sites, taken) < 0) {
@@ -222,7 +225,7 @@ int ct_process_take(const struct ct_analysis *a, struct ct_process *ret)
 	if (r == 0)
 		r = take_active(model, &p);
 	if (r == 0)
-		r = take_sites(a->sites, &p);
+		r = take_sites(a, &p);
 	if (r == 0)
 		take_comm_waits(a, &only, &p);
 	if (r == 0)

@@ -16,6 +16,7 @@ struct ct_process_site {
 	uint64_t total_ns, blocked_ns, lost_ns;
 	uint64_t comm_wait_ns; /* of blocked_ns: for the device while it only communicated */
 	enum ct_part worst; /* the part that cost most, driver work and tool aside */
+	const char *remedy; /* what to do about it; "" = nothing; static text */
 };
 
 /* Times of day are CLOCK_REALTIME of the process's host, so that processes compare. */

@@ -230,6 +230,8 @@ static void print_site(const struct ct_run *run, const struct ct_run_site *site,
 	ct_report_wrapped(to, "       ", "       ", "%s; worst in %s, mostly %s",
 			  ct_report_count(site->calls, "call", calls),
 			  run->processes.at[site->worst].label, ct_part_names[site->part]);
+	if (*site->remedy)
+		ct_report_wrapped(to, "       ", "       ", "instead: %s", site->remedy);
 }
 
 static void print_sites(const struct ct_run *run, size_t limit, FILE *to)

@@ -91,7 +91,7 @@ static void write_callsites(const void *of, FILE *to)
 	struct ct_csv csv = { .to = to };
 
 	ct_csv_header(&csv, "Call Site,Call,Ranks,Calls,Total (ns),Blocked (ns),Min Blocked (ns),"
-		      "Median Blocked (ns),Max Blocked (ns),Worst Rank,Class,Lost (ns)");
+		      "Median Blocked (ns),Max Blocked (ns),Worst Rank,Class,Lost (ns),Remedy");
 	for (size_t i = 0; i < run->sites.count; i++) {
 		const struct ct_run_site *site = &run->sites.at[i];
 
@@ -107,6 +107,7 @@ static void write_callsites(const void *of, FILE *to)
 		ct_csv_text(&csv, run->processes.at[site->worst].label);
 		ct_csv_text(&csv, ct_part_names[site->part]);
 		ct_csv_number(&csv, site->lost_ns);
+		ct_csv_text(&csv, site->remedy);
 		ct_csv_end_row(&csv);
 	}
 }

@@ -56,6 +56,7 @@ struct ct_run_site {
 	uint32_t processes;       /* that made them */
 	uint32_t worst;           /* process with the most blocked time */
 	enum ct_part part;        /* that cost it most */
+	const char *remedy;       /* for it; "" = none */
 	uint64_t calls, total_ns, blocked_ns, lost_ns; /* sums */
 	uint64_t min_ns, median_ns, max_ns; /* blocked, over the processes that made them */
 };

@@ -41,6 +41,7 @@ static struct ct_run_site merge(const struct member *members, size_t count, uint
 		.processes = (uint32_t)count,
 		.worst = members->process,
 		.part = members->site->worst,
+		.remedy = members->site->remedy,
 	};
 
 	for (size_t i = 0; i < count; i++) {
@@ -54,6 +55,7 @@ static struct ct_run_site merge(const struct member *members, size_t count, uint
 			merged.max_ns = site->blocked_ns;
 			merged.worst = members[i].process;
 			merged.part = site->worst;
+			merged.remedy = site->remedy;
 		}
 		values[i] = site->blocked_ns;
 	}

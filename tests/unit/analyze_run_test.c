@@ -281,6 +281,8 @@ static void test_sites(void **state)
 	assert_int_equal(s->max_ns, 8 * MS);
 	assert_int_equal(s->worst, 2);
 	assert_int_equal(s->part, CT_PART_LOCK_WAIT);
+	assert_string_equal(s->remedy, "do otherwise"); /* that of the worst */
+	assert_string_equal(run->sites.at[0].remedy, "");
 }
 
 static void test_communication_names(void **state)

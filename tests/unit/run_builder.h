@@ -69,6 +69,7 @@ static inline void site(struct ct_process *p, const char *call, const char *wher
 		.blocked_ns = blocked * MS,
 		.lost_ns = MS,
 		.worst = part,
+		.remedy = part == CT_PART_LOCK_WAIT ? "do otherwise" : "",
 	};
 
 	assert_int_equal(CT_PUSH(&p->sites, s), 0);
