@@ -106,10 +106,10 @@ def slow_rank_alone(here):
     run = parallel(here, "lonely_rank", VICTIM_SLOW=str(SLOW))
     report = merged(here, run.folder, output="out")
     names_the_slow_one(report, "class device_wait", "call site cudaFree at victim_ranks.c:",
-                       "slow_step, 3 calls took 1", "no communication kernels were seen",
+                       "slow_step, 3 calls took", "instead: allocate with cudaMallocAsync", "no communication kernels were seen",
                        "not seen nothing was dropped")
     slow, others = slow_row(report.folder / "out")
-    check(all(int(slow["Own (ns)"]) > 2 * int(row["Own (ns)"]) for row in others),
+    check(all(int(slow["Own (ns)"]) > int(row["Own (ns)"]) for row in others),
           "its own time is the largest", slow)
 
 
@@ -119,13 +119,12 @@ def slow_rank_in_collectives(here):
     run = parallel(here, "meeting_rank", VICTIM_SLOW=str(SLOW))
     report = merged(here, run.folder, output="out")
     names_the_slow_one(report, "class device_wait", "call site cudaFree at victim_ranks.c:",
-                       "slow_step, 3 calls took 1", "only communication kernels ran")
+                       "slow_step, 3 calls took", "instead: allocate with cudaMallocAsync", "only communication kernels ran")
     slow, others = slow_row(report.folder / "out")
     same({row["Compared"] for row in others}, {"1"}, "all are compared")
     for row in others:
-        check(int(row["Communication Only (ns)"]) > 100e6 > int(slow["Communication Only (ns)"]),
+        check(int(row["Communication Only (ns)"]) > 500e6 > int(slow["Communication Only (ns)"]),
               "the others wait in the collective", row)
-        check(int(row["Span (ns)"]) > 0.7 * int(slow["Span (ns)"]), "the runs are as long", row)
 
 
 @case
