@@ -2,7 +2,7 @@
 /* Which processes of a run can be compared, and how much time each had of its own. */
 #include "analyze/run.h"
 
-/* Where ranks are known, a process without one is a helper and no peer of theirs. */
+/* Where ranks are known, a process without one is no peer of theirs. */
 static bool only_ranks(const struct ct_run *run)
 {
 	size_t ranks = 0;
@@ -20,7 +20,7 @@ static bool alive(const struct ct_process *p, uint64_t time_ns)
 /*
  * Processes can only wait for each other while they run: take those that ran at one
  * moment, the one with most of them, and of such moments the last. A run that was
- * started again, or a short helper before it, is thus left out. Returns how many.
+ * started again, or a short side process before it, is thus left out. Returns how many.
  */
 static size_t choose_compared(struct ct_run *run)
 {

@@ -109,8 +109,8 @@ static void test_late_start(void **state)
 	assert_int_equal(run->slowest.site, CT_NONE);
 }
 
-/* A helper that takes no part in collectives never waits in one: it is not compared. */
-static void test_helper_left_out(void **state)
+/* A process that takes no part in collectives never waits in one: it is not compared. */
+static void test_silent_left_out(void **state)
 {
 	struct ct_run *run = *state;
 
@@ -168,7 +168,7 @@ static void test_last_one(void **state)
 	assert_int_equal(run->slowest.own_ns.others, 20 * MS);
 }
 
-/* A helper without a rank, and ranks of an earlier try, are no peers of the ranks. */
+/* A side process without a rank, and ranks of an earlier try, are no peers of the ranks. */
 static void test_strangers(void **state)
 {
 	struct ct_run *run = *state;
@@ -310,7 +310,7 @@ int main(void)
 		cmocka_unit_test(test_median),
 		RUN_TEST(test_communication),
 		RUN_TEST(test_late_start),
-		RUN_TEST(test_helper_left_out),
+		RUN_TEST(test_silent_left_out),
 		RUN_TEST(test_cuda_time),
 		RUN_TEST(test_last_one),
 		RUN_TEST(test_strangers),
