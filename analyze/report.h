@@ -40,6 +40,41 @@ const char *ct_report_time(uint64_t ns, char ret[16]);
 /* A number of things with its noun: "1 call", "12 calls". */
 const char *ct_report_count(uint64_t n, const char *noun, char ret[48]);
 
+/* "rank 3 of 8", "rank 3" if the size is CT_NONE, "" if the rank is. */
+const char *ct_report_rank(uint32_t rank, uint32_t size, char ret[48]);
+
+/* Names for a sentence, of which the first few are kept: "rank 1, rank 5 and 3 more". */
+struct ct_names {
+	char text[1024];
+	size_t used, count, shown;
+};
+void ct_names_add(struct ct_names *names, const char *name);
+const char *ct_names_text(struct ct_names *names); /* when all have been added */
+
+/* What a kind of loss means, behind its number; CT_LOSS_COUNT: a kind not known here. */
+const char *ct_report_loss(int kind);
+
+/*
+ * What was not seen apart from the losses of the file's header, a line each, for
+ * free(). Returns 0 or -ENOMEM.
+ */
+int ct_report_unseen(const struct ct_analysis *analysis, char **ret);
+
+/* Kinds of loss and other things that were not seen of a process. */
+struct ct_process;
+unsigned ct_report_count_unseen(const struct ct_process *process);
+
+/* What was seen of several processes and what was not. */
+struct ct_run;
+void ct_report_run_coverage(const struct ct_run *run, FILE *to);
+
+/*
+ * Write a file by write(of, ...) under a temporary name and rename it when it is whole:
+ * a full disk or a kill leaves the old file, never half a new one. Returns 0 or -errno.
+ */
+int ct_report_write_file(const char *directory, const char *name,
+			 void (*write)(const void *of, FILE *to), const void *of);
+
 /* The lines that say what was seen and what was not. */
 void ct_report_coverage(const struct ct_analysis *analysis, FILE *to);
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the trace holds and what it does not: the first thing a report says. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "analyze/blocking.h"
+#include "analyze/identity.h"
 #include "analyze/report.h"
 
 static const char *const loss_texts[] = {
@@ -13,6 +16,11 @@ static const char *const loss_texts[] = {
 	CT_LOSSES(X)
 #undef X
 };
+
+const char *ct_report_loss(int kind)
+{
+	return kind < CT_LOSS_COUNT ? loss_texts[kind] : "losses of a kind this version does not know";
+}
 
 static const struct ct_note_info *note_of(const struct ct_model *model, enum ct_note_code code)
 {
@@ -22,10 +30,22 @@ static const struct ct_note_info *note_of(const struct ct_model *model, enum ct_
 	return NULL;
 }
 
+const char *ct_report_rank(uint32_t rank, uint32_t size, char ret[48])
+{
+	if (rank == CT_NONE)
+		*ret = '\0';
+	else if (size == CT_NONE)
+		snprintf(ret, 48, "rank %u", rank);
+	else
+		snprintf(ret, 48, "rank %u of %u", rank, size);
+	return ret;
+}
+
 static void print_title(const struct ct_model *model, FILE *to)
 {
+	struct ct_identity id = ct_identity_of(model);
 	time_t when = (time_t)(model->header->start_realtime_ns / 1000000000u);
-	char date[32] = "", span[16], gpus[512] = "";
+	char date[32] = "", span[16], rank[48], gpus[512] = "";
 	size_t used = 0;
 	struct tm tm;
 
@@ -38,8 +58,9 @@ static void print_title(const struct ct_model *model, FILE *to)
 			used += (size_t)snprintf(gpus + used, sizeof(gpus) - used, "%s%s",
 						 i ? ", " : "; on ", model->strings.at[name]);
 	}
-	ct_report_wrapped(to, "", "          ", "cutrace: %s (pid %u), %s, %s from first CUDA call to "
-			  "last work%s", model->header->program, model->header->pid, date,
+	ct_report_wrapped(to, "", "          ", "cutrace: %s (pid %u%s%s), %s, %s from first CUDA call "
+			  "to last work%s", model->header->program, model->header->pid,
+			  id.rank == CT_NONE ? "" : ", ", ct_report_rank(id.rank, id.size, rank), date,
 			  ct_report_time(model->end_ns - model->begin_ns, span), gpus);
 }
 
@@ -67,6 +88,8 @@ static void print_seen(const struct ct_model *model, FILE *to)
 		"CUPTI only: runtime %" PRIu64 ", driver %" PRIu64 "\n",
 		by[CT_ORIGIN_PLT], both, by[CT_ORIGIN_RUNTIME], by[CT_ORIGIN_DRIVER]);
 }
+
+#define LEAD_BYTES 10 /* what stands before each line of what was not seen */
 
 static int line(FILE *to, int printed)
 {
@@ -103,7 +126,7 @@ static int print_losses(const struct ct_model *model, FILE *to, int printed)
 			continue;
 		printed = line(to, printed);
 		fprintf(to, "%" PRIu64 " %s\n", model->header->lost[i],
-			i < CT_LOSS_COUNT ? loss_texts[i] : "losses of a kind this version does not know");
+			ct_report_loss((int)i));
 	}
 	return printed;
 }
@@ -190,6 +213,31 @@ static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 			model->unknown_apis);
 	}
 	return printed;
+}
+
+int ct_report_unseen(const struct ct_analysis *a, char **ret)
+{
+	size_t size, used = 0;
+	char *text = NULL;
+	FILE *to = open_memstream(&text, &size);
+
+	if (!to)
+		return -ENOMEM;
+	print_gaps(a, to, print_blindness(a->model, to, 0));
+	if (fclose(to) != 0) {
+		free(text);
+		return -ENOMEM;
+	}
+	for (size_t at = 0; at < size;) {
+		size_t next = at + strcspn(text + at, "\n") + 1;
+
+		memmove(text + used, text + at + LEAD_BYTES, next - at - LEAD_BYTES);
+		used += next - at - LEAD_BYTES;
+		at = next;
+	}
+	text[used] = '\0';
+	*ret = text;
+	return 0;
 }
 
 static void print_trust(const struct ct_analysis *a, FILE *to)

@@ -5,26 +5,29 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "analyze/analysis.h"
+#include "analyze/report.h"
 
-struct job {
-	const struct ct_analysis *analysis;
-	void (*write)(const struct ct_analysis *analysis, FILE *to);
-};
-
-static void write_report(const struct ct_analysis *analysis, FILE *to)
+static void write_report(const void *analysis, FILE *to)
 {
 	ct_report_text(analysis, false, to);
 }
 
-/*
- * Write a file under a temporary name and rename it when it is whole: a full disk or
- * a kill leaves the old file, never half a new one. The name is fresh (O_EXCL), so a
- * link laid in the directory is not followed.
- */
-static int write_file(const struct job *job, const char *name)
+struct table_job {
+	const struct ct_table *table;
+	const struct ct_analysis *analysis;
+};
+
+static void write_table(const void *of, FILE *to)
 {
-	const char *directory = job->analysis->directory;
+	const struct table_job *job = of;
+
+	job->table->write(job->analysis, to);
+}
+
+/* The temporary name is fresh (O_EXCL), so a link laid in the directory is not followed. */
+int ct_report_write_file(const char *directory, const char *name,
+			 void (*write)(const void *of, FILE *to), const void *of)
+{
 	char temporary[PATH_MAX], path[PATH_MAX];
 	FILE *to;
 	int fd, r = 0;
@@ -43,7 +46,7 @@ static int write_file(const struct job *job, const char *name)
 		unlink(temporary);
 		return r;
 	}
-	job->write(job->analysis, to);
+	write(of, to);
 	if (ferror(to) || fflush(to) != 0)
 		r = errno ? -errno : -EIO;
 	if (fclose(to) != 0 && r == 0)
@@ -57,14 +60,15 @@ static int write_file(const struct job *job, const char *name)
 
 int ct_report_write(const struct ct_analysis *analysis, const char **ret_file)
 {
-	struct job job = { analysis, write_report };
-	int r = write_file(&job, "report.txt");
+	const char *directory = analysis->directory;
+	int r = ct_report_write_file(directory, "report.txt", write_report, analysis);
 
 	*ret_file = "report.txt";
 	for (const struct ct_table *table = ct_tables; r == 0 && table->file; table++) {
-		job.write = table->write;
+		const struct table_job job = { table, analysis };
+
 		*ret_file = table->file;
-		r = write_file(&job, table->file);
+		r = ct_report_write_file(directory, table->file, write_table, &job);
 	}
 	return r;
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -154,6 +155,18 @@ static bool said_why(int status)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 1;
 }
 
+/*
+ * `cutrace run` sums up at its end if several processes have a trace; then one that has
+ * ended leaves the printing to it. The list has a line for each trace so far.
+ */
+static bool one_of_several(void)
+{
+	struct stat st;
+
+	return *ct_shim.options.started_list && stat(ct_shim.options.started_list, &st) == 0 &&
+	       st.st_size > (off_t)strlen(ct_shim.directory) + 1;
+}
+
 void ct_exits_report(void)
 {
 	int saved = errno;
@@ -172,7 +185,7 @@ void ct_exits_report(void)
 	job->status = -1;
 	job->arguments[0] = "cutrace";
 	job->arguments[1] = "report";
-	job->arguments[2] = ct_shim.options.quiet ? "--write-only" : "--at-exit";
+	job->arguments[2] = ct_shim.options.quiet || one_of_several() ? "--write-only" : "--at-exit";
 	job->arguments[3] = ct_shim.directory;
 	copy_environment(job);
 	if (find_reporter(job->command, sizeof(job->command)))

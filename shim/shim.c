@@ -23,6 +23,7 @@
 #include "shim/log.h"
 #include "shim/modules.h"
 #include "shim/name.h"
+#include "shim/rank.h"
 #include "shim/stack.h"
 #include "shim/thread.h"
 #include "trace/apis.h"
@@ -199,6 +200,29 @@ static void note_sharing(void)
 		ct_shim_note(CT_NOTE_SHARED_GPU, 0, "MPS runs here: %.900s", pipe);
 }
 
+static void note_number(enum ct_note_code code, uint32_t value, const char *variable)
+{
+	if (variable)
+		ct_shim_note(code, value, "%s", variable);
+}
+
+/* Which process of which run this is: what a report of several processes goes by. */
+static void note_identity(void)
+{
+	char host[HOST_NAME_MAX + 1];
+	struct ct_rank rank;
+
+	if (gethostname(host, sizeof(host)) == 0) {
+		host[sizeof(host) - 1] = '\0';
+		ct_shim_note(CT_NOTE_HOST, 0, "%s", host);
+	}
+	ct_shim_note(CT_NOTE_PARENT, (uint64_t)getppid(), "%s", "");
+	ct_rank_read(&rank);
+	note_number(CT_NOTE_RANK, rank.rank, rank.rank_from);
+	note_number(CT_NOTE_LOCAL_RANK, rank.local_rank, rank.local_rank_from);
+	note_number(CT_NOTE_WORLD_SIZE, rank.size, rank.size_from);
+}
+
 static void find_self(void)
 {
 	const ElfW(Ehdr) *elf;
@@ -238,6 +262,7 @@ static void start(void)
 	thread->in_tool = true;
 	write_api_table(thread);
 	note_sharing();
+	note_identity();
 	ct_stack_init(ct_shim.options.stacks);
 	ct_modules_refresh();
 	ct_exits_arm();

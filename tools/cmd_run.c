@@ -14,7 +14,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tools/members.h"
 #include "tools/tool.h"
+
+/* Larger traces, added up, would take minutes to analyze while the program seems to hang. */
+#define RUN_BYTES_MAX ((off_t)1 << 30)
 
 /* The settings of the library, as options: --cupti-library=X sets CUTRACE_CUPTI_LIBRARY. */
 static const struct {
@@ -117,26 +121,73 @@ static bool switched_on(const char *variable, bool fallback)
 	return fallback;
 }
 
-/* The traces of a program that died are there, but nobody made their report. */
-static void report_leftovers(const char *list)
+/* The directories in the list, those below the current one by their shorter name. */
+static void read_list(const char *list, struct ct_members *members)
 {
-	const char *how = switched_on("CUTRACE_QUIET", false) ? "--write-only" : "--at-exit";
-	char line[PATH_MAX], path[PATH_MAX + 32];
-	struct stat st;
-	FILE *names = switched_on("CUTRACE_REPORT", true) ? fopen(list, "r") : NULL;
+	char here[PATH_MAX], line[PATH_MAX + 1];
+	size_t length = getcwd(here, sizeof(here)) ? strlen(here) : 0;
+	FILE *names = fopen(list, "r");
 
 	while (names && fgets(line, sizeof(line), names)) {
-		char *arguments[] = { "report", (char *)how, line, NULL };
+		const char *directory = line;
 
 		line[strcspn(line, "\n")] = '\0';
-		snprintf(path, sizeof(path), "%s/report.txt", line);
-		if (stat(path, &st) < 0) {
-			optind = 0;
-			ct_cmd_report(3, arguments);
-		}
+		if (length && !strncmp(line, here, length) && line[length] == '/' && line[length + 1])
+			directory += length + 1;
+		ct_members_add(members, directory);
 	}
 	if (names)
 		fclose(names);
+}
+
+/* The trace of a program that died is there, but nobody made its report. */
+static void report_leftover(const struct ct_member *member, const char *how)
+{
+	char path[PATH_MAX + 32];
+	char *arguments[] = { "report", (char *)how, member->directory, NULL };
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/report.txt", member->directory);
+	if (stat(path, &st) == 0)
+		return;
+	optind = 0;
+	ct_cmd_report(3, arguments);
+}
+
+static off_t trace_bytes(const struct ct_members *members)
+{
+	off_t sum = 0;
+
+	for (size_t i = 0; i < members->count; i++)
+		sum += members->at[i].bytes;
+	return sum;
+}
+
+/*
+ * One process has told its own summary, if it could. Of several, a user wants one that
+ * tells them apart: that of the run.
+ */
+static void report_traces(const char *list)
+{
+	bool quiet = switched_on("CUTRACE_QUIET", false);
+	struct ct_members members = { 0 };
+	bool large;
+
+	if (!switched_on("CUTRACE_REPORT", true))
+		return;
+	read_list(list, &members);
+	large = trace_bytes(&members) > RUN_BYTES_MAX;
+	if (members.count > 1 && !quiet && !large)
+		ct_report_several(&members, CT_REPORT_AT_EXIT, NULL);
+	else
+		for (size_t i = 0; i < members.count; i++)
+			report_leftover(&members.at[i],
+					quiet || members.count > 1 ? "--write-only" : "--at-exit");
+	if (members.count > 1 && !quiet && large)
+		fprintf(stderr, "cutrace: the traces of %zu processes are large, so no report of the "
+			"run was made at its end; run: cutrace report, with their directories\n",
+			members.count);
+	ct_members_free(&members);
 }
 
 /* End as the program did: the same status, or killed by the same signal, without a core. */
@@ -185,7 +236,7 @@ static int start_program(char **argv, const char *list)
 	set_signals();
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
-	report_leftovers(list);
+	report_traces(list);
 	unlink(list);
 	return end_alike(status);
 }

@@ -11,7 +11,8 @@
 
 static const struct ct_command commands[] = {
 	{ "run", "[options] -- PROGRAM [arguments]", "run a program and report on it", ct_cmd_run },
-	{ "report", "DIRECTORY", "make and print the report of a trace", ct_cmd_report },
+	{ "report", "[--output DIR] DIRECTORY...", "make and print the report of a trace, or of several",
+	  ct_cmd_report },
 	{ "dump", "DIRECTORY", "print every record of a trace", ct_cmd_dump },
 	{ "doctor", "", "say what works on this machine and what to do about the rest",
 	  ct_cmd_doctor },

@@ -20,6 +20,18 @@ int ct_cmd_report(int argc, char **argv);
 int ct_cmd_dump(int argc, char **argv);
 int ct_cmd_doctor(int argc, char **argv);
 
+/* How a report is wanted: printed, as a summary at a program's end, or only written. */
+enum ct_report_mode { CT_REPORT_PRINT = 0, CT_REPORT_AT_EXIT = 1, CT_REPORT_WRITE_ONLY = 2 };
+
+/*
+ * The report of several processes as one run; each also gets its own report. Tables of
+ * the run go to the directory `output`, which is made; NULL: none are written. Returns
+ * the exit status, CT_EXIT_FAILED if any of it failed, which has been printed.
+ */
+struct ct_members;
+int ct_report_several(const struct ct_members *members, enum ct_report_mode mode,
+		      const char *output);
+
 /* Print "cutrace: what: why" to stderr. Returns CT_EXIT_FAILED. */
 int ct_fail(const char *what, const char *why);
 

@@ -390,7 +390,12 @@ enum ct_note_code {
 	CT_NOTE_CLOCK_ERROR = 4,   /* value: bound in ns */
 	CT_NOTE_CUPTI_VERSION = 5, /* value: cuptiGetVersion() */
 	CT_NOTE_DRIVER_VERSION = 6, /* value: cuDriverGetVersion() */
-	CT_NOTE_SHARED_GPU = 7     /* other processes may use the GPU at the same time; text says why */
+	CT_NOTE_HOST = 7,          /* text: host name */
+	CT_NOTE_PARENT = 8,        /* value: pid of the parent process */
+	CT_NOTE_RANK = 9,          /* value: rank, from 0; text: the variable that said so */
+	CT_NOTE_LOCAL_RANK = 10,   /* value: rank on its host; text: as above */
+	CT_NOTE_WORLD_SIZE = 11,   /* value: number of ranks; text: as above */
+	CT_NOTE_SHARED_GPU = 12    /* other processes may use the GPU at the same time; text says why */
 };
 
 struct ct_note {

@@ -14,7 +14,9 @@ import tempfile
 
 TIMEOUT_S = 60
 CALLS_PER_ROUND = 4  # victim.h
-OURS = ("CUTRACE_", "CUDA_", "FAKE_", "LD_")
+OURS = ("CUTRACE_", "CUDA_", "FAKE_", "LD_", "VICTIM_",
+        # what launchers set: a rank must come from the test
+        "RANK", "LOCAL_RANK", "WORLD_SIZE", "TORCHELASTIC_", "OMPI_", "PMI", "MPI_", "SLURM_")
 
 PATHS = {name: os.environ.get(f"SHIM_TEST_{name}", "")
          for name in ("LIB", "CUTRACE", "VICTIM", "LOADER", "EVERY", "FAKE", "JOINER",

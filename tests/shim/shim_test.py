@@ -11,10 +11,12 @@ Exit status: 0 it holds, 1 it does not (and why is printed), 77 cannot be tried 
 import sys
 
 import case_commands  # noqa: F401 (each import adds its cases)
+import case_crowds  # noqa: F401
 import case_ends  # noqa: F401
 import case_habits  # noqa: F401
 import case_input  # noqa: F401
 import case_processes  # noqa: F401
+import case_ranks  # noqa: F401
 import harness
 
 if __name__ == "__main__":

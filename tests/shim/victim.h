@@ -4,6 +4,8 @@
 #define CT_TESTS_VICTIM_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #define CALLS_PER_ROUND 4
 
@@ -16,6 +18,8 @@ struct victim_mode {
 extern const struct victim_mode victim_ends[];
 extern const struct victim_mode victim_processes[];
 extern const struct victim_mode victim_habits[];
+extern const struct victim_mode victim_ranks[];
+extern const struct victim_mode victim_crowds[];
 
 /* If not NULL, counts every call that returned. */
 extern atomic_uint *victim_returned;
@@ -28,6 +32,9 @@ int victim_cuda(int rounds);
 
 /* One cudaMalloc(); returns its error. */
 int victim_allocate(void);
+
+/* Launch a kernel of that duration on the default stream; returns the error. */
+int victim_kernel(uint64_t ns);
 
 /* Rounds as above, and the result is printed. */
 void victim_work(int rounds);

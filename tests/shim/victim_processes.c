@@ -139,6 +139,73 @@ static int cuda_in_child(const char *unused)
 	return run_self(false);
 }
 
+/* Forked before any use of CUDA, so both may use it. */
+static int fork_first(const char *unused)
+{
+	pid_t pid = fork();
+
+	(void)unused;
+	if (pid == 0) {
+		victim_work(ROUNDS);
+		exit(29);
+	}
+	await(pid);
+	victim_work(ROUNDS);
+	return 0;
+}
+
+/* This program again, which uses CUDA, in a child started otherwise than by fork(). */
+static int spawn_self(const char *unused)
+{
+	extern char **environ;
+	char *const arguments[] = { "victim", "return", NULL };
+	pid_t pid;
+
+	(void)unused;
+	victim_work(ROUNDS);
+	victim_must(posix_spawn(&pid, self_path, NULL, NULL, arguments, environ), "posix_spawn");
+	await(pid);
+	victim_work(ROUNDS);
+	return 0;
+}
+
+static int vfork_self(const char *unused)
+{
+	pid_t pid;
+
+	(void)unused;
+	victim_work(ROUNDS);
+	pid = vfork();
+	if (pid == 0) {
+		execl(self_path, "victim", "return", (char *)NULL);
+		_exit(127);
+	}
+	await(pid);
+	victim_work(ROUNDS);
+	return 0;
+}
+
+/* Becomes a program that uses CUDA, having used it itself or not. */
+static int exec_self(bool used)
+{
+	if (used)
+		victim_work(2 * ROUNDS);
+	execl(self_path, "victim", "return", (char *)NULL);
+	return 1;
+}
+
+static int exec_before(const char *unused)
+{
+	(void)unused;
+	return exec_self(false);
+}
+
+static int exec_after(const char *unused)
+{
+	(void)unused;
+	return exec_self(true);
+}
+
 /* exec over a traced program: what it recorded must remain. */
 static int exec_over(const char *unused)
 {
@@ -216,6 +283,11 @@ const struct victim_mode victim_processes[] = {
 	{ "cuda_in_both", cuda_in_both },
 	{ "cuda_in_child", cuda_in_child },
 	{ "exec_over", exec_over },
+	{ "fork_first", fork_first },
+	{ "spawn_self", spawn_self },
+	{ "vfork_self", vfork_self },
+	{ "exec_before", exec_before },
+	{ "exec_after", exec_after },
 	{ "wait_at_end", wait_at_end },
 	{ "ignore_children", ignore_children },
 	{ 0 },

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a report of several processes needs to know of each: a digest of its analysis,
+ * small enough to keep for hundreds of ranks when the analysis itself is gone.
+ */
+#ifndef CT_ANALYZE_PROCESS_H
+#define CT_ANALYZE_PROCESS_H
+
+#include "analyze/analysis.h"
+#include "analyze/interval.h"
+
+/* All calls of one API from one place, of one process. */
+struct ct_process_site {
+	char *call, *where;
+	uint32_t calls;
+	uint64_t total_ns, blocked_ns, lost_ns;
+	uint64_t comm_wait_ns; /* of blocked_ns: for the device while it only communicated */
+	enum ct_part worst; /* the part that cost most, driver work and tool aside */
+	const char *remedy; /* what to do about it; "" = nothing; static text */
+};
+
+/* Times of day are CLOCK_REALTIME of the process's host, so that processes compare. */
+struct ct_process {
+	char *directory, *program;
+	char *host, *variable;           /* of its identity: "" = not known */
+	uint32_t pid, parent;            /* parent: CT_NONE = not known */
+	uint32_t rank, local_rank, size; /* CT_NONE = not known */
+	uint64_t begin_ns, end_ns;       /* time of day of the first CUDA call and the last work */
+	uint64_t parts[CT_PART_COUNT];   /* of the calls of all threads */
+	uint64_t blocked_ns;             /* of all threads */
+	uint64_t comm_wait_ns;           /* of device_wait: while only communication kernels ran */
+	uint64_t serialized_ns;          /* what serialization cost */
+	uint64_t busy_ns;                /* at least one operation ran on its device */
+	uint64_t work_ns;                /* one ran that is not communication */
+	uint64_t comm_ns;                /* none ran but communication kernels */
+	uint64_t calls, ops, comm_ops;
+	uint64_t graph_ops;              /* graph launches: what is in them is not known apart */
+	bool has_device;                 /* device times exist */
+	struct ct_spans active;          /* time of day: inside a CUDA call, or the device at work */
+	uint64_t lost[CT_LOSS_COUNT];    /* records, by what was lost */
+	uint64_t lost_otherwise;         /* losses of kinds this version does not know */
+	char *unseen;                    /* what else was not seen, a line each */
+	CT_ARRAY(struct ct_process_site) sites;
+	/* filled by run.c: */
+	char label[96];                  /* "rank 3"; "rank 3 (pid 77)" if there are two */
+	bool compared;                   /* with the others, see run.h */
+	uint64_t own_ns;                 /* of those compared */
+};
+
+/* Gaps between calls that are shorter count as time in CUDA: the program steps from one to the next. */
+#define CT_ACTIVE_GAP_NS 10000
+
+/*
+ * Take the digest of an analysis, which is not needed afterwards. Returns 0 and a
+ * process for ct_process_free(), or -ENOMEM.
+ */
+int ct_process_take(const struct ct_analysis *analysis, struct ct_process *ret);
+void ct_process_free(struct ct_process *process); /* its contents; all zeros is fine */
+
+/* Time between begin and end spent neither in a CUDA call nor with the device at work. */
+uint64_t ct_process_outside_ns(const struct ct_process *process);
+
+/*
+ * Is this a kernel that waits on the device for other processes? By name: NCCL,
+ * NVSHMEM, and the all-reduce kernels of PyTorch's symmetric memory and of vLLM.
+ */
+bool ct_process_communicates(const char *kernel);
+
+#endif

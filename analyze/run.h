@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Several processes as one run: in which order, which of them the others wait for and
+ * why, and what each call site cost over all of them.
+ *
+ * The rank that the others wait for is not the one with the longest run: in a run with
+ * collectives all ranks end together, and the slow one is the one that waits least. So
+ * each rank's own time is computed, and the largest is looked for:
+ *
+ * - Where at least two ranks ran communication kernels, own time is from their first CUDA
+ *   call to the rank's last work, less the time in which only communication kernels
+ *   ran on its device. A rank that comes to a collective early waits there, in such a
+ *   kernel; the last to come does not. Time outside CUDA counts as the rank's own, since
+ *   what it does between collectives the others wait for. Ranks without communication
+ *   kernels are not compared.
+ * - Otherwise nothing in a trace tells the program's own code from a wait for another
+ *   rank (MPI, sockets, pipes). Own time is then time in CUDA calls or with the device at
+ *   work, and besides all time after every other rank had ended.
+ *
+ * Compared are the processes that ran at one moment, the one with most of them; where two
+ * or more have a rank, only such.
+ */
+#ifndef CT_ANALYZE_RUN_H
+#define CT_ANALYZE_RUN_H
+
+#include "analyze/process.h"
+
+enum ct_run_basis {
+	CT_RUN_NOTHING,       /* no two processes ran at the same time: no comparison */
+	CT_RUN_COMMUNICATION, /* own time by communication kernels */
+	CT_RUN_CUDA           /* own time by time in CUDA */
+};
+
+/* A figure of one process beside the median of the others that are compared. */
+struct ct_versus {
+	uint64_t mine, others;
+};
+
+/* The process that the others wait for, and what tells it from them. */
+struct ct_slowest {
+	uint32_t process;         /* into processes; CT_NONE = none stands out */
+	struct ct_versus own_ns;
+	/* time waited for a device that only communicated is left out of these two */
+	enum ct_part part;        /* the class with the most excess; CT_PART_COUNT = none has */
+	struct ct_versus part_ns;
+	uint32_t site;            /* into sites: where its calls took the most excess; CT_NONE */
+	struct ct_versus site_ns; /* time in its calls */
+	uint32_t site_calls;
+	struct ct_versus late_ns; /* from from_ns to its first CUDA call */
+	struct ct_versus work_ns, comm_ns, outside_ns;
+};
+
+/* Calls of one API from one place, over all processes that made them. */
+struct ct_run_site {
+	const char *call, *where;
+	uint32_t processes;       /* that made them */
+	uint32_t worst;           /* process with the most blocked time */
+	enum ct_part part;        /* that cost it most */
+	const char *remedy;       /* for it; "" = none */
+	uint64_t calls, total_ns, blocked_ns, lost_ns; /* sums */
+	uint64_t min_ns, median_ns, max_ns; /* blocked, over the processes that made them */
+};
+
+struct ct_run {
+	CT_ARRAY(struct ct_process) processes; /* by rank, then start; without rank last */
+	CT_ARRAY(struct ct_run_site) sites;    /* most blocked time first */
+	uint64_t begin_ns, end_ns;             /* time of day, of all processes */
+	enum ct_run_basis basis;
+	uint64_t from_ns;                      /* time of day: first CUDA call of those compared */
+	struct ct_slowest slowest;
+};
+
+/* A rank stands out if its own time exceeds the median of the others by both. */
+#define CT_SLOWEST_LEAST_NS 1000000
+#define CT_SLOWEST_LEAST_PERCENT 5
+
+/* Returns an empty run for ct_run_destroy(), or NULL without memory. */
+struct ct_run *ct_run_create(void);
+void ct_run_destroy(struct ct_run *run); /* accepts NULL */
+
+/* Add a process, which then belongs to the run. Returns 0, or -ENOMEM and it does not. */
+int ct_run_add(struct ct_run *run, const struct ct_process *process);
+
+/* All have been added: order and compare them, merge their sites. Returns 0 or -ENOMEM. */
+int ct_run_finish(struct ct_run *run);
+
+/* Internal steps of ct_run_finish(); values is room for a number of each process. */
+void ct_run_find_own_times(struct ct_run *run);
+int ct_run_merge_sites(struct ct_run *run, uint64_t *values);
+
+/* Orders the values; of an even number of them the mean of the two in the middle; 0 of none. */
+uint64_t ct_run_median(uint64_t *values, size_t count);
+
+/* By how much mine is more than that of the others; 0 if it is not. */
+uint64_t ct_run_excess(struct ct_versus versus);
+
+/* The report. summary_only: its first part, for the end of a run. */
+void ct_report_run(const struct ct_run *run, bool summary_only, FILE *to);
+
+/*
+ * Write ranks.csv and ranks_callsites.csv into a directory, as ct_report_write() does.
+ * Returns 0, or -errno with the name of the file that failed in *ret_file.
+ */
+int ct_report_run_write(const struct ct_run *run, const char *directory, const char **ret_file);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Workers of a parallel run, of which one is slow on purpose. */
+#include <cuda_runtime_api.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "victim.h"
+
+#define STEPS 3
+#define MS 1000000ull
+#define QUICK_NS (2 * MS)
+#define SLOW_NS (200 * MS)
+
+void **__cudaRegisterFatBinary(void *image);
+void __cudaRegisterFunction(void **handle, const char *host, char *device, const char *name,
+			    int thread_limit, uint3 *tid, uint3 *bid, dim3 *block, dim3 *grid,
+			    int *warp);
+
+/* What nvcc makes of kernels: host functions that stand for them. The fake knows "spin". */
+static const char work_kernel, collective_kernel;
+
+__attribute__((constructor)) static void register_kernels(void)
+{
+	void **handle = __cudaRegisterFatBinary(NULL);
+
+	__cudaRegisterFunction(handle, &work_kernel, NULL, "spin_work", -1, NULL, NULL, NULL, NULL,
+			       NULL);
+	__cudaRegisterFunction(handle, &collective_kernel, NULL, "ncclDevKernel_spin", -1, NULL, NULL,
+			       NULL, NULL, NULL);
+}
+
+static int launch(const void *kernel, uint64_t ns)
+{
+	const dim3 one = { 1, 1, 1 };
+	void *arguments[] = { &ns };
+
+	return cudaLaunchKernel(kernel, one, one, arguments, 0, NULL);
+}
+
+int victim_kernel(uint64_t ns)
+{
+	return launch(&work_kernel, ns);
+}
+
+static bool slow_one(void)
+{
+	const char *rank = getenv("RANK"), *slow = getenv("VICTIM_SLOW");
+
+	return rank && slow && strcmp(rank, slow) == 0;
+}
+
+/* All ranks alike. */
+__attribute__((noinline)) static void quick_step(void)
+{
+	void *memory;
+
+	victim_must(cudaMalloc(&memory, 4096), "cudaMalloc");
+	victim_must(launch(&work_kernel, QUICK_NS), "cudaLaunchKernel");
+	victim_must(cudaFree(memory), "cudaFree");
+}
+
+/* What the slow rank does besides: the free waits for a kernel. */
+__attribute__((noinline)) static void slow_step(void)
+{
+	void *memory;
+
+	victim_must(cudaMalloc(&memory, 4096), "cudaMalloc");
+	victim_must(launch(&work_kernel, SLOW_NS), "cudaLaunchKernel");
+	victim_must(cudaFree(memory), "cudaFree");
+}
+
+/*
+ * A collective: a kernel that lasts until the slow rank comes. The others, having had
+ * less to do, wait in it for as long.
+ */
+__attribute__((noinline)) static void meet(bool slow)
+{
+	victim_must(launch(&collective_kernel, slow ? MS : MS + SLOW_NS), "cudaLaunchKernel");
+	victim_must(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
+}
+
+/* The launcher lets all ranks go on when the last is here (launcher.py). */
+static void wait_for_all(void)
+{
+	const char *ready = getenv("VICTIM_READY"), *go = getenv("VICTIM_GO");
+	char byte = 0;
+
+	if (!ready || !go)
+		return;
+	victim_must(write(atoi(ready), &byte, 1) != 1, "saying that we are ready");
+	victim_must(read(atoi(go), &byte, 1) != 0, "waiting for the others");
+}
+
+static int run_steps(bool collectives)
+{
+	bool slow = slow_one();
+
+	victim_work(1);
+	wait_for_all();
+	for (int i = 0; i < STEPS; i++) {
+		quick_step();
+		if (slow)
+			slow_step();
+		if (collectives)
+			meet(slow);
+	}
+	return 0;
+}
+
+/* Ranks that know nothing of each other: the slow one ends last. */
+static int lonely_rank(const char *unused)
+{
+	(void)unused;
+	return run_steps(false);
+}
+
+/* Ranks that meet after each step, and so end together. */
+static int meeting_rank(const char *unused)
+{
+	(void)unused;
+	return run_steps(true);
+}
+
+const struct victim_mode victim_ranks[] = {
+	{ "lonely_rank", lonely_rank },
+	{ "meeting_rank", meeting_rank },
+	{ 0 },
+};

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The report of a run of several processes, as text. */
+#include <stdio.h>
+
+#include "tests/unit/run_builder.h"
+
+#include "analyze/report.h"
+
+static char *text_of(const struct ct_run *run, bool summary)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	assert_non_null(to);
+	ct_report_run(run, summary, to);
+	fclose(to);
+	return text;
+}
+
+/* Does the text, with its lines joined again, hold this? */
+static bool says(const char *text, const char *wanted)
+{
+	char *flat = strdup(text), *to = flat;
+	bool found;
+
+	for (const char *from = text; *from; from++) {
+		*to++ = *from == '\n' ? ' ' : *from;
+		if (*from == '\n')
+			from += strspn(from + 1, " ");
+	}
+	*to = '\0';
+	found = strstr(flat, wanted) != NULL;
+	free(flat);
+	return found;
+}
+
+static int count_of(const char *text, const char *wanted)
+{
+	int count = 0;
+
+	for (; (text = strstr(text, wanted)); text++)
+		count++;
+	return count;
+}
+
+/* Losses are added up and say whose they are; a rank of which there is no trace is named. */
+static void test_coverage(void **state)
+{
+	struct ct_run *run = *state;
+	char *text;
+
+	for (uint32_t rank = 0; rank < 4; rank++) {
+		struct ct_process p = process(rank == 3 ? 4 : rank, 0, 100);
+
+		p.size = 5;
+		if (rank == 1 || rank == 2)
+			p.lost[CT_LOSS_SPACE] = 10 + rank;
+		if (rank != 1) {
+			free(p.unseen);
+			p.unseen = strdup(rank ? "this\nthat\n" : "that\n");
+		}
+		add(run, p);
+	}
+	assert_int_equal(ct_run_finish(run), 0);
+	text = text_of(run, false);
+	assert_true(says(text, "NOT seen  rank 3 of 5: no trace of it"));
+	assert_true(says(text, "23 records dropped"));
+	assert_true(says(text, "(rank 1, rank 2)"));
+	assert_true(says(text, "that (rank 0, rank 2, rank 4) "));
+	assert_true(says(text, "this (rank 2, rank 4) "));
+	assert_int_equal(count_of(text, "that ("), 1); /* once for all of them */
+	assert_null(strstr(text, "nothing was dropped"));
+	free(text);
+}
+
+/* Hundreds of ranks: those with most own time, each line within a terminal's width. */
+static void test_many(void **state)
+{
+	struct ct_run *run = *state;
+	size_t width = 0, at = 0;
+	char *text;
+
+	for (uint32_t rank = 0; rank < 512; rank++) {
+		struct ct_process p = process(rank, 0, 1000);
+
+		active(&p, 0, 100 + (rank == 300 ? 800 : rank / 64));
+		site(&p, "cudaFree", "some_rather_long_name.cu:1000 some_function", 1, 5, 5,
+		     CT_PART_DEVICE_WAIT);
+		p.size = 1024;
+		add(run, p);
+	}
+	assert_int_equal(ct_run_finish(run), 0);
+	for (int summary = 0; summary < 2; summary++) {
+		text = text_of(run, summary);
+		assert_non_null(strstr(text, "Slowest: rank 300 "));
+		assert_non_null(strstr(text, "\n  rank 300 "));
+		assert_null(strstr(text, "\n  rank 0 "));
+		assert_non_null(strstr(text, summary ? "and 504 more" : "and 480 more"));
+		assert_true(says(text, "rank 517 and 506 more of 1024: no trace of them"));
+		for (at = 0; text[at]; at += width + 1) {
+			width = strcspn(text + at, "\n");
+			assert_in_range(width, 0, 98);
+		}
+		free(text);
+	}
+}
+
+static void test_names(void **state)
+{
+	struct ct_names few = { 0 }, many = { 0 }, wide = { 0 };
+	char long_name[700];
+
+	(void)state;
+	assert_string_equal(ct_names_text(&few), "");
+	ct_names_add(&few, "a");
+	ct_names_add(&few, "b");
+	assert_string_equal(ct_names_text(&few), "a, b");
+	for (int i = 0; i < 9; i++)
+		ct_names_add(&many, "x");
+	assert_string_equal(ct_names_text(&many), "x, x, x, x, x, x and 3 more");
+	memset(long_name, 'y', sizeof(long_name) - 1);
+	long_name[sizeof(long_name) - 1] = '\0';
+	ct_names_add(&wide, "first");
+	for (int i = 0; i < 3; i++)
+		ct_names_add(&wide, long_name);
+	ct_names_add(&wide, "last"); /* what does not fit is counted, and all behind it */
+	assert_int_equal(strlen(ct_names_text(&wide)), 5 + 2 + 699 + strlen(" and 3 more"));
+	assert_non_null(strstr(wide.text, " and 3 more"));
+}
+
+/* What the comparison cannot know is said beside it. */
+static void test_reservations(void **state)
+{
+	struct ct_run *run = *state;
+	struct ct_process p;
+	char *text;
+
+	for (uint32_t rank = 0; rank < 2; rank++) {
+		p = process(rank, 0, 100);
+		p.graph_ops = rank;
+		free(p.host);
+		p.host = strdup(rank ? "one" : "two");
+		active(&p, 0, 50 + 40 * rank);
+		add(run, p);
+	}
+	assert_int_equal(ct_run_finish(run), 0);
+	text = text_of(run, true);
+	assert_true(says(text, "on 2 hosts"));
+	assert_true(says(text, "CUDA graphs were launched"));
+	assert_true(says(text, "their clocks of day"));
+	assert_true(says(text, "no communication kernels were seen"));
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		RUN_TEST(test_coverage),
+		RUN_TEST(test_many),
+		cmocka_unit_test(test_names),
+		RUN_TEST(test_reservations),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
