@@ -107,6 +107,6 @@ const char *ct_site_certainty(const struct ct_model *model, const struct ct_site
 	case CT_PART_UNEXPLAINED:
 		return "";
 	default:
-		return "certain";
+		return model->calls.at[wait->call].raw.leave_ns < model->blind_ns ? "certain" : "fair";
 	}
 }

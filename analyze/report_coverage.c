@@ -45,13 +45,13 @@ static void print_title(const struct ct_model *model, FILE *to)
 
 static void print_seen(const struct ct_model *model, FILE *to)
 {
-	uint64_t both = 0, by[4] = { 0 }, calling = 0, used = 0;
+	uint64_t both = 0, by[256] = { 0 }, calling = 0, used = 0; /* by origin, any byte */
 	char calls[48], ops[48], threads[48], streams[48];
 
 	for (size_t i = 0; i < model->calls.count; i++) {
 		const struct ct_call *call = &model->calls.at[i].raw;
 
-		by[call->origin & 3]++;
+		by[call->origin]++;
 		both += call->origin == CT_ORIGIN_PLT && call->flags & CT_CALL_CUPTI_SEEN;
 	}
 	for (size_t t = 0; t < model->threads.count; t++)
@@ -66,12 +66,29 @@ static void print_seen(const struct ct_model *model, FILE *to)
 	fprintf(to, "          by wrappers %" PRIu64 " (%" PRIu64 " of them by CUPTI as well), by "
 		"CUPTI only: runtime %" PRIu64 ", driver %" PRIu64 "\n",
 		by[CT_ORIGIN_PLT], both, by[CT_ORIGIN_RUNTIME], by[CT_ORIGIN_DRIVER]);
+	if (by[CT_ORIGIN_ENTRY])
+		fprintf(to, "          by the driver's entry points %" PRIu64 ", under the driver's names\n",
+			by[CT_ORIGIN_ENTRY]);
 }
 
 static int line(FILE *to, int printed)
 {
 	fputs(printed ? "          " : "NOT seen  ", to);
 	return 1;
+}
+
+/* Without CUPTI. Its tables of functions without names are how the runtime reaches some of them. */
+#define UNSEEN                                                                                     \
+	"what waits were for; calls that reach the driver by its private tables or RTLD_DEEPBIND"
+
+static void print_yield(const struct ct_model *model, const struct ct_note_info *note, FILE *to)
+{
+	uint64_t at = model->blind_ns > model->begin_ns ? model->blind_ns - model->begin_ns : 0;
+	char text[16];
+
+	ct_report_wrapped(to, "", "          ", "device times from %s on, since the program's own profiler "
+			  "took CUPTI (%s); CUTRACE_CUPTI=on keeps them and refuses the profiler",
+			  ct_report_time(at, text), note->text);
 }
 
 /* Why there may be no device times, in the words of whoever found out. */
@@ -82,9 +99,14 @@ static int print_blindness(const struct ct_model *model, FILE *to, int printed)
 
 		if (note->code == CT_NOTE_NO_CUPTI) {
 			printed = line(to, printed);
-			fprintf(to, "device times: %s\n", note->text);
+			ct_report_wrapped(to, "", "          ", "device times: %s", note->text);
 			printed = line(to, printed);
-			fprintf(to, "calls that do not pass a shared libcudart; what waits were for\n");
+			fprintf(to, UNSEEN "\n");
+		} else if (note->code == CT_NOTE_YIELDED && model->blind_ns) {
+			printed = line(to, printed);
+			print_yield(model, note, to);
+			printed = line(to, printed);
+			fprintf(to, "from then on, " UNSEEN "\n");
 		} else if (note->code == CT_NOTE_PARTIAL_CUPTI || note->code == CT_NOTE_NO_UNWINDER) {
 			printed = line(to, printed);
 			fprintf(to, "%s\n", note->text);

@@ -113,7 +113,8 @@ static void print_blocked(const struct ct_analysis *a, FILE *to)
 		calling += a->model->threads.at[t].call_count > 0;
 	for (size_t i = 0; i < a->model->calls.count; i++)
 		blocked += ct_blocking_blocked(&a->model->calls.at[i]);
-	fprintf(to, "Host threads were blocked for %s in CUDA calls", ct_report_time(blocked, text));
+	fprintf(to, "Host threads were blocked%s for %s in CUDA calls",
+		a->model->has_device ? "" : ", or at work in the driver,", ct_report_time(blocked, text));
 	fprintf(to, " (the run took %s%s)\n",
 		ct_report_time(a->model->end_ns - a->model->begin_ns, text),
 		calling > 1 ? ", threads add up" : "");
@@ -156,6 +157,8 @@ static void print_device(const struct ct_analysis *a, FILE *to)
 	const struct ct_idle *idle = a->idle;
 	char text[16], busy[16], blocked[16];
 
+	if (a->model->has_device && a->model->blind_ns < a->model->end_ns)
+		fprintf(to, "All about the device is the time before the program's own profiler:\n");
 	if (!a->model->ops.count) {
 		fprintf(to, a->model->has_device ? "The device had nothing to do: no operation was seen.\n"
 						 : "The device: nothing is known.\n");
