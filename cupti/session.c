@@ -2,7 +2,9 @@
 #include "cupti/session.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "cupti/activity.h"
 #include "cupti/callbacks.h"
@@ -11,11 +13,24 @@
 #define CLOCK_TRIES 100
 
 static const struct ct_cupti_host *host;
-static bool running;
+static CUpti_SubscriberHandle subscriber;
+static bool running; /* subscribed, and at work */
+static bool yielded; /* given up for good */
+
+/*
+ * Held while CUPTI is started, flushed or given up. CUPTI calls our buffer functions and
+ * callbacks meanwhile: those never take it.
+ */
+static pthread_mutex_t using = PTHREAD_MUTEX_INITIALIZER;
 
 static uint64_t CUPTIAPI timestamp(void)
 {
-	return host->now_ns();
+	struct timespec ts;
+
+	if (!__atomic_load_n(&yielded, __ATOMIC_RELAXED))
+		return host->now_ns();
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
 static const char *result_text(CUptiResult result)
@@ -80,13 +95,11 @@ static void set_clock(void)
 			   "times are on another clock and cannot be compared");
 }
 
-int ct_cupti_start(const struct ct_cupti_host *to, const char *library, char *why, size_t why_size)
+static int start(const char *library, char *why, size_t why_size)
 {
-	CUpti_SubscriberHandle subscriber;
 	CUptiResult result;
 	int r;
 
-	host = to;
 	r = ct_cupti_load(library, why, why_size);
 	if (r < 0)
 		return r;
@@ -101,25 +114,71 @@ int ct_cupti_start(const struct ct_cupti_host *to, const char *library, char *wh
 	if (r < 0)
 		return explain(CUPTI_ERROR_UNKNOWN, "enabling device records", why, why_size);
 	note_clock_error();
-	running = true;
+	__atomic_store_n(&running, true, __ATOMIC_RELAXED);
 	return 0;
+}
+
+int ct_cupti_start(const struct ct_cupti_host *to, const char *library, char *why, size_t why_size)
+{
+	int r;
+
+	host = to;
+	pthread_mutex_lock(&using);
+	r = start(library, why, why_size);
+	pthread_mutex_unlock(&using);
+	return r;
+}
+
+bool ct_cupti_in_use(void)
+{
+	return __atomic_load_n(&running, __ATOMIC_RELAXED);
 }
 
 void ct_cupti_flush(void)
 {
+	pthread_mutex_lock(&using);
 	if (running)
 		ct_cupti.cuptiActivityFlushAll(0);
+	pthread_mutex_unlock(&using);
 }
 
-void ct_cupti_finish(void)
+/* Fetch everything and have no more recorded. */
+static void stop(void)
 {
 	size_t dropped = 0;
 
-	if (!running)
-		return;
 	ct_cupti.cuptiActivityFlushAll(0);
 	ct_activity_disable();
 	ct_cupti.cuptiActivityFlushAll(CUPTI_ACTIVITY_FLAG_FLUSH_FORCED);
 	if (ct_cupti.cuptiActivityGetNumDroppedRecords(NULL, 0, &dropped) == CUPTI_SUCCESS && dropped)
 		host->lose(CT_LOSS_CUPTI, dropped);
+}
+
+void ct_cupti_finish(void)
+{
+	pthread_mutex_lock(&using);
+	if (running)
+		stop();
+	pthread_mutex_unlock(&using);
+}
+
+bool ct_cupti_yield(void (*before)(void))
+{
+	bool ours;
+
+	pthread_mutex_lock(&using);
+	ours = running && ct_cupti.cuptiUnsubscribe;
+	if (ours) {
+		before();
+		stop();
+		ct_cupti.cuptiUnsubscribe(subscriber);
+		if (ct_cupti.cuptiSetThreadIdType)
+			ct_cupti.cuptiSetThreadIdType(CUPTI_ACTIVITY_THREAD_ID_TYPE_DEFAULT);
+		if (ct_cupti.cuptiActivityEnableAllSyncRecords)
+			ct_cupti.cuptiActivityEnableAllSyncRecords(1);
+		__atomic_store_n(&yielded, true, __ATOMIC_RELAXED);
+		__atomic_store_n(&running, false, __ATOMIC_RELAXED);
+	}
+	pthread_mutex_unlock(&using);
+	return ours;
 }

@@ -51,6 +51,20 @@ int ct_cupti_start(const struct ct_cupti_host *host, const char *library, char *
 /* Fetch the records of finished buffers. Nothing happens if CUPTI is not in use. */
 void ct_cupti_flush(void);
 
+/* Are we subscribed to CUPTI? */
+bool ct_cupti_in_use(void);
+
+/*
+ * Let go of CUPTI, so that somebody else in this process can use it: fetch everything,
+ * disable what was enabled, unsubscribe, and set back what is common to all users. The
+ * clock cannot be given back (CUPTI refuses to unregister it): it shows CLOCK_REALTIME
+ * from then on, as CUPTI's own does. before() is called first, and only if CUPTI is ours.
+ *
+ * Waits for other threads that are in this file. Returns true if CUPTI was ours and now
+ * is not; nothing here uses it again.
+ */
+bool ct_cupti_yield(void (*before)(void));
+
 /*
  * Stop and fetch everything. CUPTI stays loaded and subscribed: taking it away
  * under running threads is not safe, and the process ends anyway.

@@ -21,6 +21,12 @@
  */
 struct ct_call *ct_hook_open(enum ct_api api, enum ct_origin origin);
 
+/*
+ * CUPTI has been given up: calls that its callbacks opened will not be closed by them. Such
+ * a call is counted as lost when its thread next makes one.
+ */
+void ct_hook_cupti_gone(void);
+
 /* Stamp the begin: right before the real call. */
 void ct_hook_begin(struct ct_call *call);
 

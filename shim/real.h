@@ -3,19 +3,31 @@
 #ifndef CT_SHIM_REAL_H
 #define CT_SHIM_REAL_H
 
+#include <stdint.h>
+
 struct ct_real_function {
 	const char *symbol;
-	void *function; /* NULL: not found yet */
+	void *wrapper;  /* ours */
+	void *function; /* the real one; NULL: not found yet */
 };
 
-/* All of them, in the order of wrap.c; ends with a NULL symbol. */
-extern struct ct_real_function ct_real_functions[];
+/* The functions of one library: the CUDA runtime, the driver, or CUPTI. */
+struct ct_real_table {
+	struct ct_real_function *functions; /* ends with a NULL symbol */
+	const char *const *libraries;       /* where they may be; ends with NULL */
+	uint32_t all_sought;
+	uint32_t pinned; /* its library is kept loaded */
+};
+
+extern struct ct_real_table ct_real_runtime; /* wrap.c */
+extern struct ct_real_table ct_real_driver;  /* wrap_driver.c */
+extern struct ct_real_table ct_real_cupti;   /* yield.c */
 
 /*
  * The real function of a wrapper. caller is an address inside the code that called the
  * wrapper. In order: the next definition in the global scope; the library the caller is
- * linked to (a runtime loaded by dlopen is not in the global scope); any libcudart that
- * is mapped. Never our own wrapper.
+ * linked to (a runtime loaded by dlopen is not in the global scope); any of the table's
+ * libraries that is mapped. Never our own wrapper.
  *
  * The first time one is found, all are looked for: later calls then take no lock of the
  * loader, which another thread may hold while it waits for this one (a constructor that
@@ -23,6 +35,15 @@ extern struct ct_real_function ct_real_functions[];
  *
  * Returns NULL if there is none.
  */
-void *ct_real(int slot, const void *caller);
+void *ct_real(struct ct_real_table *table, int slot, const void *caller);
+
+/*
+ * Somebody looks a function up and has found it. Returns our wrapper if that is the very
+ * function it passes calls on to; else `found`, since our wrapper would call another.
+ */
+void *ct_real_swap(struct ct_real_table *table, void *found, const void *caller);
+
+/* Does the table have this symbol? */
+int ct_real_knows(const struct ct_real_table *table, const char *symbol);
 
 #endif

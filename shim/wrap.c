@@ -21,6 +21,13 @@
 EXPORT cudaError_t __cudaLaunchKernel(cudaKernel_t, dim3, dim3, void **, size_t, cudaStream_t);
 EXPORT cudaError_t __cudaLaunchKernel_ptsz(cudaKernel_t, dim3, dim3, void **, size_t, cudaStream_t);
 
+#define CT_RUNTIME(name, version, effects, params, args, in, out) EXPORT cudaError_t name params;
+#define CT_RUNTIME_VOID(name, version, effects) EXPORT cudaError_t name(void);
+#define CT_RUNTIME_ALIAS(name, cbid, as, params, args, in) EXPORT cudaError_t name params;
+#include "trace/apis_begin.h"
+#include "trace/apis.def"
+#include "trace/apis_end.h"
+
 /* Every wrapper's real function; resolved together, see real.h. */
 enum slot {
 #define CT_RUNTIME(name, ...) SLOT_##name,
@@ -32,18 +39,25 @@ enum slot {
 	SLOTS
 };
 
-struct ct_real_function ct_real_functions[] = {
-#define CT_RUNTIME(name, ...) { .symbol = #name },
-#define CT_RUNTIME_VOID(name, ...) { .symbol = #name },
-#define CT_RUNTIME_ALIAS(name, ...) { .symbol = #name },
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* old programs call these too */
+static struct ct_real_function functions[] = {
+#define ROW(name) { .symbol = #name, .wrapper = (void *)name },
+#define CT_RUNTIME(name, ...) ROW(name)
+#define CT_RUNTIME_VOID(name, ...) ROW(name)
+#define CT_RUNTIME_ALIAS(name, ...) ROW(name)
 #include "trace/apis_begin.h"
 #include "trace/apis.def"
 #include "trace/apis_end.h"
 	{ .symbol = NULL },
 };
 
+static const char *const libraries[] = {
+	"libcudart.so.13", "libcudart.so.12", "libcudart.so.11.0", "libcudart.so", NULL,
+};
+
+struct ct_real_table ct_real_runtime = { .functions = functions, .libraries = libraries };
+
 #define WRAP(symbol, api, params, args, in, out)                                                   \
-	EXPORT cudaError_t symbol params;                                                          \
 	EXPORT cudaError_t symbol params                                                           \
 	{                                                                                          \
 		const void *site = __builtin_return_address(0);                                    \
@@ -51,7 +65,7 @@ struct ct_real_function ct_real_functions[] = {
 		struct ct_call *call;                                                              \
 		cudaError_t error;                                                                 \
                                                                                                    \
-		*(void **)&real = ct_real(SLOT_##symbol, site);                                   \
+		*(void **)&real = ct_real(&ct_real_runtime, SLOT_##symbol, site);                  \
 		if (!real)                                                                         \
 			return cudaErrorSharedObjectSymbolNotFound;                                \
 		call = ct_hook_open(api, CT_ORIGIN_PLT);                                           \

@@ -52,7 +52,7 @@ static void test_defaults(void **state)
 	assert_false(o.quiet);
 	assert_true(o.report);
 	assert_true(o.stacks);
-	assert_true(o.cupti);
+	assert_int_equal(o.cupti, CT_CUPTI_YIELD);
 	assert_string_equal(o.cupti_library, "");
 	assert_int_equal(o.limit, 0);
 	assert_false(o.disable);

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dlsym(), interposed. Programs and static runtimes find the driver's functions with it.
+ *
+ * The real dlsym() looks at its return address to know whose scope RTLD_NEXT and
+ * RTLD_DEFAULT mean, so a wrapper in C would change what everybody finds. Ours is a few
+ * instructions that leave the arguments and the return address as they are and jump to
+ * the real one. Only for names of the wrappers, looked up by anybody but us and CUDA's
+ * own tools, does it jump to answer(), which asks the real one and may swap the result.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "shim/options.h"
+#include "shim/real.h"
+#include "shim/self.h"
+
+typedef void *dlsym_function(void *handle, const char *name);
+
+/* What the trampoline calls. caller: its return address. Returns the function to jump to. */
+__attribute__((used, visibility("hidden"))) void *ct_dlsym_pick(void *handle, const char *name,
+								const void *caller);
+
+#if defined(__x86_64__)
+__asm__(".text\n"
+	".p2align 4\n"
+	".globl dlsym\n"
+	".type dlsym, @function\n"
+	"dlsym:\n"
+	".cfi_startproc\n"
+	"	endbr64\n"
+	"	push %rdi\n"
+	".cfi_adjust_cfa_offset 8\n"
+	"	push %rsi\n"
+	".cfi_adjust_cfa_offset 8\n"
+	"	sub $8, %rsp\n"
+	".cfi_adjust_cfa_offset 8\n"
+	"	mov 24(%rsp), %rdx\n"
+	"	call ct_dlsym_pick\n"
+	"	add $8, %rsp\n"
+	".cfi_adjust_cfa_offset -8\n"
+	"	pop %rsi\n"
+	".cfi_adjust_cfa_offset -8\n"
+	"	pop %rdi\n"
+	".cfi_adjust_cfa_offset -8\n"
+	"	mov (%rsp), %rdx\n" /* answer() takes the caller as well */
+	"	jmp *%rax\n"
+	".cfi_endproc\n"
+	".size dlsym, . - dlsym\n");
+#define OLDEST "GLIBC_2.2.5"
+#elif defined(__aarch64__)
+__asm__(".text\n"
+	".p2align 4\n"
+	".globl dlsym\n"
+	".type dlsym, @function\n"
+	"dlsym:\n"
+	".cfi_startproc\n"
+	"	stp x29, x30, [sp, #-32]!\n"
+	".cfi_def_cfa_offset 32\n"
+	".cfi_offset 29, -32\n"
+	".cfi_offset 30, -24\n"
+	"	stp x0, x1, [sp, #16]\n"
+	"	mov x2, x30\n"
+	"	bl ct_dlsym_pick\n"
+	"	mov x16, x0\n"
+	"	ldp x0, x1, [sp, #16]\n"
+	"	ldp x29, x30, [sp], #32\n"
+	".cfi_def_cfa_offset 0\n"
+	"	mov x2, x30\n"
+	"	br x16\n"
+	".cfi_endproc\n"
+	".size dlsym, . - dlsym\n");
+#define OLDEST "GLIBC_2.17"
+#else
+#error "dlsym() needs a trampoline for this processor"
+#endif
+
+/*
+ * Found by version, since by name we would find ourselves. Called before any constructor
+ * has run if another preloaded library asks so early; two threads may both look.
+ */
+static dlsym_function *real_dlsym(void)
+{
+	static dlsym_function *known;
+	dlsym_function *found = __atomic_load_n(&known, __ATOMIC_RELAXED);
+	int saved = errno;
+
+	if (found)
+		return found;
+	*(void **)&found = dlvsym(RTLD_NEXT, "dlsym", "GLIBC_2.34");
+	if (!found)
+		*(void **)&found = dlvsym(RTLD_NEXT, "dlsym", OLDEST);
+	__atomic_store_n(&known, found, __ATOMIC_RELAXED);
+	errno = saved;
+	return found;
+}
+
+/* RTLD_DEFAULT as the caller means it: the global scope, then what the caller came with. */
+static void *find_default(dlsym_function *real, const char *name, const void *caller)
+{
+	void *found = real(RTLD_NEXT, name); /* behind us: we are first in the global scope */
+	void *own = NULL;
+	Dl_info info;
+
+	if (found || !dladdr(caller, &info) || !info.dli_fname)
+		return found;
+	own = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+	if (own) {
+		found = real(own, name);
+		dlclose(own);
+	}
+	return found && !ct_ours(found) ? found : real(RTLD_NEXT, name); /* for dlerror() */
+}
+
+/*
+ * The wrapper for what the program finds. In a handle's scope that may be our own exported
+ * symbol, the global scope being part of it: what counts is then whether there is another
+ * behind it, as the program must not find a driver where there is none.
+ */
+static void *answer(void *handle, const char *name, const void *caller)
+{
+	dlsym_function *real = real_dlsym();
+	void *found = handle == RTLD_DEFAULT ? find_default(real, name, caller) : real(handle, name);
+
+	if (found && ct_ours(found))
+		found = real(RTLD_NEXT, name);
+	if (!found)
+		return NULL;
+	if (name[2] == 'p')
+		return ct_real_swap(&ct_real_cupti, found, caller);
+	if (name[2] == 'd')
+		return ct_real_swap(&ct_real_runtime, found, caller);
+	return ct_real_swap(&ct_real_driver, found, caller);
+}
+
+/* CUDA's own libraries look the driver up for their own work, not the program's. */
+static bool is_tool(const void *caller)
+{
+	static const char *const tools[] = { "libcuda.so", "libcupti.so", "libnvperf", "libnvidia" };
+	const char *base;
+	Dl_info info;
+
+	if (ct_ours(caller))
+		return true;
+	if (!dladdr(caller, &info) || !info.dli_fname)
+		return false;
+	base = strrchr(info.dli_fname, '/');
+	base = base ? base + 1 : info.dli_fname;
+	for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++)
+		if (strncmp(base, tools[i], strlen(tools[i])) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Names of ours: driver functions, CUPTI's that tell of another profiler, and, only where
+ * CUPTI was switched off, the runtime's: otherwise CUPTI sees those calls.
+ */
+static bool has_wrapper(const char *name)
+{
+	if (strncmp(name, "cupti", 5) == 0)
+		return ct_real_knows(&ct_real_cupti, name);
+	if (strncmp(name, "cuda", 4) == 0)
+		return ct_options_cupti() == CT_CUPTI_OFF && ct_real_knows(&ct_real_runtime, name);
+	return ct_real_knows(&ct_real_driver, name);
+}
+
+void *ct_dlsym_pick(void *handle, const char *name, const void *caller)
+{
+	if (name && name[0] == 'c' && name[1] == 'u' && handle != RTLD_NEXT && has_wrapper(name) &&
+	    !is_tool(caller))
+		return (void *)answer;
+	return (void *)real_dlsym();
+}
