@@ -10,8 +10,10 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "shim/options.h"
@@ -98,6 +100,13 @@ static dlsym_function *real_dlsym(void)
 	return found;
 }
 
+static struct ct_real_table *table_of(const char *name)
+{
+	if (strncmp(name, "cupti", 5) == 0)
+		return &ct_real_cupti;
+	return strncmp(name, "cuda", 4) == 0 ? &ct_real_runtime : &ct_real_driver;
+}
+
 /* RTLD_DEFAULT as the caller means it: the global scope, then what the caller came with. */
 static void *find_default(dlsym_function *real, const char *name, const void *caller)
 {
@@ -116,24 +125,65 @@ static void *find_default(dlsym_function *real, const char *name, const void *ca
 }
 
 /*
- * The wrapper for what the program finds. In a handle's scope that may be our own exported
- * symbol, the global scope being part of it: what counts is then whether there is another
- * behind it, as the program must not find a driver where there is none.
+ * The wrapper for what the program finds. What it finds may be our own exported symbol, the
+ * global scope being part of most scopes: then it matters whether there is another behind
+ * it, as the program must not find a driver where there is none.
+ *
+ * A runtime found by its handle is left alone where CUPTI is to show its calls.
  */
 static void *answer(void *handle, const char *name, const void *caller)
 {
 	dlsym_function *real = real_dlsym();
-	void *found = handle == RTLD_DEFAULT ? find_default(real, name, caller) : real(handle, name);
+	struct ct_real_table *table = table_of(name);
+	bool global = true;
+	void *found;
 
-	if (found && ct_ours(found))
-		found = real(RTLD_NEXT, name);
-	if (!found)
-		return NULL;
-	if (name[2] == 'p')
-		return ct_real_swap(&ct_real_cupti, found, caller);
-	if (name[2] == 'd')
-		return ct_real_swap(&ct_real_runtime, found, caller);
-	return ct_real_swap(&ct_real_driver, found, caller);
+	if (handle == RTLD_DEFAULT || handle == RTLD_NEXT) {
+		found = handle == RTLD_NEXT ? real(handle, name) : find_default(real, name, caller);
+	} else {
+		found = real(handle, name);
+		global = found && ct_ours(found);
+		if (global)
+			found = real(RTLD_NEXT, name);
+	}
+	if (!found || (table == &ct_real_runtime && !global && ct_options_cupti() != CT_CUPTI_OFF))
+		return found;
+	return ct_real_swap(table, found, caller);
+}
+
+struct search {
+	const void *caller;
+	bool ahead, done;
+};
+
+static bool holds(const struct dl_phdr_info *info, const void *address)
+{
+	for (int i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_LOAD &&
+		    (uintptr_t)address - info->dlpi_addr - info->dlpi_phdr[i].p_vaddr <
+			    info->dlpi_phdr[i].p_memsz)
+			return true;
+	return false;
+}
+
+/* dl_iterate_phdr() callback: whichever of the caller and us comes first. */
+static int which_first(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct search *search = arg;
+
+	(void)size;
+	search->done = holds(info, (const void *)ct_dlsym_pick);
+	search->ahead = !search->done && holds(info, search->caller);
+	return search->done || search->ahead;
+}
+
+/* Does RTLD_NEXT mean us to this caller? To the program and what is preloaded before us. */
+static bool ahead_of_us(const void *caller)
+{
+	struct search search = { .caller = caller };
+
+	dl_iterate_phdr(which_first, &search);
+	return search.ahead;
 }
 
 /* CUDA's own libraries look the driver up for their own work, not the program's. */
@@ -155,23 +205,10 @@ static bool is_tool(const void *caller)
 	return false;
 }
 
-/*
- * Names of ours: driver functions, CUPTI's that tell of another profiler, and, only where
- * CUPTI was switched off, the runtime's: otherwise CUPTI sees those calls.
- */
-static bool has_wrapper(const char *name)
-{
-	if (strncmp(name, "cupti", 5) == 0)
-		return ct_real_knows(&ct_real_cupti, name);
-	if (strncmp(name, "cuda", 4) == 0)
-		return ct_options_cupti() == CT_CUPTI_OFF && ct_real_knows(&ct_real_runtime, name);
-	return ct_real_knows(&ct_real_driver, name);
-}
-
 void *ct_dlsym_pick(void *handle, const char *name, const void *caller)
 {
-	if (name && name[0] == 'c' && name[1] == 'u' && handle != RTLD_NEXT && has_wrapper(name) &&
-	    !is_tool(caller))
+	if (name && name[0] == 'c' && name[1] == 'u' && ct_real_knows(table_of(name), name) &&
+	    !is_tool(caller) && (handle != RTLD_NEXT || ahead_of_us(caller)))
 		return (void *)answer;
 	return (void *)real_dlsym();
 }

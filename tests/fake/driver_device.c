@@ -132,7 +132,8 @@ DRIVER_EARLY(cuGetErrorString, (CUresult error, const char **pStr), (error, pStr
 /* The newest form that we export: callers ask by plain name. */
 static void *find(const char *name, bool per_thread)
 {
-	static const char *const suffixes[] = { "_ptsz", "_ptds", "_v4", "_v3", "_v2", "" };
+	static const char *const suffixes[] = { "_v2_ptsz", "_v2_ptds", "_ptsz", "_ptds", "_v4", "_v3",
+						"_v2", "" };
 	static char anchor;
 	char full[128];
 	Dl_info self;
@@ -142,7 +143,7 @@ static void *find(const char *name, bool per_thread)
 	void *library = dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD);
 	if (!library)
 		return NULL;
-	for (size_t i = per_thread ? 0 : 2; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
+	for (size_t i = per_thread ? 0 : 4; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
 		snprintf(full, sizeof(full), "%s%s", name, suffixes[i]);
 		void *found = dlsym(library, full);
 		if (found)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Finds the CUDA runtime by dlopen(RTLD_LOCAL) and calls it through dlsym(), as Python's
- * ctypes does: no wrapper sees these calls. `loader again` unloads and loads it once more.
+ * ctypes does: no wrapper sees these calls. `loader again` unloads and loads it once more;
+ * `loader deepbind` loads it so that it binds to nothing preloaded; `loader copy FILE` loads
+ * FILE, another copy of it, as well.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -25,7 +27,8 @@ static int work(void *runtime)
 
 int main(int argc, char **argv)
 {
-	void *runtime = dlopen("libcudart.so.13", RTLD_NOW | RTLD_LOCAL);
+	int deep = argc > 1 && strcmp(argv[1], "deepbind") == 0 ? RTLD_DEEPBIND : 0;
+	void *runtime = dlopen("libcudart.so.13", RTLD_NOW | RTLD_LOCAL | deep);
 
 	if (!runtime)
 		return 2;
@@ -33,6 +36,14 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "again") == 0) {
 		dlclose(runtime);
 		runtime = dlopen("libcudart.so.13", RTLD_NOW | RTLD_LOCAL);
+		printf("%d of %d rounds failed\n", work(runtime), ROUNDS);
+	}
+	if (argc > 2 && strcmp(argv[1], "copy") == 0) {
+		void *other = dlopen(argv[2], RTLD_NOW | RTLD_LOCAL);
+
+		if (!other || other == runtime)
+			return 3;
+		printf("%d of %d rounds failed\n", work(other), ROUNDS);
 		printf("%d of %d rounds failed\n", work(runtime), ROUNDS);
 	}
 	return 14;

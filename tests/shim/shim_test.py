@@ -12,6 +12,7 @@ import sys
 
 import case_commands  # noqa: F401 (each import adds its cases)
 import case_ends  # noqa: F401
+import case_entry  # noqa: F401
 import case_habits  # noqa: F401
 import case_input  # noqa: F401
 import case_processes  # noqa: F401

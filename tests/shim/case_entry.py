@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Without CUPTI: what is seen at the driver's entry points; and giving CUPTI up."""
+import collections
+import shutil
+
+from harness import (PATHS, calls, case, check, has_rounds, one_line, quiet, report_text, same,
+                     says_blind, says_clean, table, victim)
+
+ROUNDS = 5
+SETUP = {"cuInit": 1, "cuDevicePrimaryCtxRetain": 1}
+
+
+def names(folder, *ignored):
+    return dict(collections.Counter(row["Name"] for row in calls(folder)
+                                    if row["Name"] not in ignored))
+
+
+def of_round(twin=""):
+    return {name: ROUNDS for name in ("cuMemAlloc_v2", f"cuMemsetD8Async{twin}",
+                                      f"cuStreamSynchronize{twin}", "cuMemFree_v2")}
+
+
+def driver_user(here, program, *how, twin=""):
+    """Each call once under the driver's name; with CUPTI the same calls, seen by CUPTI."""
+    run = quiet(here.both([PATHS[program], *how], CUTRACE_CUPTI="off"))
+    same(names(run.trace()), {**SETUP, **of_round(twin)}, "calls in calls.csv")
+    rows = calls(run.trace())
+    check(all(row["Origin"] == "driver-entry" for row in rows), "the wrappers saw them", rows)
+    fills = [row for row in rows if row["Name"].startswith("cuMemset")]
+    check(all(row["Bytes"] == "4096" and row["Address"] != "0x0" for row in fills), "parameters",
+          fills)
+    check(all("driver_user.c" in row["Call Site"] for row in rows), "call sites", rows)
+    check("nested" not in report_text(run.trace()), "no call counts as nested")
+    says_blind(run.trace(), "device times", "CUTRACE_CUPTI=off",
+               f"driver's entry points {len(rows)}")
+    run = quiet(here.both([PATHS[program], *how]))
+    same(names(run.trace(), *SETUP), of_round(twin), "calls with CUPTI")
+    check(all(row["Origin"] == "driver" for row in calls(run.trace())), "CUPTI alone saw them")
+    says_clean(run.trace())
+
+
+@case
+def driver_dlsym(here):
+    driver_user(here, "DRIVER", "dlsym")
+
+
+@case
+def driver_get_proc_address(here):
+    driver_user(here, "DRIVER", "get")
+
+
+@case
+def driver_get_proc_address_2(here):
+    driver_user(here, "DRIVER", "get2")
+
+
+@case
+def driver_per_thread(here):
+    driver_user(here, "DRIVER", "thread", twin="_ptsz")
+
+
+@case
+def driver_linked(here):
+    driver_user(here, "DRIVER_LINKED")
+
+
+@case
+def entry_stays_inside(here):
+    """What the runtime calls in the driver is part of the program's call, and no loss."""
+    run = quiet(here.both(victim("return"), CUTRACE_CUPTI="off"))
+    rows = has_rounds(run.trace(), ROUNDS)
+    check(all(row["Origin"] == "wrapper" for row in rows), "runtime calls only", rows)
+    check("signal handler" not in report_text(run.trace()), "nothing counts as nested",
+          report_text(run.trace()))
+
+
+def runtime_calls(rounds):
+    return {name: rounds for name in ("cudaMalloc", "cudaDeviceSynchronize", "cudaFree")}
+
+
+def driver_calls(rounds):
+    return {name: rounds for name in ("cuMemAlloc_v2", "cuCtxSynchronize", "cuMemFree_v2")}
+
+
+@case
+def entry_runtime_dlopened(here):
+    """CUPTI is off: the program's own lookups get the runtime's wrappers."""
+    for how, rounds in ((), ROUNDS), (("again",), 2 * ROUNDS), (("deepbind",), ROUNDS):
+        run = quiet(here.both([PATHS["LOADER"], *how], CUTRACE_CUPTI="off"))
+        same(names(run.trace()), runtime_calls(rounds), f"calls of loader {how}")
+
+
+@case
+def entry_two_runtimes(here):
+    """Each copy is called by those who found it: one by its wrappers, one below them."""
+    copy = here.folder() / "libcudart.so.13"
+    shutil.copy(f"{PATHS['FAKE']}/libcudart.so.13", copy)
+    command = [PATHS["LOADER"], "copy", str(copy)]
+    run = quiet(here.both(command, CUTRACE_CUPTI="off"))
+    same(names(run.trace(), "cuInit", "cuDevicePrimaryCtxRetain"),
+         {**runtime_calls(2 * ROUNDS), **driver_calls(ROUNDS)}, "calls in calls.csv")
+    run = quiet(here.both(command))
+    same(names(run.trace(), "cuInit"), runtime_calls(3 * ROUNDS), "calls with CUPTI")
+
+
+@case
+def entry_cupti_fails(here):
+    """The same where CUPTI was wanted and could not be had."""
+    run = one_line(here.both([PATHS["DRIVER"], "dlsym"], FAKE_CUPTI_FAIL="permission"),
+                   "no device times", "ask the administrator")
+    same(names(run.trace()), {**SETUP, **of_round()}, "calls in calls.csv")
+
+
+@case
+def lookups_unchanged(here):
+    """dlsym() and dlerror() answer as if we were not there."""
+    for mode in ("off", "on", "yield"):
+        run = quiet(here.both([PATHS["FINDER"], PATHS["FINDER_LIBRARY"]], CUTRACE_CUPTI=mode))
+        check("library default finder_own: finder_library.so" in run.out, "own scope", run.out)
+        check(not run.left(), "nothing is left", run.left())
+
+
+@case
+def lookups_by_neighbours(here):
+    """Other preloaded libraries that look things up early, before us and behind us."""
+    for order in ("{0}:{1}", "{1}:{0}", "{0}:{1}:{0}"):
+        preload = order.format(PATHS["ALLOCATOR"], PATHS["LIB"])
+        run = quiet(here.traced(victim("return"), LD_PRELOAD=preload))
+        same(run.status, 7, f"exit status under {order}")
+        has_rounds(run.trace(), ROUNDS)
+        run = quiet(here.traced(["/bin/ls", "/"], LD_PRELOAD=preload))
+        same(run.out, here.bare(["/bin/ls", "/"]).out, f"/bin/ls under {order}")
+
+
+@case
+def profiler_yield(here):
+    """The default: the program's profiler works, and every call is in the trace once."""
+    run = quiet(here.both([PATHS["PROFILER"]]))
+    check("saw 5 fills, 5 frees, 0 on another clock" in run.out, "it got its records", run.out)
+    has_rounds(run.trace(), 3 * ROUNDS)
+    rows = calls(run.trace())
+    seen = [row["Correlation"] != "0" for row in rows]
+    same(seen, [True] * 20 + [False] * 40, "which calls CUPTI showed us")
+    same(len(table(run.trace(), "device")), ROUNDS, "device operations until then")
+    says_blind(run.trace(), "since the program's own profiler took", "cuptiSubscribe")
+
+
+@case
+def profiler_yield_early(here):
+    run = quiet(here.both([PATHS["PROFILER"], "early"]))
+    check("saw 5 fills, 5 frees" in run.out, "it got its records", run.out)
+    has_rounds(run.trace(), 2 * ROUNDS)
+    says_blind(run.trace(), "own profiler uses CUPTI since before the first CUDA call")
+
+
+@case
+def profiler_refused(here):
+    """CUTRACE_CUPTI=on: CUPTI is ours to the end."""
+    run = quiet(here.traced([PATHS["PROFILER"]], CUTRACE_CUPTI="on"))
+    check("subscribing: 39" in run.out, "its subscription fails", run.out)
+    has_rounds(run.trace(), 2 * ROUNDS)
+    says_clean(run.trace())
+
+
+@case
+def profiler_off(here):
+    run = quiet(here.both([PATHS["PROFILER"]], CUTRACE_CUPTI="off"))
+    has_rounds(run.trace(), 3 * ROUNDS)
+    says_blind(run.trace(), "CUTRACE_CUPTI=off")
