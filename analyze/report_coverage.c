@@ -71,9 +71,14 @@ static void print_seen(const struct ct_model *model, FILE *to)
 			by[CT_ORIGIN_ENTRY]);
 }
 
+static const char *lead(int printed)
+{
+	return printed ? "          " : "NOT seen  ";
+}
+
 static int line(FILE *to, int printed)
 {
-	fputs(printed ? "          " : "NOT seen  ", to);
+	fputs(lead(printed), to);
 	return 1;
 }
 
@@ -81,12 +86,13 @@ static int line(FILE *to, int printed)
 #define UNSEEN                                                                                     \
 	"what waits were for; calls that reach the driver by its private tables or RTLD_DEEPBIND"
 
-static void print_yield(const struct ct_model *model, const struct ct_note_info *note, FILE *to)
+static void print_yield(const struct ct_model *model, const struct ct_note_info *note,
+			const char *first, FILE *to)
 {
 	uint64_t at = model->blind_ns > model->begin_ns ? model->blind_ns - model->begin_ns : 0;
 	char text[16];
 
-	ct_report_wrapped(to, "", "          ", "device times from %s on, since the program's own profiler "
+	ct_report_wrapped(to, first, "          ", "device times from %s on, since the program's own profiler "
 			  "took CUPTI (%s); CUTRACE_CUPTI=on keeps them and refuses the profiler",
 			  ct_report_time(at, text), note->text);
 }
@@ -98,15 +104,13 @@ static int print_blindness(const struct ct_model *model, FILE *to, int printed)
 		const struct ct_note_info *note = &model->notes.at[i];
 
 		if (note->code == CT_NOTE_NO_CUPTI) {
-			printed = line(to, printed);
-			ct_report_wrapped(to, "", "          ", "device times: %s", note->text);
-			printed = line(to, printed);
-			fprintf(to, UNSEEN "\n");
+			ct_report_wrapped(to, lead(printed), "          ", "device times: %s", note->text);
+			ct_report_wrapped(to, lead(1), lead(1), UNSEEN);
+			printed = 1;
 		} else if (note->code == CT_NOTE_YIELDED && model->blind_ns) {
-			printed = line(to, printed);
-			print_yield(model, note, to);
-			printed = line(to, printed);
-			fprintf(to, "from then on, " UNSEEN "\n");
+			print_yield(model, note, lead(printed), to);
+			ct_report_wrapped(to, lead(1), lead(1), "from then on, " UNSEEN);
+			printed = 1;
 		} else if (note->code == CT_NOTE_PARTIAL_CUPTI || note->code == CT_NOTE_NO_UNWINDER) {
 			printed = line(to, printed);
 			fprintf(to, "%s\n", note->text);

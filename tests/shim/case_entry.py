@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Without CUPTI: what is seen at the driver's entry points; and giving CUPTI up."""
 import collections
+import re
 import shutil
 
 from harness import (PATHS, calls, case, check, has_rounds, one_line, quiet, report_text, same,
@@ -15,15 +16,17 @@ def names(folder, *ignored):
                                     if row["Name"] not in ignored))
 
 
-def of_round(twin=""):
-    return {name: ROUNDS for name in ("cuMemAlloc_v2", f"cuMemsetD8Async{twin}",
-                                      f"cuStreamSynchronize{twin}", "cuMemFree_v2")}
+def of_driver(twin=""):
+    """What driver_user.c calls; the two last are one name, asked for by version."""
+    return {**{name: ROUNDS for name in ("cuMemAlloc_v2", f"cuMemsetD8Async{twin}",
+                                         f"cuStreamSynchronize{twin}", "cuMemFree_v2")},
+            "cuCtxSynchronize": 1, "cuCtxSynchronize_v2": 1}
 
 
 def driver_user(here, program, *how, twin=""):
     """Each call once under the driver's name; with CUPTI the same calls, seen by CUPTI."""
     run = quiet(here.both([PATHS[program], *how], CUTRACE_CUPTI="off"))
-    same(names(run.trace()), {**SETUP, **of_round(twin)}, "calls in calls.csv")
+    same(names(run.trace()), {**SETUP, **of_driver(twin)}, "calls in calls.csv")
     rows = calls(run.trace())
     check(all(row["Origin"] == "driver-entry" for row in rows), "the wrappers saw them", rows)
     fills = [row for row in rows if row["Name"].startswith("cuMemset")]
@@ -34,7 +37,7 @@ def driver_user(here, program, *how, twin=""):
     says_blind(run.trace(), "device times", "CUTRACE_CUPTI=off",
                f"driver's entry points {len(rows)}")
     run = quiet(here.both([PATHS[program], *how]))
-    same(names(run.trace(), *SETUP), of_round(twin), "calls with CUPTI")
+    same(names(run.trace(), *SETUP), of_driver(twin), "calls with CUPTI")
     check(all(row["Origin"] == "driver" for row in calls(run.trace())), "CUPTI alone saw them")
     says_clean(run.trace())
 
@@ -91,6 +94,21 @@ def entry_runtime_dlopened(here):
 
 
 @case
+def static_runtime(here):
+    """nvcc's default: no runtime to wrap, the driver found by dlsym and cuGetProcAddress."""
+    command = [PATHS["STATIC"], "work", "7"]
+    wanted = {name: 7 for name in
+              ("cuMemAlloc_v2", "cuMemsetD8_v2", "cuCtxSynchronize", "cuMemFree_v2")}
+    run = quiet(here.both(command, CUTRACE_CUPTI="off"))
+    same(names(run.trace(), *SETUP), wanted, "calls without CUPTI")
+    check(all(row["Origin"] == "driver-entry" for row in calls(run.trace())), "the wrappers")
+    run = quiet(here.both(command))
+    has_rounds(run.trace(), 7)
+    check(all(row["Origin"] == "runtime" for row in calls(run.trace())), "CUPTI alone saw them")
+    says_clean(run.trace())
+
+
+@case
 def entry_two_runtimes(here):
     """Each copy is called by those who found it: one by its wrappers, one below them."""
     copy = here.folder() / "libcudart.so.13"
@@ -108,7 +126,7 @@ def entry_cupti_fails(here):
     """The same where CUPTI was wanted and could not be had."""
     run = one_line(here.both([PATHS["DRIVER"], "dlsym"], FAKE_CUPTI_FAIL="permission"),
                    "no device times", "ask the administrator")
-    same(names(run.trace()), {**SETUP, **of_round()}, "calls in calls.csv")
+    same(names(run.trace()), {**SETUP, **of_driver()}, "calls in calls.csv")
 
 
 @case
@@ -135,8 +153,13 @@ def lookups_by_neighbours(here):
 @case
 def profiler_yield(here):
     """The default: the program's profiler works, and every call is in the trace once."""
-    run = quiet(here.both([PATHS["PROFILER"]]))
-    check("saw 5 fills, 5 frees, 0 on another clock" in run.out, "it got its records", run.out)
+    for program in ("PROFILER", "PROFILER_LINKED"):
+        yields(here, program)
+
+
+def yields(here, program):
+    run = quiet(here.both([PATHS[program]]))
+    check("the profiler saw all" in run.out, "it got its records", run.out)
     has_rounds(run.trace(), 3 * ROUNDS)
     rows = calls(run.trace())
     seen = [row["Correlation"] != "0" for row in rows]
@@ -145,10 +168,36 @@ def profiler_yield(here):
     says_blind(run.trace(), "since the program's own profiler took", "cuptiSubscribe")
 
 
+BUSY = 3 * 200 + 3 * ROUNDS
+
+
+@case
+def profiler_yield_busy(here):
+    """Other threads are in the middle of calls when CUPTI is given up."""
+    run = quiet(here.both([PATHS["PROFILER"], "busy"]))
+    has_rounds(run.trace(), BUSY)
+
+
+@case
+def profiler_yield_busy_static(here):
+    """The same where CUPTI alone saw calls begin: each is there once or counted as cut off."""
+    run = quiet(here.both([PATHS["PROFILER_STATIC"], "busy"]))
+    found = names(run.trace())
+    lost = re.search(r"(\d+) calls under way when", report_text(run.trace()))
+    lost = int(lost[1]) if lost else 0
+    check(lost <= 3, "no more calls are cut off than threads were at work", lost)
+    for runtime, driver in (("cudaMalloc", "cuMemAlloc_v2"), ("cudaMemset", "cuMemsetD8_v2"),
+                            ("cudaDeviceSynchronize", "cuCtxSynchronize"),
+                            ("cudaFree", "cuMemFree_v2")):
+        check(found[driver] > 0, f"{driver} was seen afterwards", found)
+        check(BUSY - lost <= found[runtime] + found[driver] <= BUSY, f"each {runtime} once",
+              (found, lost))
+
+
 @case
 def profiler_yield_early(here):
     run = quiet(here.both([PATHS["PROFILER"], "early"]))
-    check("saw 5 fills, 5 frees" in run.out, "it got its records", run.out)
+    check("the profiler saw all" in run.out, "it got its records", run.out)
     has_rounds(run.trace(), 2 * ROUNDS)
     says_blind(run.trace(), "own profiler uses CUPTI since before the first CUDA call")
 

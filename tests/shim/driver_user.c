@@ -20,11 +20,12 @@ static void *driver;
 static bool strange; /* a lookup's answer was not as documented */
 
 #ifdef LINKED
-#define FIND(function, name, old_name) (*(void **)&(function) = (void *)name)
+#define FIND(function, name, plain, version) (*(void **)&(function) = (void *)name)
 #else
-#define FIND(function, name, old_name) (*(void **)&(function) = find(#name, old_name))
+#define FIND(function, name, plain, version)                                                                \
+	(*(void **)&(function) = find(#name, plain, version))
 
-static void *find(const char *symbol, const char *plain)
+static void *find(const char *symbol, const char *plain, int version)
 {
 	CUresult (*get)(const char *, void **, int, cuuint64_t);
 	CUresult (*get2)(const char *, void **, int, cuuint64_t, CUdriverProcAddressQueryResult *);
@@ -36,15 +37,15 @@ static void *find(const char *symbol, const char *plain)
 		return dlsym(driver, symbol);
 	if (strcmp(how, "get") == 0) {
 		*(void **)&get = dlsym(driver, "cuGetProcAddress");
-		strange |= get(plain, &found, 11030, 0) != CUDA_SUCCESS;
+		strange |= get(plain, &found, version, 0) != CUDA_SUCCESS;
 		strange |= get("cuNoSuch", &found, 11030, 0) != CUDA_ERROR_NOT_FOUND;
-		get(plain, &found, 11030, 0);
+		get(plain, &found, version, 0);
 		return found;
 	}
 	*(void **)&get2 = dlsym(driver, "cuGetProcAddress_v2");
 	strange |= get2("cuNoSuch", &found, 12000, 0, &status) != CUDA_ERROR_NOT_FOUND;
 	strange |= found || status != CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND;
-	get2(plain, &found, 12000, per_thread ? CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM : 0,
+	get2(plain, &found, version, per_thread ? CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM : 0,
 	     &status);
 	strange |= status != CU_GET_PROC_ADDRESS_SUCCESS;
 	return found;
@@ -56,6 +57,7 @@ int main(int argc, char **argv)
 	CUresult (*init)(unsigned int), (*retain)(CUcontext *, CUdevice), (*set)(CUcontext);
 	CUresult (*allocate)(CUdeviceptr *, size_t), (*release)(CUdeviceptr);
 	CUresult (*fill)(CUdeviceptr, unsigned char, size_t, CUstream), (*wait)(CUstream);
+	CUresult (*wait_all)(void), (*wait_all_13)(CUcontext);
 	CUcontext context;
 	int bad = 0;
 
@@ -63,13 +65,15 @@ int main(int argc, char **argv)
 	driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
 	if (!driver)
 		return 2;
-	FIND(init, cuInit, "cuInit");
-	FIND(retain, cuDevicePrimaryCtxRetain, "cuDevicePrimaryCtxRetain");
-	FIND(set, cuCtxSetCurrent, "cuCtxSetCurrent");
-	FIND(allocate, cuMemAlloc_v2, "cuMemAlloc");
-	FIND(release, cuMemFree_v2, "cuMemFree");
-	FIND(fill, cuMemsetD8Async, "cuMemsetD8Async");
-	FIND(wait, cuStreamSynchronize, "cuStreamSynchronize");
+	FIND(init, cuInit, "cuInit", 12000);
+	FIND(retain, cuDevicePrimaryCtxRetain, "cuDevicePrimaryCtxRetain", 12000);
+	FIND(set, cuCtxSetCurrent, "cuCtxSetCurrent", 12000);
+	FIND(allocate, cuMemAlloc_v2, "cuMemAlloc", 12000);
+	FIND(release, cuMemFree_v2, "cuMemFree", 12000);
+	FIND(fill, cuMemsetD8Async, "cuMemsetD8Async", 12000);
+	FIND(wait, cuStreamSynchronize, "cuStreamSynchronize", 12000);
+	FIND(wait_all, cuCtxSynchronize, "cuCtxSynchronize", 12000);
+	FIND(wait_all_13, cuCtxSynchronize_v2, "cuCtxSynchronize", 13000);
 	if (init(0) || retain(&context, 0) || set(context))
 		return 3;
 	for (int i = 0; i < ROUNDS; i++) {
@@ -78,6 +82,7 @@ int main(int argc, char **argv)
 		bad += allocate(&memory, BYTES) || fill(memory, 1, BYTES, NULL) || wait(NULL) ||
 		       release(memory);
 	}
+	strange |= wait_all() || wait_all_13(context);
 	printf("%d of %d rounds failed%s\n", bad, ROUNDS, strange ? ", strange lookups" : "");
 	return 15;
 }

@@ -11,9 +11,10 @@
 
 static void cuda_names(void *everything)
 {
-	static const char *const names[] = { "cuInit", "cuMemFree_v2", "cuptiSubscribe", "cuserid" };
+	static const char *const names[] = { "cuInit", "cuMemFree_v2", "cuptiSubscribe", "cudaMalloc",
+					     "cuserid" };
 
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 5; i++) {
 		finder_say("default", RTLD_DEFAULT, names[i]);
 		finder_say("next", RTLD_NEXT, names[i]);
 		finder_say("program", everything, names[i]);

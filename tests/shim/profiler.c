@@ -2,10 +2,12 @@
 /*
  * A program that brings its own profiler, as PyTorch does: works, loads CUPTI, subscribes,
  * registers buffers, enables kernels and fills, works, fetches its records, and works on.
- * `profiler early` does it before any CUDA call. Prints what its profiler got.
+ * `profiler early` does it before any CUDA call, `profiler busy` while threads are at work.
+ * Prints what its profiler got. Built with LINKED it is linked to CUPTI.
  */
 #include <cuda_runtime_api.h>
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,6 +18,8 @@
 #include <cupti.h>
 
 #define ROUNDS 5
+#define THREADS 3
+#define BUSY_ROUNDS 200
 #define BUFFER_BYTES (1 << 20)
 
 static int fills, calls, odd_clocks;
@@ -56,21 +60,31 @@ static void CUPTIAPI on_call(void *unused, CUpti_CallbackDomain domain, CUpti_Ca
 	calls += call->callbackSite == CUPTI_API_ENTER;
 }
 
-static void work(void)
+static int rounds(int count)
 {
 	int good = 0;
 
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < count; i++) {
 		void *memory = NULL;
 
 		good += !cudaMalloc(&memory, 4096) && !cudaMemset(memory, 0, 4096) &&
 			!cudaDeviceSynchronize() && !cudaFree(memory);
 	}
-	printf("%d of %d rounds worked\n", good, ROUNDS);
+	return good;
 }
 
+static void work(void)
+{
+	printf("%d of %d rounds worked\n", rounds(ROUNDS), ROUNDS);
+}
+
+#ifdef LINKED
+#define LOOK(function) function
+#else
+#define LOOK(function) ((__typeof__(&function))dlsym(cupti, #function))
+#endif
 #define GET(function)                                                                              \
-	__typeof__(&function) function##_ = (__typeof__(&function))dlsym(cupti, #function);        \
+	__typeof__(&function) function##_ = LOOK(function);                                        \
 	if (!function##_)                                                                          \
 		return false
 
@@ -79,6 +93,7 @@ static bool profile(void *cupti)
 	CUpti_SubscriberHandle subscriber;
 	CUptiResult subscribed;
 
+	(void)cupti;
 	GET(cuptiSubscribe);
 	GET(cuptiUnsubscribe);
 	GET(cuptiEnableCallback);
@@ -98,21 +113,40 @@ static bool profile(void *cupti)
 	cuptiActivityFlushAll_(1);
 	cuptiActivityDisable_(CUPTI_ACTIVITY_KIND_MEMSET);
 	cuptiUnsubscribe_(subscriber);
-	printf("the profiler saw %d fills, %d frees, %d on another clock\n", fills, calls, odd_clocks);
+	if (fills < ROUNDS || calls < ROUNDS)
+		puts("the profiler missed some");
+	else if (!odd_clocks)
+		puts("the profiler saw all");
 	return true;
+}
+
+static void *be_busy(void *unused)
+{
+	if (rounds(BUSY_ROUNDS) != BUSY_ROUNDS)
+		puts("a busy thread failed");
+	return unused;
 }
 
 int main(int argc, char **argv)
 {
+	const char *mode = argc > 1 ? argv[1] : "";
+	int busy = strcmp(mode, "busy") == 0 ? THREADS : 0;
+	pthread_t threads[THREADS];
 	void *cupti;
 
 	clock_gettime(CLOCK_REALTIME, &begin);
-	if (argc < 2 || strcmp(argv[1], "early") != 0)
+	if (strcmp(mode, "early") != 0)
 		work();
+	for (int i = 0; i < busy; i++)
+		pthread_create(&threads[i], NULL, be_busy, NULL);
 	cupti = dlopen("libcupti.so.13", RTLD_NOW | RTLD_LOCAL);
-	*(void **)&next_record = cupti ? dlsym(cupti, "cuptiActivityGetNextRecord") : NULL;
-	if (!next_record || !profile(cupti))
+	if (!cupti)
 		return 2;
+	next_record = LOOK(cuptiActivityGetNextRecord);
+	if (!next_record || !profile(cupti))
+		return 3;
+	for (int i = 0; i < busy; i++)
+		pthread_join(threads[i], NULL);
 	work();
 	return 18;
 }
