@@ -8,6 +8,8 @@
  * the real one. Only for names of the wrappers, looked up by anybody but us and CUDA's
  * own tools, does it jump to answer(), which asks the real one and may swap the result.
  */
+#include "shim/dlsym.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
@@ -100,6 +102,14 @@ static dlsym_function *real_dlsym(void)
 	return found;
 }
 
+void *ct_dlsym(void *handle, const char *name)
+{
+	void *found = real_dlsym()(handle, name);
+
+	__asm__ volatile("" : : "r"(found)); /* no tail call: the return address says who asks */
+	return found;
+}
+
 static struct ct_real_table *table_of(const char *name)
 {
 	if (strncmp(name, "cupti", 5) == 0)
@@ -108,9 +118,9 @@ static struct ct_real_table *table_of(const char *name)
 }
 
 /* RTLD_DEFAULT as the caller means it: the global scope, then what the caller came with. */
-static void *find_default(dlsym_function *real, const char *name, const void *caller)
+static void *find_default(const char *name, const void *caller)
 {
-	void *found = real(RTLD_NEXT, name); /* behind us: we are first in the global scope */
+	void *found = ct_dlsym(RTLD_NEXT, name); /* behind us: we are first in the global scope */
 	void *own = NULL;
 	Dl_info info;
 
@@ -118,10 +128,10 @@ static void *find_default(dlsym_function *real, const char *name, const void *ca
 		return found;
 	own = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
 	if (own) {
-		found = real(own, name);
+		found = ct_dlsym(own, name);
 		dlclose(own);
 	}
-	return found && !ct_ours(found) ? found : real(RTLD_NEXT, name); /* for dlerror() */
+	return found && !ct_ours(found) ? found : ct_dlsym(RTLD_NEXT, name); /* for dlerror() */
 }
 
 /*
@@ -133,18 +143,17 @@ static void *find_default(dlsym_function *real, const char *name, const void *ca
  */
 static void *answer(void *handle, const char *name, const void *caller)
 {
-	dlsym_function *real = real_dlsym();
 	struct ct_real_table *table = table_of(name);
 	bool global = true;
 	void *found;
 
 	if (handle == RTLD_DEFAULT || handle == RTLD_NEXT) {
-		found = handle == RTLD_NEXT ? real(handle, name) : find_default(real, name, caller);
+		found = handle == RTLD_NEXT ? ct_dlsym(handle, name) : find_default(name, caller);
 	} else {
-		found = real(handle, name);
+		found = ct_dlsym(handle, name);
 		global = found && ct_ours(found);
 		if (global)
-			found = real(RTLD_NEXT, name);
+			found = ct_dlsym(RTLD_NEXT, name);
 	}
 	if (!found || (table == &ct_real_runtime && !global && ct_options_cupti() != CT_CUPTI_OFF))
 		return found;

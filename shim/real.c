@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "shim/dlsym.h"
 #include "shim/self.h"
 
 static void *look_in(const char *library, const char *name)
@@ -15,7 +16,7 @@ static void *look_in(const char *library, const char *name)
 
 	if (!handle)
 		return NULL;
-	found = dlsym(handle, name);
+	found = ct_dlsym(handle, name);
 	dlclose(handle); /* NOLOAD only took a reference */
 	return found && !ct_ours(found) ? found : NULL;
 }
@@ -32,7 +33,7 @@ static void *look_behind_caller(const char *name, const void *caller)
 static void *look_everywhere(const struct ct_real_table *table, const char *name,
 			     const void *caller)
 {
-	void *found = dlsym(RTLD_NEXT, name);
+	void *found = ct_dlsym(RTLD_NEXT, name);
 
 	if (found && !ct_ours(found))
 		return found;

@@ -68,6 +68,19 @@ def driver_linked(here):
 
 
 @case
+def every_driver_wrapper(here):
+    """Each passes on its result, keeps errno, bears null pointers, and is there once."""
+    here.both([PATHS["EVERY_DRIVER"], "null"], CUTRACE_CUPTI="off")
+    run = here.both([PATHS["EVERY_DRIVER"], "page"], CUTRACE_CUPTI="off")
+    printed = collections.Counter(line.split(":")[0] for line in run.out.splitlines())
+    check(len(printed) > 150, "many functions were called", len(printed))
+    check(all(line.endswith("errno 1234") for line in run.out.splitlines()), "errno is kept",
+          run.out)
+    del printed["cuInit"]  # it failed: nothing was begun
+    same(names(run.trace()), dict(printed), "calls in calls.csv")
+
+
+@case
 def entry_stays_inside(here):
     """What the runtime calls in the driver is part of the program's call, and no loss."""
     run = quiet(here.both(victim("return"), CUTRACE_CUPTI="off"))
