@@ -29,7 +29,8 @@ void ct_entry_settle(void)
 
 struct ct_call *ct_entry_open(enum ct_api api)
 {
-	ct_entry_settle();
+	if (__atomic_load_n(&ct_entry_state, __ATOMIC_ACQUIRE) == CT_ENTRY_UNDECIDED)
+		ct_entry_settle();
 	if (__atomic_load_n(&ct_entry_state, __ATOMIC_ACQUIRE) != CT_ENTRY_RECORDS)
 		return NULL;
 	return ct_hook_open(api, CT_ORIGIN_ENTRY);

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -51,20 +52,128 @@ static void find_all(struct ct_real_table *table, const void *caller)
 					 __ATOMIC_RELAXED);
 }
 
-void *ct_real(struct ct_real_table *table, int slot, const void *caller)
+/* The first function found under this name; most processes have but one library of a table. */
+static void *first_found(struct ct_real_table *table, int slot, const void *caller)
 {
 	struct ct_real_function *f = &table->functions[slot];
 	void *real = __atomic_load_n(&f->function, __ATOMIC_RELAXED);
-	int saved = errno;
 
-	if (__builtin_expect(real != NULL, 1))
+	if (real)
 		return real;
 	real = look_everywhere(table, f->symbol, caller);
 	__atomic_store_n(&f->function, real, __ATOMIC_RELAXED);
 	if (real && !__atomic_exchange_n(&table->all_sought, 1, __ATOMIC_RELAXED))
 		find_all(table, caller);
+	return real;
+}
+
+void *ct_real(struct ct_real_table *table, int slot, const void *caller)
+{
+	void *real = __atomic_load_n(&table->functions[slot].function, __ATOMIC_RELAXED);
+	int saved = errno;
+
+	if (__builtin_expect(real != NULL, 1))
+		return real;
+	real = first_found(table, slot, caller);
 	errno = saved;
 	return real;
+}
+
+/* dl_iterate_phdr() callback: counts mapped CUDA runtimes. */
+static int count_runtime(struct dl_phdr_info *info, size_t size, void *ret)
+{
+	const char *slash = info->dlpi_name ? strrchr(info->dlpi_name, '/') : NULL;
+
+	(void)size;
+	if (slash && strncmp(slash + 1, "libcudart.so", 12) == 0)
+		++*(int *)ret;
+	return 0;
+}
+
+/*
+ * With several runtimes mapped, whichever the calling code is linked to: handles, kernels and
+ * errors of one mean nothing to another. The loader's lock is taken in this case alone.
+ */
+static void *find_of_caller(struct ct_real_table *table, int slot, const void *caller)
+{
+	const char *name = table->functions[slot].symbol;
+	int runtimes = 0;
+	void *found;
+
+	dl_iterate_phdr(count_runtime, &runtimes);
+	if (runtimes < 2)
+		return first_found(table, slot, caller);
+	found = look_behind_caller(name, caller);
+	if (!found)
+		found = ct_dlsym(RTLD_NEXT, name);
+	return found && !ct_ours(found) ? found : first_found(table, slot, caller);
+}
+
+/*
+ * Who calls what: an entry for each call site that is known. A key is written last and never
+ * changes; while an entry is being filled in, its key has the top bit and matches nothing.
+ */
+#define SITES 4096u
+#define PROBES 8u
+#define BUSY (1ull << 63)
+static struct {
+	uint64_t key;
+	void *real;
+} sites[SITES];
+
+static uint32_t site_index(uint64_t key)
+{
+	return (uint32_t)((key * 0x9e3779b97f4a7c15u) >> 40);
+}
+
+static void remember(uint64_t key, void *real)
+{
+	for (uint32_t i = 0; i < PROBES; i++) {
+		uint32_t at = (site_index(key) + i) % SITES;
+		uint64_t empty = 0;
+
+		if (__atomic_compare_exchange_n(&sites[at].key, &empty, key | BUSY, 0, __ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED)) {
+			sites[at].real = real;
+			__atomic_store_n(&sites[at].key, key, __ATOMIC_RELEASE);
+			return;
+		}
+	}
+}
+
+static uint64_t key_of(int slot, const void *caller)
+{
+	return (uintptr_t)caller | (uint64_t)(slot + 1) << 48; /* code lies below 2^47 */
+}
+
+static __attribute__((noinline)) void *learn(struct ct_real_table *table, int slot,
+					     const void *caller)
+{
+	uint64_t key = key_of(slot, caller);
+	int saved = errno;
+	void *real;
+
+	for (uint32_t i = 1; i < PROBES; i++) {
+		uint32_t at = (site_index(key) + i) % SITES;
+
+		if (__atomic_load_n(&sites[at].key, __ATOMIC_ACQUIRE) == key)
+			return sites[at].real;
+	}
+	real = find_of_caller(table, slot, caller);
+	if (real)
+		remember(key, real);
+	errno = saved;
+	return real;
+}
+
+void *ct_real_of_caller(struct ct_real_table *table, int slot, const void *caller)
+{
+	uint64_t key = key_of(slot, caller);
+	uint32_t at = site_index(key) % SITES;
+
+	if (__builtin_expect(__atomic_load_n(&sites[at].key, __ATOMIC_ACQUIRE) == key, 1))
+		return sites[at].real;
+	return learn(table, slot, caller);
 }
 
 /*

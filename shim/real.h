@@ -38,6 +38,12 @@ extern struct ct_real_table ct_real_cupti;   /* yield.c */
 void *ct_real(struct ct_real_table *table, int slot, const void *caller);
 
 /*
+ * The same for the CUDA runtime, of which a process can have several: a wrapper passes the
+ * call on to the runtime that its caller is linked to. Remembered by call site.
+ */
+void *ct_real_of_caller(struct ct_real_table *table, int slot, const void *caller);
+
+/*
  * Somebody looks a function up and has found it. Returns our wrapper if that is the very
  * function it passes calls on to; else `found`, since our wrapper would call another.
  */

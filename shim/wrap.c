@@ -65,7 +65,7 @@ struct ct_real_table ct_real_runtime = { .functions = functions, .libraries = li
 		struct ct_call *call;                                                              \
 		cudaError_t error;                                                                 \
                                                                                                    \
-		*(void **)&real = ct_real(&ct_real_runtime, SLOT_##symbol, site);                  \
+		*(void **)&real = ct_real_of_caller(&ct_real_runtime, SLOT_##symbol, site);        \
 		if (!real)                                                                         \
 			return cudaErrorSharedObjectSymbolNotFound;                                \
 		call = ct_hook_open(api, CT_ORIGIN_PLT);                                           \

@@ -135,6 +135,18 @@ def entry_two_runtimes(here):
 
 
 @case
+def runtimes_of_two_libraries(here):
+    """A wrapper passes each call on to the runtime that its caller is linked to."""
+    for pair in ("OWN_12", "OWN_13"), ("OWN_13", "OWN_12"):
+        for mode in ("off", "yield"):
+            run = quiet(here.both([PATHS["LOADER"], "pair", *(PATHS[name] for name in pair)],
+                                  CUTRACE_CUPTI=mode))
+            same(run.out.count(": 0\n"), 2 * ROUNDS, f"libraries that found their own: {run.out}")
+            same(names(run.trace(), "cuInit"),
+                 {"cudaMalloc": 4 * ROUNDS, "cudaFree": 2 * ROUNDS}, "calls in calls.csv")
+
+
+@case
 def entry_cupti_fails(here):
     """The same where CUPTI was wanted and could not be had."""
     run = one_line(here.both([PATHS["DRIVER"], "dlsym"], FAKE_CUPTI_FAIL="permission"),

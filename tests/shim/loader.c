@@ -3,7 +3,8 @@
  * Finds the CUDA runtime by dlopen(RTLD_LOCAL) and calls it through dlsym(), as Python's
  * ctypes does: no wrapper sees these calls. `loader again` unloads and loads it once more;
  * `loader deepbind` loads it so that it binds to nothing preloaded; `loader copy FILE` loads
- * FILE, another copy of it, as well.
+ * FILE, another copy of it, as well; `loader pair FILE FILE` loads two libraries that are
+ * linked to runtimes of their own.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -25,11 +26,30 @@ static int work(void *runtime)
 	return bad;
 }
 
+static int use_pair(char **files)
+{
+	int (*own_runtime[2])(void);
+
+	for (int i = 0; i < 2; i++) {
+		void *library = dlopen(files[i], RTLD_NOW | RTLD_LOCAL);
+
+		*(void **)&own_runtime[i] = library ? dlsym(library, "own_runtime") : NULL;
+		if (!own_runtime[i])
+			return 4;
+	}
+	for (int i = 0; i < 2 * ROUNDS; i++)
+		printf("library %d: %d\n", i % 2, own_runtime[i % 2]());
+	return 15;
+}
+
 int main(int argc, char **argv)
 {
 	int deep = argc > 1 && strcmp(argv[1], "deepbind") == 0 ? RTLD_DEEPBIND : 0;
-	void *runtime = dlopen("libcudart.so.13", RTLD_NOW | RTLD_LOCAL | deep);
+	void *runtime;
 
+	if (argc > 3 && strcmp(argv[1], "pair") == 0)
+		return use_pair(&argv[2]);
+	runtime = dlopen("libcudart.so.13", RTLD_NOW | RTLD_LOCAL | deep);
 	if (!runtime)
 		return 2;
 	printf("%d of %d rounds failed\n", work(runtime), ROUNDS);
