@@ -157,6 +157,8 @@ static void *answer(void *handle, const char *name, const void *caller)
 	}
 	if (!found || (table == &ct_real_runtime && !global && ct_options_cupti() != CT_CUPTI_OFF))
 		return found;
+	if (table == &ct_real_cupti)
+		return ct_real_adopt(table, name, found);
 	return ct_real_swap(table, found, caller);
 }
 

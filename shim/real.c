@@ -52,6 +52,24 @@ static void find_all(struct ct_real_table *table, const void *caller)
 					 __ATOMIC_RELAXED);
 }
 
+/*
+ * From now on a wrapper calls into this library: keep it even if the program closes it. A
+ * call at its old address would be the program's end.
+ */
+static void keep(const void *function)
+{
+	Dl_info info;
+
+	if (dladdr(function, &info) && !dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD))
+		dlerror(); /* ours, not the program's: it is the executable itself */
+}
+
+static void keep_once(struct ct_real_table *table, const void *function)
+{
+	if (!__atomic_exchange_n(&table->kept, 1, __ATOMIC_RELAXED))
+		keep(function);
+}
+
 /* The first function found under this name; most processes have but one library of a table. */
 static void *first_found(struct ct_real_table *table, int slot, const void *caller)
 {
@@ -62,8 +80,10 @@ static void *first_found(struct ct_real_table *table, int slot, const void *call
 		return real;
 	real = look_everywhere(table, f->symbol, caller);
 	__atomic_store_n(&f->function, real, __ATOMIC_RELAXED);
-	if (real && !__atomic_exchange_n(&table->all_sought, 1, __ATOMIC_RELAXED))
+	if (real && !__atomic_exchange_n(&table->all_sought, 1, __ATOMIC_RELAXED)) {
+		keep_once(table, real);
 		find_all(table, caller);
+	}
 	return real;
 }
 
@@ -106,7 +126,10 @@ static void *find_of_caller(struct ct_real_table *table, int slot, const void *c
 	found = look_behind_caller(name, caller);
 	if (!found)
 		found = ct_dlsym(RTLD_NEXT, name);
-	return found && !ct_ours(found) ? found : first_found(table, slot, caller);
+	if (!found || ct_ours(found))
+		return first_found(table, slot, caller);
+	keep(found);
+	return found;
 }
 
 /*
@@ -176,21 +199,6 @@ void *ct_real_of_caller(struct ct_real_table *table, int slot, const void *calle
 	return learn(table, slot, caller);
 }
 
-/*
- * The wrapper that is handed out goes on calling this library's function: keep the library
- * even if the program closes it, or the next one loaded would be called at old addresses.
- */
-static void pin(struct ct_real_table *table, const void *function)
-{
-	int saved = errno;
-	Dl_info info;
-
-	if (!__atomic_exchange_n(&table->pinned, 1, __ATOMIC_RELAXED) && dladdr(function, &info) &&
-	    !dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD))
-		dlerror(); /* ours, not the program's */
-	errno = saved;
-}
-
 void *ct_real_swap(struct ct_real_table *table, void *found, const void *caller)
 {
 	int saved = errno;
@@ -200,7 +208,22 @@ void *ct_real_swap(struct ct_real_table *table, void *found, const void *caller)
 	errno = saved;
 	for (const struct ct_real_function *f = table->functions; f->symbol; f++)
 		if (__atomic_load_n(&f->function, __ATOMIC_RELAXED) == found) {
-			pin(table, found);
+			keep_once(table, found);
+			errno = saved;
+			return f->wrapper;
+		}
+	return found;
+}
+
+void *ct_real_adopt(struct ct_real_table *table, const char *symbol, void *found)
+{
+	int saved = errno;
+
+	for (struct ct_real_function *f = table->functions; f->symbol; f++)
+		if (strcmp(f->symbol, symbol) == 0) {
+			__atomic_store_n(&f->function, found, __ATOMIC_RELAXED);
+			keep_once(table, found);
+			errno = saved;
 			return f->wrapper;
 		}
 	return found;

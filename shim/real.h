@@ -16,7 +16,7 @@ struct ct_real_table {
 	struct ct_real_function *functions; /* ends with a NULL symbol */
 	const char *const *libraries;       /* where they may be; ends with NULL */
 	uint32_t all_sought;
-	uint32_t pinned; /* its library is kept loaded */
+	uint32_t kept; /* its library stays loaded */
 };
 
 extern struct ct_real_table ct_real_runtime; /* wrap.c */
@@ -48,6 +48,13 @@ void *ct_real_of_caller(struct ct_real_table *table, int slot, const void *calle
  * function it passes calls on to; else `found`, since our wrapper would call another.
  */
 void *ct_real_swap(struct ct_real_table *table, void *found, const void *caller);
+
+/*
+ * The same where it must not go unnoticed whichever copy of the library it is in (CUPTI's:
+ * the program's copy may not be the one that we loaded): the wrapper passes calls on to
+ * `found` from now on.
+ */
+void *ct_real_adopt(struct ct_real_table *table, const char *symbol, void *found);
 
 /* Does the table have this symbol? */
 int ct_real_knows(const struct ct_real_table *table, const char *symbol);

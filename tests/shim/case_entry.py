@@ -147,6 +147,15 @@ def runtimes_of_two_libraries(here):
 
 
 @case
+def runtime_unloaded(here):
+    """A runtime that the program unloads is not called at its old address."""
+    for pair in ("OWN_12", "OWN_13"), ("OWN_13", "OWN_12"):
+        run = quiet(here.both([PATHS["LOADER"], "reload", *(PATHS[name] for name in pair)]))
+        same(run.out, "first: 0\nsecond: 0\nagain: 0\n", "what the libraries say")
+        same(names(run.trace(), "cuInit"), {"cudaMalloc": 6, "cudaFree": 3}, "calls in calls.csv")
+
+
+@case
 def entry_cupti_fails(here):
     """The same where CUPTI was wanted and could not be had."""
     run = one_line(here.both([PATHS["DRIVER"], "dlsym"], FAKE_CUPTI_FAIL="permission"),
@@ -182,8 +191,16 @@ def profiler_yield(here):
         yields(here, program)
 
 
-def yields(here, program):
-    run = quiet(here.both([PATHS[program]]))
+@case
+def profiler_yield_other_copy(here):
+    """The program brings a CUPTI of its own, as wheels do, and ours is another."""
+    copy = here.folder() / "libcupti.so.13"
+    shutil.copy(f"{PATHS['FAKE']}/libcupti.so.13", copy)
+    yields(here, "PROFILER", "late", str(copy))
+
+
+def yields(here, program, *how):
+    run = quiet(here.both([PATHS[program], *how]))
     check("the profiler saw all" in run.out, "it got its records", run.out)
     has_rounds(run.trace(), 3 * ROUNDS)
     rows = calls(run.trace())

@@ -22,7 +22,7 @@ static bool strange; /* a lookup's answer was not as documented */
 #ifdef LINKED
 #define FIND(function, name, plain, version) (*(void **)&(function) = (void *)name)
 #else
-#define FIND(function, name, plain, version)                                                                \
+#define FIND(function, name, plain, version)                                                       \
 	(*(void **)&(function) = find(#name, plain, version))
 
 static void *find(const char *symbol, const char *plain, int version)

@@ -4,11 +4,13 @@
  * ctypes does: no wrapper sees these calls. `loader again` unloads and loads it once more;
  * `loader deepbind` loads it so that it binds to nothing preloaded; `loader copy FILE` loads
  * FILE, another copy of it, as well; `loader pair FILE FILE` loads two libraries that are
- * linked to runtimes of their own.
+ * linked to runtimes of their own, `loader reload FILE FILE` unloads the first, loads the
+ * second in its place and then the first again.
  */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define ROUNDS 5
 
@@ -42,6 +44,29 @@ static int use_pair(char **files)
 	return 15;
 }
 
+/* Load a library, use the runtime that it brings, and unload both. */
+static int use_once(const char *file, void **ret_library)
+{
+	int (*own_runtime)(void);
+
+	*ret_library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+	*(void **)&own_runtime = *ret_library ? dlsym(*ret_library, "own_runtime") : NULL;
+	return own_runtime ? own_runtime() : -1;
+}
+
+static int reload(char **files)
+{
+	void *first, *second, *again;
+
+	printf("first: %d\n", use_once(files[0], &first));
+	dlclose(first);
+	for (int i = 0; i < 64; i++) /* nothing comes back to where it was */
+		mmap(NULL, 16384, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	printf("second: %d\n", use_once(files[1], &second));
+	printf("again: %d\n", use_once(files[0], &again));
+	return 16;
+}
+
 int main(int argc, char **argv)
 {
 	int deep = argc > 1 && strcmp(argv[1], "deepbind") == 0 ? RTLD_DEEPBIND : 0;
@@ -49,6 +74,8 @@ int main(int argc, char **argv)
 
 	if (argc > 3 && strcmp(argv[1], "pair") == 0)
 		return use_pair(&argv[2]);
+	if (argc > 3 && strcmp(argv[1], "reload") == 0)
+		return reload(&argv[2]);
 	runtime = dlopen("libcudart.so.13", RTLD_NOW | RTLD_LOCAL | deep);
 	if (!runtime)
 		return 2;

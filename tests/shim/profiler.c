@@ -3,7 +3,8 @@
  * A program that brings its own profiler, as PyTorch does: works, loads CUPTI, subscribes,
  * registers buffers, enables kernels and fills, works, fetches its records, and works on.
  * `profiler early` does it before any CUDA call, `profiler busy` while threads are at work.
- * Prints what its profiler got. Built with LINKED it is linked to CUPTI.
+ * `profiler late FILE` loads that CUPTI. Prints what its profiler got. Built with LINKED it
+ * is linked to CUPTI.
  */
 #include <cuda_runtime_api.h>
 #include <dlfcn.h>
@@ -139,7 +140,7 @@ int main(int argc, char **argv)
 		work();
 	for (int i = 0; i < busy; i++)
 		pthread_create(&threads[i], NULL, be_busy, NULL);
-	cupti = dlopen("libcupti.so.13", RTLD_NOW | RTLD_LOCAL);
+	cupti = dlopen(argc > 2 ? argv[2] : "libcupti.so.13", RTLD_NOW | RTLD_LOCAL);
 	if (!cupti)
 		return 2;
 	next_record = LOOK(cuptiActivityGetNextRecord);
