@@ -162,7 +162,7 @@ void ct_cupti_finish(void)
 	pthread_mutex_unlock(&using);
 }
 
-bool ct_cupti_yield(void (*before)(void))
+bool ct_cupti_yield(void (*before)(void), void (*last)(void))
 {
 	bool ours;
 
@@ -171,6 +171,7 @@ bool ct_cupti_yield(void (*before)(void))
 	if (ours) {
 		before();
 		stop();
+		last();
 		ct_cupti.cuptiUnsubscribe(subscriber);
 		if (ct_cupti.cuptiSetThreadIdType)
 			ct_cupti.cuptiSetThreadIdType(CUPTI_ACTIVITY_THREAD_ID_TYPE_DEFAULT);

@@ -117,51 +117,6 @@ static struct ct_real_table *table_of(const char *name)
 	return strncmp(name, "cuda", 4) == 0 ? &ct_real_runtime : &ct_real_driver;
 }
 
-/* RTLD_DEFAULT as the caller means it: the global scope, then what the caller came with. */
-static void *find_default(const char *name, const void *caller)
-{
-	void *found = ct_dlsym(RTLD_NEXT, name); /* behind us: we are first in the global scope */
-	void *own = NULL;
-	Dl_info info;
-
-	if (found || !dladdr(caller, &info) || !info.dli_fname)
-		return found;
-	own = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
-	if (own) {
-		found = ct_dlsym(own, name);
-		dlclose(own);
-	}
-	return found && !ct_ours(found) ? found : ct_dlsym(RTLD_NEXT, name); /* for dlerror() */
-}
-
-/*
- * The wrapper for what the program finds. What it finds may be our own exported symbol, the
- * global scope being part of most scopes: then it matters whether there is another behind
- * it, as the program must not find a driver where there is none.
- *
- * A runtime found by its handle is left alone where CUPTI is to show its calls.
- */
-static void *answer(void *handle, const char *name, const void *caller)
-{
-	struct ct_real_table *table = table_of(name);
-	bool global = true;
-	void *found;
-
-	if (handle == RTLD_DEFAULT || handle == RTLD_NEXT) {
-		found = handle == RTLD_NEXT ? ct_dlsym(handle, name) : find_default(name, caller);
-	} else {
-		found = ct_dlsym(handle, name);
-		global = found && ct_ours(found);
-		if (global)
-			found = ct_dlsym(RTLD_NEXT, name);
-	}
-	if (!found || (table == &ct_real_runtime && !global && ct_options_cupti() != CT_CUPTI_OFF))
-		return found;
-	if (table == &ct_real_cupti)
-		return ct_real_adopt(table, name, found);
-	return ct_real_swap(table, found, caller);
-}
-
 struct search {
 	const void *caller;
 	bool ahead, done;
@@ -195,6 +150,57 @@ static bool ahead_of_us(const void *caller)
 
 	dl_iterate_phdr(which_first, &search);
 	return search.ahead;
+}
+
+/*
+ * RTLD_DEFAULT as the caller means it: the global scope, then what the caller came with. A
+ * library may have come with another that brought the driver, which cannot be asked for:
+ * then any that is mapped will do, as a driver too many is better than one too few.
+ */
+static void *find_default(const char *name, const void *caller)
+{
+	void *found = ct_dlsym(RTLD_NEXT, name); /* behind us: we are first in the global scope */
+	void *own = NULL;
+	Dl_info info;
+
+	if (found || ahead_of_us(caller) || !dladdr(caller, &info) || !info.dli_fname)
+		return found;
+	own = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+	if (own) {
+		found = ct_dlsym(own, name);
+		dlclose(own);
+	}
+	if (!found || ct_ours(found))
+		found = ct_real_loaded(table_of(name), name);
+	return found ? found : ct_dlsym(RTLD_NEXT, name); /* for dlerror() */
+}
+
+/*
+ * The wrapper for what the program finds. What it finds may be our own exported symbol, the
+ * global scope being part of most scopes: then it matters whether there is another behind
+ * it, as the program must not find a driver where there is none.
+ *
+ * A runtime found by its handle is left alone where CUPTI is to show its calls.
+ */
+static void *answer(void *handle, const char *name, const void *caller)
+{
+	struct ct_real_table *table = table_of(name);
+	bool global = true;
+	void *found;
+
+	if (handle == RTLD_DEFAULT || handle == RTLD_NEXT) {
+		found = handle == RTLD_NEXT ? ct_dlsym(handle, name) : find_default(name, caller);
+	} else {
+		found = ct_dlsym(handle, name);
+		global = found && ct_ours(found);
+		if (global)
+			found = ct_dlsym(RTLD_NEXT, name);
+	}
+	if (!found || (table == &ct_real_runtime && !global && ct_options_cupti() != CT_CUPTI_OFF))
+		return found;
+	if (table == &ct_real_cupti)
+		return ct_real_adopt(table, name, found);
+	return ct_real_swap(table, found, caller);
 }
 
 /* CUDA's own libraries look the driver up for their own work, not the program's. */

@@ -39,7 +39,12 @@ static bool of_wrapper(const struct ct_call *call)
 	return call->origin == CT_ORIGIN_PLT || call->origin == CT_ORIGIN_ENTRY;
 }
 
-static bool cupti_gone;
+static bool cupti_leaving, cupti_gone;
+
+void ct_hook_cupti_leaving(void)
+{
+	__atomic_store_n(&cupti_leaving, true, __ATOMIC_RELEASE);
+}
 
 void ct_hook_cupti_gone(void)
 {
@@ -139,6 +144,8 @@ struct ct_call *ct_hook_cupti_enter(enum ct_api api, enum ct_origin origin, uint
 			call->context = context;
 		return NULL;
 	}
+	if (__atomic_load_n(&cupti_leaving, __ATOMIC_ACQUIRE))
+		return NULL;
 	call = open_call(thread, api, origin);
 	call->correlation = correlation;
 	call->context = context;

@@ -22,9 +22,11 @@
 struct ct_call *ct_hook_open(enum ct_api api, enum ct_origin origin);
 
 /*
- * CUPTI has been given up: calls that its callbacks opened will not be closed by them. Such
- * a call is counted as lost when its thread next makes one.
+ * CUPTI is being given up, in two steps. Leaving: its callbacks open no more calls, so that
+ * the wrappers do, and close those they have opened. Gone: they may no longer come, and a
+ * call that one of them opened is counted as lost when its thread next makes a call.
  */
+void ct_hook_cupti_leaving(void);
 void ct_hook_cupti_gone(void);
 
 /* Stamp the begin: right before the real call. */

@@ -31,6 +31,15 @@ static void *look_behind_caller(const char *name, const void *caller)
 	return look_in(info.dli_fname, name);
 }
 
+void *ct_real_loaded(const struct ct_real_table *table, const char *name)
+{
+	void *found = NULL;
+
+	for (size_t i = 0; !found && table->libraries[i]; i++)
+		found = look_in(table->libraries[i], name);
+	return found;
+}
+
 static void *look_everywhere(const struct ct_real_table *table, const char *name,
 			     const void *caller)
 {
@@ -39,9 +48,7 @@ static void *look_everywhere(const struct ct_real_table *table, const char *name
 	if (found && !ct_ours(found))
 		return found;
 	found = look_behind_caller(name, caller);
-	for (size_t i = 0; !found && table->libraries[i]; i++)
-		found = look_in(table->libraries[i], name);
-	return found;
+	return found ? found : ct_real_loaded(table, name);
 }
 
 static void find_all(struct ct_real_table *table, const void *caller)

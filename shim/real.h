@@ -56,6 +56,9 @@ void *ct_real_swap(struct ct_real_table *table, void *found, const void *caller)
  */
 void *ct_real_adopt(struct ct_real_table *table, const char *symbol, void *found);
 
+/* The real function in whichever of the table's libraries is mapped; NULL if none is. */
+void *ct_real_loaded(const struct ct_real_table *table, const char *name);
+
 /* Does the table have this symbol? */
 int ct_real_knows(const struct ct_real_table *table, const char *symbol);
 

@@ -63,21 +63,21 @@ const char *ct_yield_first_use(void)
 }
 
 /*
- * The driver wrappers record before CUPTI falls silent: a call that both see has one
- * record all the same (hook.h), one that neither saw would be lost.
+ * In this order: the driver wrappers record, and only then CUPTI's callbacks open no more
+ * calls. A call that both see has one record all the same (hook.h); one that neither saw
+ * would be lost.
  */
 static void before_silence(void)
 {
 	ct_entry_decide(CT_ENTRY_RECORDS);
+	ct_hook_cupti_leaving();
 }
 
 static void let_go(struct ct_thread *thread, const char *function)
 {
 	thread->in_tool = true;
-	if (ct_cupti_yield(before_silence)) {
-		ct_hook_cupti_gone();
+	if (ct_cupti_yield(before_silence, ct_hook_cupti_gone))
 		ct_shim_note(CT_NOTE_YIELDED, 0, "%s", function);
-	}
 	thread->in_tool = false;
 }
 

@@ -170,6 +170,9 @@ def lookups_unchanged(here):
         run = quiet(here.both([PATHS["FINDER"], PATHS["FINDER_LIBRARY"]], CUTRACE_CUPTI=mode))
         check("library default finder_own: finder_library.so" in run.out, "own scope", run.out)
         check(not run.left(), "nothing is left", run.left())
+        run = quiet(here.both([PATHS["FINDER"], PATHS["FINDER_LIBRARY"],
+                               PATHS["FINDER_FAMILY"]], CUTRACE_CUPTI=mode))
+        same(run.out, "cuMemFree_v2 found\ncuNoSuch not found\n", "in a sibling's scope")
 
 
 @case
@@ -220,25 +223,35 @@ def profiler_yield_busy(here):
     has_rounds(run.trace(), BUSY)
 
 
+PAIRS = {"cudaMalloc": "cuMemAlloc_v2", "cudaMemset": "cuMemsetD8_v2",
+         "cudaDeviceSynchronize": "cuCtxSynchronize", "cudaFree": "cuMemFree_v2"}
+
+
 @case
 def profiler_yield_busy_static(here):
     """The same where CUPTI alone saw calls begin: each is there once or counted as cut off."""
-    check(sum(cut_off(here) for _ in range(6)) > 0, "some call was under way")
-
-
-def cut_off(here):
     run = quiet(here.both([PATHS["PROFILER_STATIC"], "busy"]))
-    found = names(run.trace())
-    lost = re.search(r"(\d+) calls under way when", report_text(run.trace()))
-    lost = int(lost[1]) if lost else 0
+    found, lost = names(run.trace()), cut_off(run)
     check(lost <= 3, "no more calls are cut off than threads were at work", lost)
-    for runtime, driver in (("cudaMalloc", "cuMemAlloc_v2"), ("cudaMemset", "cuMemsetD8_v2"),
-                            ("cudaDeviceSynchronize", "cuCtxSynchronize"),
-                            ("cudaFree", "cuMemFree_v2")):
+    for runtime, driver in PAIRS.items():
         check(found[driver] > 0, f"{driver} was seen afterwards", found)
         check(BUSY - lost <= found[runtime] + found[driver] <= BUSY, f"each {runtime} once",
               (found, lost))
-    return lost
+
+
+def cut_off(run):
+    said = re.search(r"(\d+) calls under way when", report_text(run.trace()))
+    return int(said[1]) if said else 0
+
+
+@case
+def profiler_yield_waiting(here):
+    """A thread waits in a call that CUPTI saw begin: that call is lost, its next ones are not."""
+    run = quiet(here.both([PATHS["PROFILER_STATIC"], "waiting"]))
+    found = names(run.trace())
+    same(cut_off(run), 1, "calls cut off")
+    same({runtime: found[runtime] + found[driver] for runtime, driver in PAIRS.items()},
+         {runtime: 4 * ROUNDS for runtime in PAIRS}, "calls before and after")
 
 
 @case

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Prints what dlsym() and dlerror() say to a program: which library each name was found
- * in, as seen by the program and by a library that it loads. `finder LIBRARY`.
+ * in, as seen by the program and by a library that it loads. `finder LIBRARY`. With a second
+ * library, which loads the first and brings the driver, only what the first sees then.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -23,12 +24,18 @@ static void cuda_names(void *everything)
 
 int main(int argc, char **argv)
 {
+	void *family = argc > 2 ? dlopen(argv[2], RTLD_NOW | RTLD_LOCAL) : NULL;
 	void *library = argc > 1 ? dlopen(argv[1], RTLD_NOW | RTLD_LOCAL) : NULL;
 	void *everything = dlopen(NULL, RTLD_NOW), *driver;
 	void (*look)(void);
 
 	if (!library)
 		return 2;
+	if (family) {
+		*(void **)&look = dlsym(family, "finder_driver");
+		look();
+		return 17;
+	}
 	finder_say("default", RTLD_DEFAULT, "malloc");
 	finder_say("next", RTLD_NEXT, "malloc");
 	finder_say("default", RTLD_DEFAULT, "finder_own"); /* the library's, not in our scope */

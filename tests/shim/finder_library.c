@@ -3,11 +3,19 @@
 #include "finder.h"
 
 int finder_own(void);
+void finder_driver(void);
 void finder_look(void);
 
 int finder_own(void)
 {
 	return 17;
+}
+
+/* Whether the driver is to be found in the scope we were loaded into. */
+void finder_driver(void)
+{
+	printf("cuMemFree_v2 %s\n", dlsym(RTLD_DEFAULT, "cuMemFree_v2") ? "found" : "not found");
+	printf("cuNoSuch %s\n", dlsym(RTLD_DEFAULT, "cuNoSuch") ? "found" : "not found");
 }
 
 void finder_look(void)

@@ -19,7 +19,7 @@ OURS = ("CUTRACE_", "CUDA_", "FAKE_", "LD_")
 PATHS = {name: os.environ.get(f"SHIM_TEST_{name}", "")
          for name in ("LIB", "CUTRACE", "VICTIM", "LOADER", "EVERY", "FAKE", "JOINER", "DRIVER", "STATIC", "EVERY_DRIVER", "OWN_12",
                       "OWN_13",
-                      "DRIVER_LINKED", "FINDER", "FINDER_LIBRARY", "ALLOCATOR", "PROFILER", "PROFILER_LINKED",
+                      "DRIVER_LINKED", "FINDER", "FINDER_LIBRARY", "FINDER_FAMILY", "ALLOCATOR", "PROFILER", "PROFILER_LINKED",
                       "PROFILER_STATIC")}
 
 CASES = {}

@@ -2,7 +2,8 @@
 /*
  * A program that brings its own profiler, as PyTorch does: works, loads CUPTI, subscribes,
  * registers buffers, enables kernels and fills, works, fetches its records, and works on.
- * `profiler early` does it before any CUDA call, `profiler busy` while threads are at work.
+ * `profiler early` does it before any CUDA call, `profiler busy` while threads are at work,
+ * `profiler waiting` while a thread waits for the device.
  * `profiler late FILE` loads that CUPTI. Prints what its profiler got. Built with LINKED it
  * is linked to CUPTI.
  */
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cupti.h>
 
@@ -128,10 +130,25 @@ static void *be_busy(void *unused)
 	return unused;
 }
 
+static void CUDART_CB dawdle(void *unused)
+{
+	(void)unused;
+	usleep(200000);
+}
+
+static void *wait_long(void *unused)
+{
+	if (cudaLaunchHostFunc(NULL, dawdle, NULL) || cudaDeviceSynchronize() ||
+	    rounds(ROUNDS) != ROUNDS)
+		puts("the waiting thread failed");
+	return unused;
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
-	int busy = strcmp(mode, "busy") == 0 ? THREADS : 0;
+	bool waiting = strcmp(mode, "waiting") == 0;
+	int busy = strcmp(mode, "busy") == 0 ? THREADS : waiting;
 	pthread_t threads[THREADS];
 	void *cupti;
 
@@ -139,7 +156,9 @@ int main(int argc, char **argv)
 	if (strcmp(mode, "early") != 0)
 		work();
 	for (int i = 0; i < busy; i++)
-		pthread_create(&threads[i], NULL, be_busy, NULL);
+		pthread_create(&threads[i], NULL, waiting ? wait_long : be_busy, NULL);
+	if (waiting)
+		usleep(50000);
 	cupti = dlopen(argc > 2 ? argv[2] : "libcupti.so.13", RTLD_NOW | RTLD_LOCAL);
 	if (!cupti)
 		return 2;
