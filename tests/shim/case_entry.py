@@ -23,10 +23,11 @@ def of_driver(twin=""):
             "cuCtxSynchronize": 1, "cuCtxSynchronize_v2": 1}
 
 
-def driver_user(here, program, *how, twin=""):
+def driver_user(here, program, *how, twin="", setups=1):
     """Each call once under the driver's name; with CUPTI the same calls, seen by CUPTI."""
     run = quiet(here.both([PATHS[program], *how], CUTRACE_CUPTI="off"))
-    same(names(run.trace()), {**SETUP, **of_driver(twin)}, "calls in calls.csv")
+    setup = {name: setups for name in SETUP}
+    same(names(run.trace()), {**setup, **of_driver(twin)}, "calls in calls.csv")
     rows = calls(run.trace())
     check(all(row["Origin"] == "driver-entry" for row in rows), "the wrappers saw them", rows)
     fills = [row for row in rows if row["Name"].startswith("cuMemset")]
@@ -65,6 +66,12 @@ def driver_per_thread(here):
 @case
 def driver_linked(here):
     driver_user(here, "DRIVER_LINKED")
+
+
+@case
+def driver_found_by_runtime(here):
+    """cudaGetDriverEntryPointByVersion hands out the wrappers as well."""
+    driver_user(here, "DRIVER_RUNTIME", setups=2)  # the program's and the runtime's
 
 
 @case

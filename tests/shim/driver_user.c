@@ -3,7 +3,7 @@
  * Uses the driver API alone. `driver_user HOW`, where HOW says how it finds the functions:
  * dlsym (as ctypes and cuda-python do), get (cuGetProcAddress of CUDA 11), get2
  * (cuGetProcAddress_v2), thread (the same, asking for per-thread default streams). Built with
- * LINKED it calls them directly.
+ * LINKED it calls them directly, with RUNTIME it asks cudaGetDriverEntryPointByVersion.
  */
 #define __CUDA_API_VERSION_INTERNAL
 #include <cuda.h>
@@ -19,7 +19,12 @@ static const char *how;
 static void *driver;
 static bool strange; /* a lookup's answer was not as documented */
 
-#ifdef LINKED
+#ifdef RUNTIME
+#include <cuda_runtime_api.h>
+#define FIND(function, name, plain, version)                                                       \
+	(strange |= cudaGetDriverEntryPointByVersion(plain, (void **)&(function), version,         \
+						     cudaEnableDefault, NULL) != cudaSuccess)
+#elif defined(LINKED)
 #define FIND(function, name, plain, version) (*(void **)&(function) = (void *)name)
 #else
 #define FIND(function, name, plain, version)                                                       \

@@ -16,11 +16,9 @@ TIMEOUT_S = 60
 CALLS_PER_ROUND = 4  # victim.h
 OURS = ("CUTRACE_", "CUDA_", "FAKE_", "LD_")
 
-PATHS = {name: os.environ.get(f"SHIM_TEST_{name}", "")
-         for name in ("LIB", "CUTRACE", "VICTIM", "LOADER", "EVERY", "FAKE", "JOINER", "DRIVER", "STATIC", "EVERY_DRIVER", "OWN_12",
-                      "OWN_13",
-                      "DRIVER_LINKED", "FINDER", "FINDER_LIBRARY", "FINDER_FAMILY", "ALLOCATOR", "PROFILER", "PROFILER_LINKED",
-                      "PROFILER_STATIC")}
+PATHS = collections.defaultdict(str, {name.removeprefix("SHIM_TEST_"): value
+                                      for name, value in os.environ.items()
+                                      if name.startswith("SHIM_TEST_")})
 
 CASES = {}
 
