@@ -198,9 +198,10 @@ static void *answer(void *handle, const char *name, const void *caller)
 	}
 	if (!found || (table == &ct_real_runtime && !global && ct_options_cupti() != CT_CUPTI_OFF))
 		return found;
-	if (table == &ct_real_cupti)
-		return ct_real_adopt(table, name, found);
-	return ct_real_swap(table, found, caller);
+	found = table == &ct_real_cupti ? ct_real_adopt(table, name, found)
+					: ct_real_swap(table, found, caller);
+	dlerror(); /* what we sought besides, in vain, is not the program's to hear of */
+	return found;
 }
 
 /* CUDA's own libraries look the driver up for their own work, not the program's. */
