@@ -11,6 +11,8 @@
 #include "cupti/library.h"
 
 #define CLOCK_TRIES 100
+#define BUFFER_TRIES 20
+#define PAUSE_NS 500000
 
 static const struct ct_cupti_host *host;
 static CUpti_SubscriberHandle subscriber;
@@ -162,6 +164,20 @@ void ct_cupti_finish(void)
 	pthread_mutex_unlock(&using);
 }
 
+/* The buffers that CUPTI has are ours: take them back, while it is quick. */
+static void take_buffers(void)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+
+	for (int i = 0; i < BUFFER_TRIES && ct_activity_outstanding(); i++) {
+		nanosleep(&pause, NULL);
+		ct_cupti.cuptiActivityFlushAll(CUPTI_ACTIVITY_FLAG_FLUSH_FORCED);
+	}
+	if (ct_activity_outstanding())
+		host->note(CT_NOTE_INFO, ct_activity_outstanding(),
+			   "CUPTI kept buffers of ours when it was given up");
+}
+
 bool ct_cupti_yield(void (*before)(void), void (*last)(void))
 {
 	bool ours;
@@ -170,7 +186,9 @@ bool ct_cupti_yield(void (*before)(void), void (*last)(void))
 	ours = running && ct_cupti.cuptiUnsubscribe;
 	if (ours) {
 		before();
+		ct_activity_leave();
 		stop();
+		take_buffers();
 		last();
 		ct_cupti.cuptiUnsubscribe(subscriber);
 		if (ct_cupti.cuptiSetThreadIdType)

@@ -9,6 +9,7 @@
  */
 #include "shim/yield.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -75,10 +76,13 @@ static void before_silence(void)
 
 static void let_go(struct ct_thread *thread, const char *function)
 {
+	int saved = errno;
+
 	thread->in_tool = true;
 	if (ct_cupti_yield(before_silence, ct_hook_cupti_gone))
 		ct_shim_note(CT_NOTE_YIELDED, 0, "%s", function);
 	thread->in_tool = false;
+	errno = saved;
 }
 
 static void program_uses(const char *function)
