@@ -20,6 +20,8 @@
 #define PLAIN_WORK_NS 100000
 /* The same behind a wait: the thread has to be woken first. */
 #define WOKEN_WORK_NS 500000
+/* Without device times, what takes longer than a launch does may have been a wait. */
+#define BLIND_WORK_NS 20000
 /* The launch queue holds about 1000 operations (kernels/queue_full); this is nearly that. */
 #define DEEP_QUEUE 900
 
@@ -138,6 +140,12 @@ static void claim_overheads(struct splitter *s, size_t first, size_t count)
 		}
 }
 
+/* Are there no device times at the end of the call at hand, when waits end? */
+static bool blind(const struct splitter *s)
+{
+	return s->call->raw.leave_ns >= s->model->blind_ns;
+}
+
 static void claim_device_wait(struct splitter *s)
 {
 	struct ct_host_call *call = s->call;
@@ -150,7 +158,7 @@ static void claim_device_wait(struct splitter *s)
 	call->first_pending = (uint32_t)s->model->pending.count;
 	call->chance = scope.chance;
 	if (scope.last == CT_NONE) {
-		if (call->effects & CT_SYNC && !s->model->has_device)
+		if (call->effects & CT_SYNC && blind(s))
 			claim(s, call->raw.enter_ns, call->raw.leave_ns, CT_PART_DEVICE_WAIT, CT_NONE,
 			      CT_NONE, "the program asked to wait; for what is unknown without "
 			      "device records");
@@ -245,7 +253,8 @@ static enum ct_part judge_long(const struct splitter *s, const char **ret_why)
 		*ret_why = "this function was launched for the first time";
 		return CT_PART_FIRST_USE;
 	}
-	*ret_why = "no rule explains it";
+	*ret_why = blind(s) ? "there are no device times: it may have waited, or worked in the driver"
+			    : "no rule explains it";
 	return CT_PART_UNEXPLAINED;
 }
 
@@ -282,8 +291,12 @@ static void forget_launches(struct splitter *s)
 }
 
 /* How long a call of this kind may plausibly work in the driver. */
-static uint64_t longest_work(const struct ct_host_call *call)
+static uint64_t longest_work(const struct splitter *s)
 {
+	const struct ct_host_call *call = s->call;
+
+	if (blind(s) && !(call->effects & (CT_OBJECT | CT_INIT)))
+		return BLIND_WORK_NS;
 	if (call->effects & WORKS_LONG)
 		return LONG_WORK_NS + call->raw.bytes;
 	return call->released_ns > call->raw.enter_ns ? WOKEN_WORK_NS : PLAIN_WORK_NS;
@@ -304,7 +317,7 @@ static void claim_rest(struct splitter *s)
 		why = strstr(call->name, "odule") || strstr(call->name, "ibrary")
 			      ? "code was loaded"
 			      : "a context was set up";
-	} else if (rest > longest_work(call)) {
+	} else if (rest > longest_work(s)) {
 		part = judge_long(s, &why);
 	}
 	claim(s, call->raw.enter_ns, call->raw.leave_ns, part, CT_NONE, CT_NONE, why);

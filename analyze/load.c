@@ -136,6 +136,8 @@ static int load_note(struct ct_model *model, const struct ct_note *record)
 	tame(note.text);
 	model->has_cupti |= note.code == CT_NOTE_CUPTI_VERSION;
 	model->has_no_cupti |= note.code == CT_NOTE_NO_CUPTI;
+	if (note.code == CT_NOTE_YIELDED && record->seen_ns < model->blind_ns)
+		model->blind_ns = record->seen_ns;
 	if (CT_PUSH(&model->notes, note) < 0) {
 		free(note.text);
 		return -ENOMEM;
@@ -239,6 +241,7 @@ int ct_load_records(struct ct_model *model)
 	struct ct_item item;
 	int r = 0;
 
+	model->blind_ns = UINT64_MAX;
 	l.apis = calloc(API_IDS, sizeof(*l.apis));
 	l.records = calloc(API_IDS, sizeof(*l.records));
 	if (!l.apis || !l.records)
@@ -250,6 +253,8 @@ int ct_load_records(struct ct_model *model)
 			r = load_item(&l, &item);
 	}
 	model->has_device = model->has_cupti && !model->has_no_cupti;
+	if (!model->has_device)
+		model->blind_ns = 0;
 	model->damaged_bytes = ct_reader_damage(model->reader, &model->damaged_at);
 	free(l.apis);
 	free(l.records);

@@ -191,6 +191,7 @@ struct ct_model {
 	uint64_t begin_ns, end_ns;           /* of everything recorded */
 	bool has_cupti, has_no_cupti;        /* notes say it was loaded; that it was of no use */
 	bool has_device;                     /* CUPTI was at work: device times exist */
+	uint64_t blind_ns;                   /* but not from here on; UINT64_MAX: to the end */
 };
 
 /*

@@ -97,6 +97,8 @@ const char *ct_site_certainty(const struct ct_model *model, const struct ct_site
 	if (site->worst_wait == CT_NONE)
 		return site->edge != CT_EDGES ? "strong" : "";
 	wait = &model->waits.at[site->worst_wait];
+	if (model->calls.at[wait->call].raw.leave_ns >= model->blind_ns)
+		return wait->part == CT_PART_UNEXPLAINED ? "" : "fair"; /* there are no device times */
 	switch (wait->part) {
 	case CT_PART_DEVICE_WAIT:
 		if (site->effects & CT_SYNC && model->calls.at[wait->call].sync != CT_NONE)

@@ -66,13 +66,13 @@ static void print_title(const struct ct_model *model, FILE *to)
 
 static void print_seen(const struct ct_model *model, FILE *to)
 {
-	uint64_t both = 0, by[4] = { 0 }, calling = 0, used = 0;
+	uint64_t both = 0, by[256] = { 0 }, calling = 0, used = 0; /* by origin, any byte */
 	char calls[48], ops[48], threads[48], streams[48];
 
 	for (size_t i = 0; i < model->calls.count; i++) {
 		const struct ct_call *call = &model->calls.at[i].raw;
 
-		by[call->origin & 3]++;
+		by[call->origin]++;
 		both += call->origin == CT_ORIGIN_PLT && call->flags & CT_CALL_CUPTI_SEEN;
 	}
 	for (size_t t = 0; t < model->threads.count; t++)
@@ -87,14 +87,37 @@ static void print_seen(const struct ct_model *model, FILE *to)
 	fprintf(to, "          by wrappers %" PRIu64 " (%" PRIu64 " of them by CUPTI as well), by "
 		"CUPTI only: runtime %" PRIu64 ", driver %" PRIu64 "\n",
 		by[CT_ORIGIN_PLT], both, by[CT_ORIGIN_RUNTIME], by[CT_ORIGIN_DRIVER]);
+	if (by[CT_ORIGIN_ENTRY])
+		fprintf(to, "          by the driver's entry points %" PRIu64 ", under the driver's names\n",
+			by[CT_ORIGIN_ENTRY]);
+}
+
+static const char *lead(int printed)
+{
+	return printed ? "          " : "NOT seen  ";
 }
 
 #define LEAD_BYTES 10 /* what stands before each line of what was not seen */
 
 static int line(FILE *to, int printed)
 {
-	fputs(printed ? "          " : "NOT seen  ", to);
+	fputs(lead(printed), to);
 	return 1;
+}
+
+/* Without CUPTI. Its tables of functions without names are how the runtime reaches some of them. */
+#define UNSEEN                                                                                     \
+	"what waits were for; calls that reach the driver by its private tables or RTLD_DEEPBIND"
+
+static void print_yield(const struct ct_model *model, const struct ct_note_info *note,
+			const char *first, FILE *to)
+{
+	uint64_t at = model->blind_ns > model->begin_ns ? model->blind_ns - model->begin_ns : 0;
+	char text[16];
+
+	ct_report_wrapped(to, first, "          ", "device times from %s on, since the program's own profiler "
+			  "took CUPTI (%s); CUTRACE_CUPTI=on keeps them and refuses the profiler",
+			  ct_report_time(at, text), note->text);
 }
 
 /* Why there may be no device times, in the words of whoever found out. */
@@ -104,10 +127,13 @@ static int print_blindness(const struct ct_model *model, FILE *to, int printed)
 		const struct ct_note_info *note = &model->notes.at[i];
 
 		if (note->code == CT_NOTE_NO_CUPTI) {
-			printed = line(to, printed);
-			fprintf(to, "device times: %s\n", note->text);
-			printed = line(to, printed);
-			fprintf(to, "calls that do not pass a shared libcudart; what waits were for\n");
+			ct_report_wrapped(to, lead(printed), "          ", "device times: %s", note->text);
+			ct_report_wrapped(to, lead(1), lead(1), UNSEEN);
+			printed = 1;
+		} else if (note->code == CT_NOTE_YIELDED && model->blind_ns) {
+			print_yield(model, note, lead(printed), to);
+			ct_report_wrapped(to, lead(1), lead(1), "from then on, " UNSEEN);
+			printed = 1;
 		} else if (note->code == CT_NOTE_SHARED_GPU) {
 			printed = line(to, printed);
 			fprintf(to, "the work of other processes that share the GPU (%s)\n", note->text);

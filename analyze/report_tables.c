@@ -10,7 +10,10 @@
 /* Waits of these kinds are listed from here on; the others whatever their length. */
 #define LISTED_NS 20000
 
-static const char *const origins[] = { "", "wrapper", "runtime", "driver" };
+#define NAME_IN(table, index)                                                                      \
+	((index) < sizeof(table) / sizeof((table)[0]) ? (table)[index] : "?")
+
+static const char *const origins[] = { "", "wrapper", "runtime", "driver", "driver-entry" };
 
 static void stream_field(struct ct_csv *csv, const struct ct_model *model, uint32_t stream)
 {
@@ -46,7 +49,7 @@ static void write_calls(const struct ct_analysis *a, FILE *to)
 		stream_field(&csv, a->model, call->stream);
 		ct_csv_number(&csv, call->raw.bytes);
 		ct_csv_format(&csv, "0x%" PRIx64, call->raw.addr);
-		ct_csv_text(&csv, call->raw.origin < 4 ? origins[call->raw.origin] : "?");
+		ct_csv_text(&csv, NAME_IN(origins, call->raw.origin));
 		for (int part = 0; part < CT_PART_COUNT; part++)
 			ct_csv_number(&csv, call->parts[part]);
 		ct_csv_text(&csv, site_of(a, (uint32_t)i));
@@ -60,9 +63,6 @@ static const char *const directions[] = { "?",   "H2D", "D2H", "H2A", "A2H", "A2
 					  "A2D", "D2A", "D2D", "H2H", "P2P" };
 static const char *const memories[] = { "unknown", "pageable", "pinned",        "device",
 					"array",   "managed",  "device static", "managed static" };
-
-#define NAME_IN(table, index)                                                                      \
-	((index) < sizeof(table) / sizeof((table)[0]) ? (table)[index] : "?")
 
 static void copy_fields(struct ct_csv *csv, const struct ct_device_op *op)
 {

@@ -106,17 +106,18 @@ static void print_polls(const struct ct_model *model, FILE *to)
 static void print_blocked(const struct ct_analysis *a, FILE *to)
 {
 	uint64_t blocked = 0;
-	char text[16];
+	char text[16], run[16];
 	int calling = 0;
 
 	for (size_t t = 0; t < a->model->threads.count; t++)
 		calling += a->model->threads.at[t].call_count > 0;
 	for (size_t i = 0; i < a->model->calls.count; i++)
 		blocked += ct_blocking_blocked(&a->model->calls.at[i]);
-	fprintf(to, "Host threads were blocked for %s in CUDA calls", ct_report_time(blocked, text));
-	fprintf(to, " (the run took %s%s)\n",
-		ct_report_time(a->model->end_ns - a->model->begin_ns, text),
-		calling > 1 ? ", threads add up" : "");
+	ct_report_wrapped(to, "", "", "Host threads were blocked%s for %s in CUDA calls (the run took %s%s)",
+			  a->model->has_device ? "" : ", or at work in the driver,",
+			  ct_report_time(blocked, text),
+			  ct_report_time(a->model->end_ns - a->model->begin_ns, run),
+			  calling > 1 ? ", threads add up" : "");
 	for (int part = 0; part < CT_PART_COUNT; part++)
 		if (part != CT_PART_TOOL && part != CT_PART_DRIVER_WORK)
 			print_class(a, (enum ct_part)part, to);
@@ -156,6 +157,8 @@ static void print_device(const struct ct_analysis *a, FILE *to)
 	const struct ct_idle *idle = a->idle;
 	char text[16], busy[16], blocked[16];
 
+	if (a->model->has_device && a->model->blind_ns < a->model->end_ns)
+		fprintf(to, "All about the device is the time before the program's own profiler:\n");
 	if (!a->model->ops.count) {
 		fprintf(to, a->model->has_device ? "The device had nothing to do: no operation was seen.\n"
 						 : "The device: nothing is known.\n");

@@ -3,6 +3,7 @@
 
 #include <cupti.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "cupti/convert.h"
@@ -14,6 +15,8 @@
 
 static const struct ct_cupti_host *host;
 static void *pool[POOL_BUFFERS];
+static uint32_t outstanding; /* buffers that CUPTI has */
+static bool leaving;
 
 static const struct {
 	CUpti_ActivityKind kind;
@@ -25,12 +28,7 @@ static const struct {
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-/*
- * Called on the program's threads in the middle of a launch: a buffer from the pool
- * or, rarely, a new mapping. CUPTI before CUDA 12.9 crashes on a NULL buffer, but
- * by then the process is out of memory anyway.
- */
-static void CUPTIAPI on_request(uint8_t **buffer, size_t *size, size_t *max_records)
+static void *map_buffer(void)
 {
 	void *found = NULL;
 
@@ -40,7 +38,19 @@ static void CUPTIAPI on_request(uint8_t **buffer, size_t *size, size_t *max_reco
 	if (!found)
 		found = mmap(NULL, BUFFER_BYTES, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	*buffer = found == MAP_FAILED ? NULL : found;
+	return found == MAP_FAILED ? NULL : found;
+}
+
+/*
+ * Called on the program's threads in the middle of a launch: a buffer from the pool
+ * or, rarely, a new mapping. CUPTI before CUDA 12.9 crashes on a NULL buffer, but
+ * by then the process is out of memory anyway.
+ */
+static void CUPTIAPI on_request(uint8_t **buffer, size_t *size, size_t *max_records)
+{
+	*buffer = __atomic_load_n(&leaving, __ATOMIC_RELAXED) ? malloc(BUFFER_BYTES) : map_buffer();
+	if (*buffer)
+		__atomic_fetch_add(&outstanding, 1, __ATOMIC_RELAXED);
 	*size = *buffer ? BUFFER_BYTES : 0;
 	*max_records = 0;
 }
@@ -93,8 +103,21 @@ static void CUPTIAPI on_complete(CUcontext context, uint32_t stream, uint8_t *bu
 	while (valid &&
 	       ct_cupti.cuptiActivityGetNextRecord(buffer, valid, &activity) == CUPTI_SUCCESS)
 		store(activity);
-	if (buffer)
+	if (!buffer)
+		return;
+	__atomic_fetch_sub(&outstanding, 1, __ATOMIC_RELAXED);
+	if (!__atomic_load_n(&leaving, __ATOMIC_RELAXED)) /* else ours or malloc's: the few are left */
 		give_back(buffer);
+}
+
+void ct_activity_leave(void)
+{
+	__atomic_store_n(&leaving, true, __ATOMIC_RELAXED);
+}
+
+uint32_t ct_activity_outstanding(void)
+{
+	return __atomic_load_n(&outstanding, __ATOMIC_RELAXED);
 }
 
 int ct_activity_enable(const struct ct_cupti_host *to, bool graph_nodes)

@@ -16,4 +16,13 @@ int ct_activity_enable(const struct ct_cupti_host *host, bool graph_nodes);
 /* No more new records. */
 void ct_activity_disable(void);
 
+/*
+ * Somebody else will register buffer functions, and CUPTI may hand a buffer of ours to them,
+ * who may free() it: from now on buffers come from malloc().
+ */
+void ct_activity_leave(void);
+
+/* How many buffers CUPTI has. */
+uint32_t ct_activity_outstanding(void);
+
 #endif

@@ -2,20 +2,37 @@
 #include "cupti/session.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "cupti/activity.h"
 #include "cupti/callbacks.h"
 #include "cupti/library.h"
 
 #define CLOCK_TRIES 100
+#define BUFFER_TRIES 20
+#define PAUSE_NS 500000
 
 static const struct ct_cupti_host *host;
-static bool running;
+static CUpti_SubscriberHandle subscriber;
+static bool running; /* subscribed, and at work */
+static bool yielded; /* given up for good */
+
+/*
+ * Held while CUPTI is started, flushed or given up. CUPTI calls our buffer functions and
+ * callbacks meanwhile: those never take it.
+ */
+static pthread_mutex_t using = PTHREAD_MUTEX_INITIALIZER;
 
 static uint64_t CUPTIAPI timestamp(void)
 {
-	return host->now_ns();
+	struct timespec ts;
+
+	if (!__atomic_load_n(&yielded, __ATOMIC_RELAXED))
+		return host->now_ns();
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
 static const char *result_text(CUptiResult result)
@@ -80,14 +97,11 @@ static void set_clock(void)
 			   "times are on another clock and cannot be compared");
 }
 
-int ct_cupti_start(const struct ct_cupti_host *to, const char *library, bool graph_nodes,
-		   char *why, size_t why_size)
+static int start(const char *library, bool graph_nodes, char *why, size_t why_size)
 {
-	CUpti_SubscriberHandle subscriber;
 	CUptiResult result;
 	int r;
 
-	host = to;
 	r = ct_cupti_load(library, why, why_size);
 	if (r < 0)
 		return r;
@@ -102,25 +116,89 @@ int ct_cupti_start(const struct ct_cupti_host *to, const char *library, bool gra
 	if (r < 0)
 		return explain(CUPTI_ERROR_UNKNOWN, "enabling device records", why, why_size);
 	note_clock_error();
-	running = true;
+	__atomic_store_n(&running, true, __ATOMIC_RELAXED);
 	return 0;
+}
+
+int ct_cupti_start(const struct ct_cupti_host *to, const char *library, bool graph_nodes,
+		   char *why, size_t why_size)
+{
+	int r;
+
+	host = to;
+	pthread_mutex_lock(&using);
+	r = start(library, graph_nodes, why, why_size);
+	pthread_mutex_unlock(&using);
+	return r;
+}
+
+bool ct_cupti_in_use(void)
+{
+	return __atomic_load_n(&running, __ATOMIC_RELAXED);
 }
 
 void ct_cupti_flush(void)
 {
+	pthread_mutex_lock(&using);
 	if (running)
 		ct_cupti.cuptiActivityFlushAll(0);
+	pthread_mutex_unlock(&using);
 }
 
-void ct_cupti_finish(void)
+/* Fetch everything and have no more recorded. */
+static void stop(void)
 {
 	size_t dropped = 0;
 
-	if (!running)
-		return;
 	ct_cupti.cuptiActivityFlushAll(0);
 	ct_activity_disable();
 	ct_cupti.cuptiActivityFlushAll(CUPTI_ACTIVITY_FLAG_FLUSH_FORCED);
 	if (ct_cupti.cuptiActivityGetNumDroppedRecords(NULL, 0, &dropped) == CUPTI_SUCCESS && dropped)
 		host->lose(CT_LOSS_CUPTI, dropped);
+}
+
+void ct_cupti_finish(void)
+{
+	pthread_mutex_lock(&using);
+	if (running)
+		stop();
+	pthread_mutex_unlock(&using);
+}
+
+/* The buffers that CUPTI has are ours: take them back, while it is quick. */
+static void take_buffers(void)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+
+	for (int i = 0; i < BUFFER_TRIES && ct_activity_outstanding(); i++) {
+		nanosleep(&pause, NULL);
+		ct_cupti.cuptiActivityFlushAll(CUPTI_ACTIVITY_FLAG_FLUSH_FORCED);
+	}
+	if (ct_activity_outstanding())
+		host->note(CT_NOTE_INFO, ct_activity_outstanding(),
+			   "CUPTI kept buffers of ours when it was given up");
+}
+
+bool ct_cupti_yield(void (*before)(void), void (*last)(void))
+{
+	bool ours;
+
+	pthread_mutex_lock(&using);
+	ours = running && ct_cupti.cuptiUnsubscribe;
+	if (ours) {
+		before();
+		ct_activity_leave();
+		stop();
+		take_buffers();
+		last();
+		ct_cupti.cuptiUnsubscribe(subscriber);
+		if (ct_cupti.cuptiSetThreadIdType)
+			ct_cupti.cuptiSetThreadIdType(CUPTI_ACTIVITY_THREAD_ID_TYPE_DEFAULT);
+		if (ct_cupti.cuptiActivityEnableAllSyncRecords)
+			ct_cupti.cuptiActivityEnableAllSyncRecords(1);
+		__atomic_store_n(&yielded, true, __ATOMIC_RELAXED);
+		__atomic_store_n(&running, false, __ATOMIC_RELAXED);
+	}
+	pthread_mutex_unlock(&using);
+	return ours;
 }

@@ -51,6 +51,21 @@ int ct_cupti_start(const struct ct_cupti_host *host, const char *library, bool g
 /* Fetch the records of finished buffers. Nothing happens if CUPTI is not in use. */
 void ct_cupti_flush(void);
 
+/* Are we subscribed to CUPTI? */
+bool ct_cupti_in_use(void);
+
+/*
+ * Let go of CUPTI, so that somebody else in this process can use it: fetch everything,
+ * disable what was enabled, unsubscribe, and set back what is common to all users. The
+ * clock cannot be given back (CUPTI refuses to unregister it): it shows CLOCK_REALTIME
+ * from then on, as CUPTI's own does. Only if CUPTI is ours, before() is called first, and
+ * last() when everything is done but to unsubscribe: callbacks may stop at any moment.
+ *
+ * Waits for other threads that are in this file. Returns true if CUPTI was ours and now
+ * is not; nothing here uses it again.
+ */
+bool ct_cupti_yield(void (*before)(void), void (*last)(void));
+
 /*
  * Stop and fetch everything. CUPTI stays loaded and subscribed: taking it away
  * under running threads is not safe, and the process ends anyway.

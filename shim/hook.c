@@ -33,6 +33,38 @@ static void lose_late(void)
 	}
 }
 
+/* Opened by a wrapper, which will close it; else a callback does. */
+static bool of_wrapper(const struct ct_call *call)
+{
+	return call->origin == CT_ORIGIN_PLT || call->origin == CT_ORIGIN_ENTRY;
+}
+
+static bool cupti_leaving, cupti_gone;
+
+void ct_hook_cupti_leaving(void)
+{
+	__atomic_store_n(&cupti_leaving, true, __ATOMIC_RELEASE);
+}
+
+void ct_hook_cupti_gone(void)
+{
+	__atomic_store_n(&cupti_gone, true, __ATOMIC_RELEASE);
+}
+
+/* CUPTI opened this call and was given up before it could say that it ended. */
+static bool cut(const struct ct_thread *thread)
+{
+	return thread->in_call && !thread->in_tool && !of_wrapper(&thread->call) &&
+	       __atomic_load_n(&cupti_gone, __ATOMIC_ACQUIRE);
+}
+
+/* What the runtime or cutrace calls in the driver is part of the call that is open. */
+static bool part_of_open(const struct ct_thread *thread, enum ct_origin origin)
+{
+	return origin == CT_ORIGIN_ENTRY &&
+	       (thread->in_tool || thread->call.origin != CT_ORIGIN_ENTRY);
+}
+
 struct ct_call *ct_hook_open(enum ct_api api, enum ct_origin origin)
 {
 	struct ct_thread *thread;
@@ -45,8 +77,13 @@ struct ct_call *ct_hook_open(enum ct_api api, enum ct_origin origin)
 	thread = ct_thread_self();
 	if (!thread)
 		return NULL;
+	if (cut(thread)) {
+		ct_file_lose(&ct_shim.file, CT_LOSS_CUT, 1);
+		thread->in_call = false;
+	}
 	if (thread->in_call || thread->in_tool) {
-		ct_file_lose(&ct_shim.file, CT_LOSS_NESTED, 1);
+		if (!part_of_open(thread, origin))
+			ct_file_lose(&ct_shim.file, CT_LOSS_NESTED, 1);
 		return NULL;
 	}
 	return open_call(thread, api, origin);
@@ -99,7 +136,7 @@ struct ct_call *ct_hook_cupti_enter(enum ct_api api, enum ct_origin origin, uint
 	call = &thread->call;
 	if (thread->in_call) {
 		/* code may be loaded first, under an id of its own: the call's own id is what counts */
-		if (call->origin == CT_ORIGIN_PLT && (!call->correlation || call->api == api)) {
+		if (of_wrapper(call) && (!call->correlation || call->api == api)) {
 			call->correlation = correlation;
 			call->flags |= CT_CALL_CUPTI_SEEN;
 		}
@@ -107,6 +144,8 @@ struct ct_call *ct_hook_cupti_enter(enum ct_api api, enum ct_origin origin, uint
 			call->context = context;
 		return NULL;
 	}
+	if (__atomic_load_n(&cupti_leaving, __ATOMIC_ACQUIRE))
+		return NULL;
 	call = open_call(thread, api, origin);
 	call->correlation = correlation;
 	call->context = context;
@@ -137,7 +176,7 @@ struct ct_call *ct_hook_cupti_exit(enum ct_api api, enum ct_origin origin, uint3
 	call = &thread->call;
 	if (!thread->in_call && thread->injected_ns && origin == CT_ORIGIN_RUNTIME)
 		call = first_call(thread, api, origin, correlation);
-	else if (!thread->in_call || call->origin == CT_ORIGIN_PLT || call->api != api ||
+	else if (!thread->in_call || of_wrapper(call) || call->api != api ||
 		 call->correlation != correlation)
 		return NULL;
 	if (!call->context)

@@ -21,6 +21,14 @@
  */
 struct ct_call *ct_hook_open(enum ct_api api, enum ct_origin origin);
 
+/*
+ * CUPTI is being given up, in two steps. Leaving: its callbacks open no more calls, so that
+ * the wrappers do, and close those they have opened. Gone: they may no longer come, and a
+ * call that one of them opened is counted as lost when its thread next makes a call.
+ */
+void ct_hook_cupti_leaving(void);
+void ct_hook_cupti_gone(void);
+
 /* Stamp the begin: right before the real call. */
 void ct_hook_begin(struct ct_call *call);
 

@@ -8,11 +8,13 @@
 #include "shim/inject.h"
 
 #include "cupti/session.h"
+#include "shim/entry.h"
 #include "shim/exits.h"
 #include "shim/hook.h"
 #include "shim/log.h"
 #include "shim/shim.h"
 #include "shim/thread.h"
+#include "shim/yield.h"
 
 #define INJECTION_VARIABLE "CUDA_INJECTION64_PATH"
 
@@ -53,7 +55,7 @@ __attribute__((destructor)) static void destructor(void)
 static void explain_blindness(const char *why)
 {
 	ct_shim_note(CT_NOTE_NO_CUPTI, 0, "%s", why);
-	ct_warn("no device times, only calls through a shared libcudart: %s", why);
+	ct_warn("no device times, only when the host called what: %s", why);
 }
 
 void ct_inject_explain(void)
@@ -110,12 +112,19 @@ static void start_cupti(void)
 	char why[512];
 	int r;
 
-	if (!ct_shim.options.cupti) {
-		ct_shim_note(CT_NOTE_NO_CUPTI, 0, "CUPTI was switched off (CUTRACE_CUPTI=0)");
+	if (ct_shim.options.cupti == CT_CUPTI_OFF) {
+		ct_shim_note(CT_NOTE_NO_CUPTI, 0, "CUPTI was switched off (CUTRACE_CUPTI=off)");
+		return;
+	}
+	if (ct_shim.options.cupti == CT_CUPTI_YIELD && ct_yield_first_use()) {
+		ct_shim_note(CT_NOTE_NO_CUPTI, 0, "the program's own profiler uses CUPTI since before "
+			     "the first CUDA call (%s)", ct_yield_first_use());
+		ct_entry_decide(CT_ENTRY_RECORDS);
 		return;
 	}
 	r = ct_cupti_start(&host, ct_shim.options.cupti_library, ct_shim.options.graph_nodes, why,
 			   sizeof(why));
+	ct_entry_decide(r < 0 ? CT_ENTRY_RECORDS : CT_ENTRY_QUIET);
 	if (r < 0)
 		explain_blindness(why);
 	ct_exits_arm(); /* again, now that CUPTI is loaded: before its destructors run */

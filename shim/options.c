@@ -22,6 +22,19 @@ static bool parse_switch(const char *text, bool *ret)
 	return false;
 }
 
+static bool parse_mode(const char *text, enum ct_cupti_mode *ret)
+{
+	bool on;
+
+	if (strcasecmp(text, "yield") == 0)
+		*ret = CT_CUPTI_YIELD;
+	else if (parse_switch(text, &on))
+		*ret = on ? CT_CUPTI_ON : CT_CUPTI_OFF;
+	else
+		return false;
+	return true;
+}
+
 static bool parse_number(const char *text, uint64_t *ret)
 {
 	char *end;
@@ -49,6 +62,7 @@ static bool parse_text(const char *text, const char **ret)
 #define PARSE_TEXT parse_text
 #define PARSE_SWITCH parse_switch
 #define PARSE_NUMBER parse_number
+#define PARSE_MODE parse_mode
 
 static bool known(const char *variable, size_t length)
 {
@@ -81,6 +95,16 @@ static const char *lookup(const char *variable)
 	const char *value = secure_getenv(variable);
 
 	return value && *value ? value : NULL;
+}
+
+enum ct_cupti_mode ct_options_cupti(void)
+{
+	const char *value = lookup("CUTRACE_CUPTI");
+	enum ct_cupti_mode mode = CT_CUPTI_YIELD;
+
+	if (value)
+		parse_mode(value, &mode);
+	return mode;
 }
 
 void ct_options_read(struct ct_options *options)

@@ -9,12 +9,23 @@
 #define CT_OPTION_FIELD_TEXT const char *
 #define CT_OPTION_FIELD_SWITCH bool
 #define CT_OPTION_FIELD_NUMBER uint64_t
+#define CT_OPTION_FIELD_MODE enum ct_cupti_mode
+
+/* Whose CUPTI is. One tool at a time can use it, and the program may bring its own. */
+enum ct_cupti_mode {
+	CT_CUPTI_OFF,  /* never ours */
+	CT_CUPTI_ON,   /* ours to the end: the program's profiler is refused */
+	CT_CUPTI_YIELD /* ours until the program first uses it */
+};
 
 struct ct_options {
 #define CT_OPTION(name, field, kind, fallback, help) CT_OPTION_FIELD_##kind field;
 #include "trace/options.def"
 #undef CT_OPTION
 };
+
+/* CUTRACE_CUPTI alone, as the environment has it now; for use before tracing has started. */
+enum ct_cupti_mode ct_options_cupti(void);
 
 /*
  * Read the CUTRACE_* variables. A value that cannot be understood is warned about

@@ -3,46 +3,22 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <link.h>
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include "shim/shim.h"
+#include "shim/dlsym.h"
+#include "shim/self.h"
 
-#define RUNTIMES_MAX 8
-#define SONAME_BYTES 64
-#define PAGES 512 /* code pages of callers that are remembered */
-#define PAGE_SHIFT 12
-
-/* A libcudart that some caller is linked to. Number 0 is for callers of which no one knows. */
-static struct runtime {
-	char soname[SONAME_BYTES];
-	uint32_t ready;
-	uint32_t sought; /* all its functions */
-	void *functions[CT_REAL_SLOTS_MAX]; /* by slot; NULL: not found yet */
-} runtimes[RUNTIMES_MAX];
-static uint32_t runtime_count = 1;
-
-/* By page of code: the page and the number of the runtime its calls go to; 0 = free. */
-static uint64_t pages[PAGES];
-
-static bool ours(const void *function)
-{
-	return (uintptr_t)function >= ct_shim.text_start && (uintptr_t)function < ct_shim.text_end;
-}
-
-static void *look_in(const char *library, const char *name)
+void *ct_real_look_in(const char *library, const char *name)
 {
 	void *handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
 	void *found;
 
 	if (!handle)
 		return NULL;
-	found = dlsym(handle, name);
+	found = ct_dlsym(handle, name);
 	dlclose(handle); /* NOLOAD only took a reference */
-	return found && !ours(found) ? found : NULL;
+	return found && !ct_ours(found) ? found : NULL;
 }
 
 static void *look_behind_caller(const char *name, const void *caller)
@@ -51,146 +27,118 @@ static void *look_behind_caller(const char *name, const void *caller)
 
 	if (!dladdr(caller, &info) || !info.dli_fname)
 		return NULL;
-	return look_in(info.dli_fname, name);
+	return ct_real_look_in(info.dli_fname, name);
 }
 
-static void *look_everywhere(const char *name, const void *caller)
+void *ct_real_loaded(const struct ct_real_table *table, const char *name)
 {
-	static const char *const known[] = {
-		"libcudart.so.13", "libcudart.so.12", "libcudart.so.11.0", "libcudart.so",
-	};
-	void *found = dlsym(RTLD_NEXT, name);
+	void *found = NULL;
 
-	if (found && !ours(found))
-		return found;
-	found = look_behind_caller(name, caller);
-	for (size_t i = 0; !found && i < sizeof(known) / sizeof(known[0]); i++)
-		found = look_in(known[i], name);
+	for (size_t i = 0; !found && table->libraries[i]; i++)
+		found = ct_real_look_in(table->libraries[i], name);
 	return found;
 }
 
-static void *look(const struct runtime *runtime, int slot, const void *caller)
+static void *look_everywhere(const struct ct_real_table *table, const char *name,
+			     const void *caller)
 {
-	const char *name = ct_real_symbols[slot];
-	void *found = *runtime->soname ? look_in(runtime->soname, name) : NULL;
+	void *found = ct_dlsym(RTLD_NEXT, name);
 
-	return found ? found : look_everywhere(name, caller);
+	if (found && !ct_ours(found))
+		return found;
+	found = look_behind_caller(name, caller);
+	return found ? found : ct_real_loaded(table, name);
 }
 
-static void find_all(struct runtime *runtime, const void *caller)
+static void find_all(struct ct_real_table *table, const void *caller)
 {
-	for (int slot = 0; ct_real_symbols[slot] && slot < CT_REAL_SLOTS_MAX; slot++)
-		if (!__atomic_load_n(&runtime->functions[slot], __ATOMIC_RELAXED))
-			__atomic_store_n(&runtime->functions[slot], look(runtime, slot, caller),
+	for (struct ct_real_function *f = table->functions; f->symbol; f++)
+		if (!__atomic_load_n(&f->function, __ATOMIC_RELAXED))
+			__atomic_store_n(&f->function, look_everywhere(table, f->symbol, caller),
 					 __ATOMIC_RELAXED);
 }
 
-static void *find(struct runtime *runtime, int slot, const void *caller)
+/*
+ * From now on a wrapper calls into this library: keep it even if the program closes it. A
+ * call at its old address would be the program's end.
+ */
+void ct_real_keep(const void *function)
 {
-	void *real = look(runtime, slot, caller);
+	Dl_info info;
 
-	__atomic_store_n(&runtime->functions[slot], real, __ATOMIC_RELAXED);
-	if (real && !__atomic_exchange_n(&runtime->sought, 1, __ATOMIC_RELAXED))
-		find_all(runtime, caller);
+	if (dladdr(function, &info) && !dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD))
+		dlerror(); /* ours, not the program's: it is the executable itself */
+}
+
+static void keep_once(struct ct_real_table *table, const void *function)
+{
+	if (!__atomic_exchange_n(&table->kept, 1, __ATOMIC_RELAXED))
+		ct_real_keep(function);
+}
+
+/* The first function found under this name; most processes have but one library of a table. */
+static void *first_found(struct ct_real_table *table, int slot, const void *caller)
+{
+	struct ct_real_function *f = &table->functions[slot];
+	void *real = __atomic_load_n(&f->function, __ATOMIC_RELAXED);
+
+	if (real)
+		return real;
+	real = look_everywhere(table, f->symbol, caller);
+	__atomic_store_n(&f->function, real, __ATOMIC_RELAXED);
+	if (real && !__atomic_exchange_n(&table->all_sought, 1, __ATOMIC_RELAXED)) {
+		keep_once(table, real);
+		find_all(table, caller);
+	}
 	return real;
 }
 
-/* Also "libcudart-faf08d9a.so.13", as wheels that bring their own copy call it. */
-static bool is_runtime(const char *soname)
+void *ct_real(struct ct_real_table *table, int slot, const void *caller)
 {
-	const char *rest = soname + strlen("libcudart");
-
-	return !strncmp(soname, "libcudart", strlen("libcudart")) && strchr(".-", *rest) && *rest &&
-	       strstr(rest, ".so");
-}
-
-/*
- * The libcudart that a loaded object names among the libraries it needs, or NULL. Reads
- * the object's own tables: no lock of the loader.
- */
-__attribute__((unused)) static const char *needed_runtime(const struct link_map *map)
-{
-	const char *strings = NULL;
-
-	for (const ElfW(Dyn) *d = map->l_ld; d && d->d_tag != DT_NULL; d++)
-		if (d->d_tag == DT_STRTAB)
-			strings = (const char *)(d->d_un.d_ptr < map->l_addr
-							 ? d->d_un.d_ptr + map->l_addr
-							 : d->d_un.d_ptr);
-	for (const ElfW(Dyn) *d = map->l_ld; strings && d->d_tag != DT_NULL; d++)
-		if (d->d_tag == DT_NEEDED && is_runtime(strings + d->d_un.d_val))
-			return strings + d->d_un.d_val;
-	return NULL;
-}
-
-/* The number of a runtime by its soname; 0 where there is no room for one more. */
-__attribute__((unused)) static uint32_t number_of(const char *soname)
-{
-	uint32_t count = __atomic_load_n(&runtime_count, __ATOMIC_ACQUIRE);
-
-	for (uint32_t i = 1; i < count && i < RUNTIMES_MAX; i++)
-		if (__atomic_load_n(&runtimes[i].ready, __ATOMIC_ACQUIRE) &&
-		    !strcmp(runtimes[i].soname, soname))
-			return i;
-	if (count >= RUNTIMES_MAX || strlen(soname) >= SONAME_BYTES)
-		return 0;
-	count = __atomic_fetch_add(&runtime_count, 1, __ATOMIC_ACQ_REL);
-	if (count >= RUNTIMES_MAX)
-		return 0;
-	strcpy(runtimes[count].soname, soname);
-	__atomic_store_n(&runtimes[count].ready, 1, __ATOMIC_RELEASE);
-	return count;
-}
-
-/*
- * _dl_find_object (glibc 2.35) takes no lock. Without it all calls go to the first runtime
- * that is found, which is right unless a process has two.
- */
-static uint32_t identify(const void *caller)
-{
-#ifdef DLFO_STRUCT_HAS_EH_DBASE
-	static int (*find_object)(void *, struct dl_find_object *);
-	static uint32_t sought;
-	struct dl_find_object object;
-	const char *soname;
-
-	if (!__atomic_load_n(&sought, __ATOMIC_ACQUIRE)) {
-		void *found = dlsym(RTLD_DEFAULT, "_dl_find_object");
-
-		__atomic_store_n((void **)&find_object, found, __ATOMIC_RELAXED);
-		__atomic_store_n(&sought, 1, __ATOMIC_RELEASE);
-	}
-	if (!find_object || find_object((void *)(uintptr_t)caller, &object) != 0)
-		return 0;
-	soname = needed_runtime(object.dlfo_link_map);
-	return soname ? number_of(soname) : 0;
-#else
-	(void)caller;
-	return 0;
-#endif
-}
-
-__attribute__((noinline)) static void *find_slowly(int slot, const void *caller)
-{
-	uint64_t page = (uintptr_t)caller >> PAGE_SHIFT;
+	void *real = __atomic_load_n(&table->functions[slot].function, __ATOMIC_RELAXED);
 	int saved = errno;
-	uint32_t number = identify(caller);
-	void *real = __atomic_load_n(&runtimes[number].functions[slot], __ATOMIC_RELAXED);
 
-	if (!real)
-		real = find(&runtimes[number], slot, caller);
-	__atomic_store_n(&pages[page % PAGES], page << 8 | number, __ATOMIC_RELAXED);
+	if (__builtin_expect(real != NULL, 1))
+		return real;
+	real = first_found(table, slot, caller);
 	errno = saved;
 	return real;
 }
 
-void *ct_real(int slot, const void *caller)
+void *ct_real_swap(struct ct_real_table *table, void *found, const void *caller)
 {
-	uint64_t page = (uintptr_t)caller >> PAGE_SHIFT;
-	uint64_t known = __atomic_load_n(&pages[page % PAGES], __ATOMIC_RELAXED);
-	void *real = NULL;
+	int saved = errno;
 
-	if (__builtin_expect(known >> 8 == page, 1))
-		real = __atomic_load_n(&runtimes[known & 0xff].functions[slot], __ATOMIC_RELAXED);
-	return __builtin_expect(real != NULL, 1) ? real : find_slowly(slot, caller);
+	if (!__atomic_load_n(&table->functions[0].function, __ATOMIC_RELAXED))
+		find_all(table, caller); /* the first exists in every version of the library */
+	errno = saved;
+	for (const struct ct_real_function *f = table->functions; f->symbol; f++)
+		if (__atomic_load_n(&f->function, __ATOMIC_RELAXED) == found) {
+			keep_once(table, found);
+			errno = saved;
+			return f->wrapper;
+		}
+	return found;
+}
+
+void *ct_real_adopt(struct ct_real_table *table, const char *symbol, void *found)
+{
+	int saved = errno;
+
+	for (struct ct_real_function *f = table->functions; f->symbol; f++)
+		if (strcmp(f->symbol, symbol) == 0) {
+			__atomic_store_n(&f->function, found, __ATOMIC_RELAXED);
+			keep_once(table, found);
+			errno = saved;
+			return f->wrapper;
+		}
+	return found;
+}
+
+int ct_real_knows(const struct ct_real_table *table, const char *symbol)
+{
+	for (const struct ct_real_function *f = table->functions; f->symbol; f++)
+		if (strcmp(f->symbol, symbol) == 0)
+			return 1;
+	return 0;
 }

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shim/entry.h"
 #include "shim/exits.h"
 #include "shim/flusher.h"
 #include "shim/inject.h"
@@ -267,6 +268,8 @@ static void start(void)
 	ct_modules_refresh();
 	ct_exits_arm();
 	announce();
+	if (ct_shim.options.cupti == CT_CUPTI_OFF)
+		ct_entry_decide(CT_ENTRY_RECORDS);
 	life = page;
 	set_life(ALIVE);
 	ct_flusher_start();

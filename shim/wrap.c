@@ -22,6 +22,13 @@
 EXPORT cudaError_t __cudaLaunchKernel(cudaKernel_t, dim3, dim3, void **, size_t, cudaStream_t);
 EXPORT cudaError_t __cudaLaunchKernel_ptsz(cudaKernel_t, dim3, dim3, void **, size_t, cudaStream_t);
 
+#define CT_RUNTIME(name, version, effects, params, args, in, out) EXPORT cudaError_t name params;
+#define CT_RUNTIME_VOID(name, version, effects) EXPORT cudaError_t name(void);
+#define CT_RUNTIME_ALIAS(name, cbid, as, params, args, in) EXPORT cudaError_t name params;
+#include "trace/apis_begin.h"
+#include "trace/apis.def"
+#include "trace/apis_end.h"
+
 /* Every wrapper's real function; resolved together, see real.h. */
 enum slot {
 #define CT_RUNTIME(name, ...) SLOT_##name,
@@ -32,20 +39,27 @@ enum slot {
 #include "trace/apis_end.h"
 	SLOTS
 };
-static_assert(SLOTS < CT_REAL_SLOTS_MAX, "real.c has a place for every wrapper");
+static_assert(SLOTS < CT_REAL_SLOTS_MAX, "runtimes.c has a place for every wrapper");
 
-const char *const ct_real_symbols[] = {
-#define CT_RUNTIME(name, ...) #name,
-#define CT_RUNTIME_VOID(name, ...) #name,
-#define CT_RUNTIME_ALIAS(name, ...) #name,
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* old programs call these too */
+static struct ct_real_function functions[] = {
+#define ROW(name) { .symbol = #name, .wrapper = (void *)name },
+#define CT_RUNTIME(name, ...) ROW(name)
+#define CT_RUNTIME_VOID(name, ...) ROW(name)
+#define CT_RUNTIME_ALIAS(name, ...) ROW(name)
 #include "trace/apis_begin.h"
 #include "trace/apis.def"
 #include "trace/apis_end.h"
-	NULL,
+	{ .symbol = NULL },
 };
 
+static const char *const libraries[] = {
+	"libcudart.so.13", "libcudart.so.12", "libcudart.so.11.0", "libcudart.so", NULL,
+};
+
+struct ct_real_table ct_real_runtime = { .functions = functions, .libraries = libraries };
+
 #define WRAP(symbol, api, params, args, in, out)                                                   \
-	EXPORT cudaError_t symbol params;                                                          \
 	EXPORT cudaError_t symbol params                                                           \
 	{                                                                                          \
 		const void *site = __builtin_return_address(0);                                    \
@@ -53,7 +67,7 @@ const char *const ct_real_symbols[] = {
 		struct ct_call *call;                                                              \
 		cudaError_t error;                                                                 \
                                                                                                    \
-		*(void **)&real = ct_real(SLOT_##symbol, site);                                   \
+		*(void **)&real = ct_real_of_caller(&ct_real_runtime, SLOT_##symbol, site);        \
 		if (!real)                                                                         \
 			return cudaErrorSharedObjectSymbolNotFound;                                \
 		call = ct_hook_open(api, CT_ORIGIN_PLT);                                           \

@@ -172,8 +172,8 @@ int ct_cmd_doctor(int argc, char **argv)
 	if (argc != 1)
 		return ct_usage("doctor", "takes no arguments");
 	if (getenv("CUDA_INJECTION64_PATH"))
-		say(0, "injection", "CUDA_INJECTION64_PATH is set: while it is, cutrace sees only calls "
-		    "through a shared libcudart");
+		say(0, "injection", "CUDA_INJECTION64_PATH is set: while it is, cutrace sees calls "
+		    "but no device times");
 	if (ct_find_library(library, sizeof(library)) < 0)
 		return ct_fail("libcutrace.so", "not found beside this command; reinstall cutrace");
 	say(1, "library", library);

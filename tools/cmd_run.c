@@ -54,9 +54,15 @@ static void print_help(void)
 	}
 }
 
+static bool is_switch(const char *kind)
+{
+	return strcmp(kind, "SWITCH") == 0 || strcmp(kind, "MODE") == 0;
+}
+
 static bool switch_value(const char *text)
 {
-	static const char *const words[] = { "0", "1", "on", "off", "yes", "no", "true", "false" };
+	static const char *const words[] = { "0", "1", "on", "off", "yes", "no", "true", "false",
+					     "yield" };
 
 	for (size_t i = 0; text && i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcmp(text, words[i]) == 0)
@@ -80,7 +86,7 @@ static int take_option(char **argv)
 		if (strlen(name) != length || strncmp(name, text, length) != 0)
 			continue;
 		snprintf(variable, sizeof(variable), "CUTRACE_%s", settings[i].name);
-		if (!equals && strcmp(settings[i].kind, "SWITCH") == 0 && !switch_value(argv[1])) {
+		if (!equals && is_switch(settings[i].kind) && !switch_value(argv[1])) {
 			setenv(variable, "1", 1);
 			return 1;
 		}

@@ -67,7 +67,8 @@ enum ct_record_type {
 	X(CUPTI, "device records that CUPTI says it dropped")                                        \
 	X(UNTIMED, "device records that CUPTI delivered without times")                              \
 	X(FLUSH, "final flushes that did not finish in time: the last device records may be missing") \
-	X(THREADS, "calls of threads that came when all thread slots were in use")
+	X(THREADS, "calls of threads that came when all thread slots were in use")                   \
+	X(CUT, "calls under way when the program's own profiler took CUPTI: their end was not seen")
 
 enum ct_loss {
 #define X(name, text) CT_LOSS_##name,
@@ -127,7 +128,8 @@ struct ct_thread_record {
 enum ct_origin {
 	CT_ORIGIN_PLT = 1,     /* a preloaded wrapper */
 	CT_ORIGIN_RUNTIME = 2, /* CUPTI callback, runtime API */
-	CT_ORIGIN_DRIVER = 3   /* CUPTI callback, driver API with no runtime call around it */
+	CT_ORIGIN_DRIVER = 3,  /* CUPTI callback, driver API with no runtime call around it */
+	CT_ORIGIN_ENTRY = 4    /* a preloaded wrapper of the driver, no seen call around it */
 };
 
 #define CT_CALL_CUPTI_SEEN 0x1 /* a wrapper's call that CUPTI's callback saw as well */
@@ -395,7 +397,8 @@ enum ct_note_code {
 	CT_NOTE_RANK = 9,          /* value: rank, from 0; text: the variable that said so */
 	CT_NOTE_LOCAL_RANK = 10,   /* value: rank on its host; text: as above */
 	CT_NOTE_WORLD_SIZE = 11,   /* value: number of ranks; text: as above */
-	CT_NOTE_SHARED_GPU = 12    /* other processes may use the GPU at the same time; text says why */
+	CT_NOTE_SHARED_GPU = 12,   /* other processes may use the GPU at the same time; text says why */
+	CT_NOTE_YIELDED = 13       /* seen_ns: no device times from then on; text: CUPTI function called */
 };
 
 struct ct_note {

@@ -129,10 +129,17 @@ DRIVER_EARLY(cuGetErrorString, (CUresult error, const char **pStr), (error, pStr
 	return *pStr = NULL, CUDA_ERROR_INVALID_VALUE;
 }
 
-/* The newest form that we export: callers ask by plain name. */
-static void *find(const char *name, bool per_thread)
+/* Forms that only callers built for newer versions of CUDA get. */
+static bool too_new(const char *symbol, int version)
 {
-	static const char *const suffixes[] = { "_ptsz", "_ptds", "_v4", "_v3", "_v2", "" };
+	return strcmp(symbol, "cuCtxSynchronize_v2") == 0 && version < 13000;
+}
+
+/* The newest form that we export and the caller knows: callers ask by plain name. */
+static void *find(const char *name, int version, bool per_thread)
+{
+	static const char *const suffixes[] = { "_v2_ptsz", "_v2_ptds", "_ptsz", "_ptds", "_v4", "_v3",
+						"_v2", "" };
 	static char anchor;
 	char full[128];
 	Dl_info self;
@@ -142,9 +149,9 @@ static void *find(const char *name, bool per_thread)
 	void *library = dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD);
 	if (!library)
 		return NULL;
-	for (size_t i = per_thread ? 0 : 2; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
+	for (size_t i = per_thread ? 0 : 4; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
 		snprintf(full, sizeof(full), "%s%s", name, suffixes[i]);
-		void *found = dlsym(library, full);
+		void *found = too_new(full, version) ? NULL : dlsym(library, full);
 		if (found)
 			return found;
 	}
@@ -156,8 +163,7 @@ DRIVER_EARLY(cuGetProcAddress_v2,
 	      CUdriverProcAddressQueryResult *symbolStatus),
 	     (symbol, pfn, cudaVersion, flags, symbolStatus))
 {
-	(void)cudaVersion;
-	*pfn = find(symbol, flags & CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM);
+	*pfn = find(symbol, cudaVersion, flags & CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM);
 	if (symbolStatus)
 		*symbolStatus = *pfn ? CU_GET_PROC_ADDRESS_SUCCESS :
 				       CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND;

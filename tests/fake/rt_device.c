@@ -125,3 +125,17 @@ RT_VOID(cudaProfilerStop, 4000)
 {
 	return cudaSuccess;
 }
+
+/* The results of the query have the same numbers in both APIs. */
+RT_PTSZ(cudaGetDriverEntryPointByVersion, 12050, 12050,
+	(const char *symbol, void **funcPtr, unsigned int cudaVersion, unsigned long long flags,
+	 enum cudaDriverEntryPointQueryResult *driverStatus),
+	(symbol, funcPtr, cudaVersion, flags, driverStatus))
+{
+	CUdriverProcAddressQueryResult status;
+	CUresult error = cuGetProcAddress_v2(symbol, funcPtr, (int)cudaVersion, flags, &status);
+
+	if (driverStatus)
+		*driverStatus = (enum cudaDriverEntryPointQueryResult)status;
+	return rt_error(error);
+}

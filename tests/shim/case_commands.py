@@ -123,6 +123,15 @@ def run_options(here):
 
 
 @case
+def run_cupti_mode(here):
+    """A switch that also takes a word."""
+    for options, blind in ((["--cupti=off"], True), (["--cupti", "off"], True),
+                           (["--cupti", "yield"], False), (["--cupti"], False)):
+        run = quiet(run_under(here, "return", options=options))
+        same("NOT seen" in report_text(run.trace()), blind, f"blind with {options}")
+
+
+@case
 def run_unknown_option(here):
     run = one_line(run_under(here, "return", options=["--colour=red"]), "--colour=red",
                    "cutrace run --help")

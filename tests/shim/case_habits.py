@@ -40,14 +40,6 @@ def thread_in_constructor(here):
 
 
 @case
-def two_runtimes(here):
-    """Calls go to the runtime that their caller is linked to: they refuse each other's memory."""
-    run = quiet(here.both(victim("two_runtimes", PATHS["OTHER_USER"])))
-    found = collections.Counter(call["Name"] for call in calls(run.trace()))
-    same((found["cudaMalloc"], found["cudaFree"]), (6, 6), "cudaMalloc, cudaFree in calls.csv")
-
-
-@case
 def descriptors_unchanged(here):
     clean(here, "descriptors", rounds=2001)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls every wrapped function of the hollow runtime once and prints what each returned
+ * Calls every wrapped function of the hollow runtime (or DRIVER) once and prints what each returned
  * and did to errno. `every null`: all arguments are zero; `every page`: all are the address
  * of a page of zeros.
  */
@@ -15,9 +15,15 @@ typedef int any_function(void *, void *, void *, void *, void *, void *, void *,
 			 void *, void *, void *);
 
 #define FUNCTION(name) extern int name(void);
+#ifdef DRIVER
+#define CT_DRIVER(name, ...) FUNCTION(name)
+#define CT_DRIVER_VOID(name, ...) FUNCTION(name)
+#define CT_DRIVER_SEEN(name, ...) FUNCTION(name)
+#else
 #define CT_RUNTIME(name, ...) FUNCTION(name)
 #define CT_RUNTIME_VOID(name, ...) FUNCTION(name)
 #define CT_RUNTIME_ALIAS(name, ...) FUNCTION(name)
+#endif
 #include "trace/apis_begin.h"
 #include "trace/apis.def"
 #include "trace/apis_end.h"
@@ -27,9 +33,15 @@ static const struct {
 	int (*function)(void);
 } functions[] = {
 #define ROW(name) { #name, name },
+#ifdef DRIVER
+#define CT_DRIVER(name, ...) ROW(name)
+#define CT_DRIVER_VOID(name, ...) ROW(name)
+#define CT_DRIVER_SEEN(name, ...) ROW(name)
+#else
 #define CT_RUNTIME(name, ...) ROW(name)
 #define CT_RUNTIME_VOID(name, ...) ROW(name)
 #define CT_RUNTIME_ALIAS(name, ...) ROW(name)
+#endif
 #include "trace/apis_begin.h"
 #include "trace/apis.def"
 #include "trace/apis_end.h"

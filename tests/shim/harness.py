@@ -18,9 +18,9 @@ OURS = ("CUTRACE_", "CUDA_", "FAKE_", "LD_", "VICTIM_",
         # what launchers set: a rank must come from the test
         "RANK", "LOCAL_RANK", "WORLD_SIZE", "TORCHELASTIC_", "OMPI_", "PMI", "MPI_", "SLURM_")
 
-PATHS = {name: os.environ.get(f"SHIM_TEST_{name}", "")
-         for name in ("LIB", "CUTRACE", "VICTIM", "LOADER", "EVERY", "FAKE", "JOINER",
-                      "OTHER_USER")}
+PATHS = collections.defaultdict(str, {name.removeprefix("SHIM_TEST_"): value
+                                      for name, value in os.environ.items()
+                                      if name.startswith("SHIM_TEST_")})
 
 CASES = {}
 

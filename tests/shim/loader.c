@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Finds the CUDA runtime by dlopen(RTLD_LOCAL) and calls it through dlsym(), as Python's
- * ctypes does: no wrapper sees these calls. `loader again` unloads and loads it once more.
+ * ctypes does: no wrapper sees these calls. `loader again` unloads and loads it once more;
+ * `loader deepbind` loads it so that it binds to nothing preloaded; `loader copy FILE` loads
+ * FILE, another copy of it, as well; `loader pair FILE FILE` loads two libraries that are
+ * linked to runtimes of their own, `loader reload FILE FILE` unloads the first, loads the
+ * second in its place and then the first again.
  */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define ROUNDS 5
 
@@ -23,16 +28,69 @@ static int work(void *runtime)
 	return bad;
 }
 
+static int use_pair(char **files)
+{
+	int (*own_runtime[2])(void);
+
+	for (int i = 0; i < 2; i++) {
+		void *library = dlopen(files[i], RTLD_NOW | RTLD_LOCAL);
+
+		*(void **)&own_runtime[i] = library ? dlsym(library, "own_runtime") : NULL;
+		if (!own_runtime[i])
+			return 4;
+	}
+	for (int i = 0; i < 2 * ROUNDS; i++)
+		printf("library %d: %d\n", i % 2, own_runtime[i % 2]());
+	return 15;
+}
+
+/* Load a library, use the runtime that it brings, and unload both. */
+static int use_once(const char *file, void **ret_library)
+{
+	int (*own_runtime)(void);
+
+	*ret_library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+	*(void **)&own_runtime = *ret_library ? dlsym(*ret_library, "own_runtime") : NULL;
+	return own_runtime ? own_runtime() : -1;
+}
+
+static int reload(char **files)
+{
+	void *first, *second, *again;
+
+	printf("first: %d\n", use_once(files[0], &first));
+	dlclose(first);
+	for (int i = 0; i < 64; i++) /* nothing comes back to where it was */
+		mmap(NULL, 16384, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	printf("second: %d\n", use_once(files[1], &second));
+	printf("again: %d\n", use_once(files[0], &again));
+	return 16;
+}
+
 int main(int argc, char **argv)
 {
-	void *runtime = dlopen("libcudart.so.13", RTLD_NOW | RTLD_LOCAL);
+	int deep = argc > 1 && strcmp(argv[1], "deepbind") == 0 ? RTLD_DEEPBIND : 0;
+	void *runtime;
 
+	if (argc > 3 && strcmp(argv[1], "pair") == 0)
+		return use_pair(&argv[2]);
+	if (argc > 3 && strcmp(argv[1], "reload") == 0)
+		return reload(&argv[2]);
+	runtime = dlopen("libcudart.so.13", RTLD_NOW | RTLD_LOCAL | deep);
 	if (!runtime)
 		return 2;
 	printf("%d of %d rounds failed\n", work(runtime), ROUNDS);
 	if (argc > 1 && strcmp(argv[1], "again") == 0) {
 		dlclose(runtime);
 		runtime = dlopen("libcudart.so.13", RTLD_NOW | RTLD_LOCAL);
+		printf("%d of %d rounds failed\n", work(runtime), ROUNDS);
+	}
+	if (argc > 2 && strcmp(argv[1], "copy") == 0) {
+		void *other = dlopen(argv[2], RTLD_NOW | RTLD_LOCAL);
+
+		if (!other || other == runtime)
+			return 3;
+		printf("%d of %d rounds failed\n", work(other), ROUNDS);
 		printf("%d of %d rounds failed\n", work(runtime), ROUNDS);
 	}
 	return 14;

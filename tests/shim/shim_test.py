@@ -5,7 +5,7 @@ One case of the end-to-end tests: small programs under the real preload on the f
 
 usage: shim_test.py CASE | --list
 
-SHIM_TEST_LIB, _CUTRACE, _VICTIM, _LOADER, _EVERY and _FAKE say where the parts are.
+SHIM_TEST_LIB, _CUTRACE, _VICTIM and so on (meson.build) say where the parts are.
 Exit status: 0 it holds, 1 it does not (and why is printed), 77 cannot be tried here.
 """
 import sys
@@ -13,6 +13,7 @@ import sys
 import case_commands  # noqa: F401 (each import adds its cases)
 import case_crowds  # noqa: F401
 import case_ends  # noqa: F401
+import case_entry  # noqa: F401
 import case_habits  # noqa: F401
 import case_input  # noqa: F401
 import case_processes  # noqa: F401

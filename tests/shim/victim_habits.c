@@ -244,24 +244,6 @@ static int says_environment(const char *variable)
 	return 0;
 }
 
-/* Use a plugin that is linked to another runtime than we are, amid our own use. */
-static int two_runtimes(const char *path)
-{
-	void *plugin = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	int (*use)(void);
-	int failed = 0;
-
-	victim_must(!plugin, "dlopen");
-	*(void **)&use = dlsym(plugin, "use_cuda");
-	victim_must(!use, "dlsym");
-	for (int i = 0; i < 3; i++) {
-		victim_work(1);
-		failed += use();
-	}
-	victim_say("the plugin failed %d times", failed);
-	return 15;
-}
-
 static int managed(const char *unused)
 {
 	(void)unused;
@@ -289,7 +271,6 @@ const struct victim_mode victim_habits[] = {
 	{ "close_descriptors", closes_descriptors },
 	{ "reuse_descriptors", reuses_descriptors },
 	{ "constructor", waiting_constructor },
-	{ "two_runtimes", two_runtimes },
 	{ "managed", managed },
 	{ "moving_frames", moving_frames },
 	{ "small_stacks", small_stacks },

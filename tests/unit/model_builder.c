@@ -45,6 +45,7 @@ void mb_restart(struct model_builder *b)
 	b->correlation = 0;
 	b->event_sync = 0;
 	b->no_cupti = false;
+	b->yielded_us = 0;
 	mb_thread(b, MB_A);
 	gpu = put(b, CT_RECORD_GPU, WORKER);
 	gpu->multiprocessors = MB_FULL;
@@ -349,12 +350,13 @@ static void write_apis(struct model_builder *b, struct ct_writer *writer)
 	}
 }
 
-static void write_note(struct ct_writer *writer)
+static void write_note(struct ct_writer *writer, enum ct_note_code code, uint64_t seen_ns)
 {
 	struct ct_note *note = ct_writer_reserve(writer, sizeof(*note));
 
 	assert_non_null(note);
-	note->code = CT_NOTE_CUPTI_VERSION;
+	note->code = (uint16_t)code;
+	note->seen_ns = seen_ns;
 	ct_writer_commit(note, CT_RECORD_NOTE, sizeof(*note));
 }
 
@@ -365,7 +367,10 @@ static void write_file(struct model_builder *b, struct ct_file *file, const char
 	assert_int_equal(ct_file_create(file, path, "built"), 0);
 	write_apis(b, writer_of(writers, file, WORKER));
 	if (!b->no_cupti)
-		write_note(writer_of(writers, file, WORKER));
+		write_note(writer_of(writers, file, WORKER), CT_NOTE_CUPTI_VERSION, 0);
+	if (b->yielded_us)
+		write_note(writer_of(writers, file, WORKER), CT_NOTE_YIELDED,
+			   mb_ns((int64_t)b->yielded_us));
 	for (size_t i = 0; i < b->count; i++) {
 		const struct mb_record *record = &b->records[i];
 

@@ -49,6 +49,7 @@ struct model_builder {
 	uint32_t correlation;
 	uint64_t event_sync;
 	bool no_cupti;
+	uint64_t yielded_us;       /* when device records end; 0 = they do not */
 	struct ct_model *model;
 	struct ct_sites *sites;
 	struct ct_serialization *serialization;

@@ -52,7 +52,7 @@ static void test_defaults(void **state)
 	assert_false(o.quiet);
 	assert_true(o.report);
 	assert_true(o.stacks);
-	assert_true(o.cupti);
+	assert_int_equal(o.cupti, CT_CUPTI_YIELD);
 	assert_string_equal(o.cupti_library, "");
 	assert_int_equal(o.limit, 0);
 	assert_false(o.disable);
@@ -88,6 +88,33 @@ static void test_switch(void **state)
 		assert_false(read_options().quiet); /* the default */
 		assert_int_equal(warnings, (int)i + 1);
 		assert_non_null(strstr(last_warning, "CUTRACE_QUIET"));
+	}
+}
+
+static void test_mode(void **state)
+{
+	static const struct {
+		const char *text;
+		enum ct_cupti_mode mode;
+	} good[] = {
+		{ "off", CT_CUPTI_OFF }, { "0", CT_CUPTI_OFF }, { "No", CT_CUPTI_OFF },
+		{ "on", CT_CUPTI_ON }, { "1", CT_CUPTI_ON }, { "yes", CT_CUPTI_ON },
+		{ "yield", CT_CUPTI_YIELD }, { "YIELD", CT_CUPTI_YIELD }, { "", CT_CUPTI_YIELD },
+	};
+	static const char *const bad[] = { "2", "yielding", "yield ", "never" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		setenv("CUTRACE_CUPTI", good[i].text, 1);
+		assert_int_equal(read_options().cupti, good[i].mode);
+		assert_int_equal(ct_options_cupti(), good[i].mode);
+	}
+	assert_int_equal(warnings, 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		setenv("CUTRACE_CUPTI", bad[i], 1);
+		assert_int_equal(read_options().cupti, CT_CUPTI_YIELD); /* the default */
+		assert_int_equal(ct_options_cupti(), CT_CUPTI_YIELD);
+		assert_int_equal(warnings, (int)i + 1);
 	}
 }
 
@@ -139,6 +166,7 @@ int main(void)
 		TEST(test_defaults),
 		TEST(test_text),
 		TEST(test_switch),
+		TEST(test_mode),
 		TEST(test_number),
 		TEST(test_unknown),
 	};

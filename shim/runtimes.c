@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which of several CUDA runtimes a call is for. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <link.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "shim/dlsym.h"
+#include "shim/real.h"
+
+#define RUNTIMES_MAX 8
+#define SONAME_BYTES 64
+#define PAGES 512 /* code pages of callers that are remembered */
+#define PAGE_SHIFT 12
+
+/* A libcudart that some caller needs. Number 0 stands for callers of which no one knows. */
+static struct runtime {
+	char soname[SONAME_BYTES];
+	uint32_t ready;
+	uint32_t sought; /* all its functions */
+	void *functions[CT_REAL_SLOTS_MAX]; /* by slot; NULL: not found yet */
+} runtimes[RUNTIMES_MAX];
+static uint32_t runtime_count = 1;
+
+/* By page of code: the page and the number of the runtime its calls go to; 0 = free. */
+static uint64_t pages[PAGES];
+
+static void *look(const struct runtime *runtime, struct ct_real_table *table, int slot,
+		  const void *caller)
+{
+	void *found = *runtime->soname
+			      ? ct_real_look_in(runtime->soname, table->functions[slot].symbol)
+			      : NULL;
+
+	return found ? found : ct_real(table, slot, caller);
+}
+
+/* All at once: see ct_real(). */
+static void *find(struct runtime *runtime, struct ct_real_table *table, int slot,
+		  const void *caller)
+{
+	void *real = look(runtime, table, slot, caller);
+
+	__atomic_store_n(&runtime->functions[slot], real, __ATOMIC_RELAXED);
+	if (!real || __atomic_exchange_n(&runtime->sought, 1, __ATOMIC_RELAXED))
+		return real;
+	ct_real_keep(real);
+	for (int i = 0; table->functions[i].symbol && i < CT_REAL_SLOTS_MAX; i++)
+		if (!__atomic_load_n(&runtime->functions[i], __ATOMIC_RELAXED))
+			__atomic_store_n(&runtime->functions[i], look(runtime, table, i, caller),
+					 __ATOMIC_RELAXED);
+	return real;
+}
+
+/* Also "libcudart-faf08d9a.so.13", as wheels that bring their own copy call it. */
+static bool is_runtime(const char *soname)
+{
+	const char *rest = soname + strlen("libcudart");
+
+	return !strncmp(soname, "libcudart", strlen("libcudart")) && strchr(".-", *rest) && *rest &&
+	       strstr(rest, ".so");
+}
+
+/*
+ * The libcudart that a loaded object names among the libraries it needs, or NULL. Reads
+ * the object's own tables: no lock of the loader.
+ */
+__attribute__((unused)) static const char *needed_runtime(const struct link_map *map)
+{
+	const char *strings = NULL;
+
+	for (const ElfW(Dyn) *d = map->l_ld; d && d->d_tag != DT_NULL; d++)
+		if (d->d_tag == DT_STRTAB)
+			strings = (const char *)(d->d_un.d_ptr < map->l_addr
+							 ? d->d_un.d_ptr + map->l_addr
+							 : d->d_un.d_ptr);
+	for (const ElfW(Dyn) *d = map->l_ld; strings && d->d_tag != DT_NULL; d++)
+		if (d->d_tag == DT_NEEDED && is_runtime(strings + d->d_un.d_val))
+			return strings + d->d_un.d_val;
+	return NULL;
+}
+
+/* The number of a runtime by its soname; 0 where there is no room for one more. */
+__attribute__((unused)) static uint32_t number_of(const char *soname)
+{
+	uint32_t count = __atomic_load_n(&runtime_count, __ATOMIC_ACQUIRE);
+
+	for (uint32_t i = 1; i < count && i < RUNTIMES_MAX; i++)
+		if (__atomic_load_n(&runtimes[i].ready, __ATOMIC_ACQUIRE) &&
+		    !strcmp(runtimes[i].soname, soname))
+			return i;
+	if (count >= RUNTIMES_MAX || strlen(soname) >= SONAME_BYTES)
+		return 0;
+	count = __atomic_fetch_add(&runtime_count, 1, __ATOMIC_ACQ_REL);
+	if (count >= RUNTIMES_MAX)
+		return 0;
+	strcpy(runtimes[count].soname, soname);
+	__atomic_store_n(&runtimes[count].ready, 1, __ATOMIC_RELEASE);
+	return count;
+}
+
+/*
+ * _dl_find_object (glibc 2.35) takes no lock. Without it all calls go to the first runtime
+ * that is found, which is right unless a process has two.
+ */
+static uint32_t identify(const void *caller)
+{
+#ifdef DLFO_STRUCT_HAS_EH_DBASE
+	static int (*find_object)(void *, struct dl_find_object *);
+	static uint32_t sought;
+	struct dl_find_object object;
+	const char *soname;
+
+	if (!__atomic_load_n(&sought, __ATOMIC_ACQUIRE)) {
+		void *found = ct_dlsym(RTLD_DEFAULT, "_dl_find_object");
+
+		__atomic_store_n((void **)&find_object, found, __ATOMIC_RELAXED);
+		__atomic_store_n(&sought, 1, __ATOMIC_RELEASE);
+	}
+	if (!find_object || find_object((void *)(uintptr_t)caller, &object) != 0)
+		return 0;
+	soname = needed_runtime(object.dlfo_link_map);
+	return soname ? number_of(soname) : 0;
+#else
+	(void)caller;
+	return 0;
+#endif
+}
+
+__attribute__((noinline)) static void *find_slowly(struct ct_real_table *table, int slot,
+						    const void *caller)
+{
+	uint64_t page = (uintptr_t)caller >> PAGE_SHIFT;
+	int saved = errno;
+	uint32_t number = identify(caller);
+	void *real = __atomic_load_n(&runtimes[number].functions[slot], __ATOMIC_RELAXED);
+
+	if (!real)
+		real = find(&runtimes[number], table, slot, caller);
+	__atomic_store_n(&pages[page % PAGES], page << 8 | number, __ATOMIC_RELAXED);
+	errno = saved;
+	return real;
+}
+
+void *ct_real_of_caller(struct ct_real_table *table, int slot, const void *caller)
+{
+	uint64_t page = (uintptr_t)caller >> PAGE_SHIFT;
+	uint64_t known = __atomic_load_n(&pages[page % PAGES], __ATOMIC_RELAXED);
+	void *real = NULL;
+
+	if (__builtin_expect(known >> 8 == page, 1))
+		real = __atomic_load_n(&runtimes[known & 0xff].functions[slot], __ATOMIC_RELAXED);
+	return __builtin_expect(real != NULL, 1) ? real : find_slowly(table, slot, caller);
+}
