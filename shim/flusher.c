@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cupti/session.h"
+#include "shim/python.h"
 #include "shim/shim.h"
 #include "shim/thread.h"
 
@@ -55,6 +56,7 @@ static void *run(void *unused)
 		wait_word(&request, IDLE, PERIOD_S);
 		if (__atomic_load_n(&request, __ATOMIC_ACQUIRE) == IDLE)
 			ct_cupti_flush();
+		ct_python_settle();
 	}
 	last_flush();
 	set_word(&request, DONE);

@@ -23,6 +23,7 @@
 #include "shim/log.h"
 #include "shim/modules.h"
 #include "shim/name.h"
+#include "shim/python.h"
 #include "shim/stack.h"
 #include "shim/thread.h"
 #include "trace/apis.h"
@@ -224,7 +225,9 @@ static void start(void)
 	thread->in_tool = true;
 	write_api_table(thread);
 	ct_stack_init(ct_shim.options.stacks);
+	ct_python_init(ct_shim.options.stacks && ct_shim.options.python);
 	ct_modules_refresh();
+	ct_python_settle();
 	ct_exits_arm();
 	announce();
 	life = page;
