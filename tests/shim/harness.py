@@ -17,7 +17,8 @@ CALLS_PER_ROUND = 4  # victim.h
 OURS = ("CUTRACE_", "CUDA_", "FAKE_", "LD_")
 
 PATHS = {name: os.environ.get(f"SHIM_TEST_{name}", "")
-         for name in ("LIB", "CUTRACE", "VICTIM", "LOADER", "EVERY", "FAKE", "JOINER")}
+         for name in ("LIB", "CUTRACE", "VICTIM", "LOADER", "EVERY", "FAKE", "JOINER",
+                      "PRETENDER", "PYPY", "LATE")}
 
 CASES = {}
 

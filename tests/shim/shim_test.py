@@ -5,7 +5,7 @@ One case of the end-to-end tests: small programs under the real preload on the f
 
 usage: shim_test.py CASE | --list
 
-SHIM_TEST_LIB, _CUTRACE, _VICTIM, _LOADER, _EVERY and _FAKE say where the parts are.
+SHIM_TEST_LIB, _CUTRACE, _VICTIM, _LOADER, _EVERY, _FAKE and others say where the parts are.
 Exit status: 0 it holds, 1 it does not (and why is printed), 77 cannot be tried here.
 """
 import sys
@@ -15,6 +15,7 @@ import case_ends  # noqa: F401
 import case_habits  # noqa: F401
 import case_input  # noqa: F401
 import case_processes  # noqa: F401
+import case_python  # noqa: F401
 import harness
 
 if __name__ == "__main__":
