@@ -7,14 +7,16 @@
 
 #define OBJECT_TYPE 8       /* PyObject.ob_type */
 #define STEPS_MAX 1024      /* frames passed over included; a chain that is a ring ends here */
-#define TABLE_BYTES 32      /* of a line table's beginning go into the key */
-#define TEXT_BYTES 16       /* and of a string's end */
+#define KEY_BYTES 16        /* of a string's end and of a line table's beginning, go into a key */
 #define OFFSET_MAX (1u << 28)
+
+/* Everything is compiled twice, for frames that are trusted and for others. */
+#define INLINE static inline __attribute__((always_inline))
 
 /* Where one frame stands in the source, or whether it does not. */
 enum step { FRAME, PASS, BOUNDARY, BAD };
 
-static inline bool load(const struct ct_py_interpreter *py, uint64_t at, void *ret, uint32_t bytes)
+INLINE bool load(const struct ct_py_interpreter *py, uint64_t at, void *ret, uint32_t bytes)
 {
 	if (!py->trusted && !ct_readable(at, bytes))
 		return false;
@@ -22,14 +24,14 @@ static inline bool load(const struct ct_py_interpreter *py, uint64_t at, void *r
 	return true;
 }
 
-static inline bool load_pointer(const struct ct_py_interpreter *py, uint64_t at, uint64_t *ret)
+INLINE bool load_pointer(const struct ct_py_interpreter *py, uint64_t at, uint64_t *ret)
 {
 	return load(py, at, ret, sizeof(*ret)) && !(*ret & 7);
 }
 
 /* A pointer to an object of this type. */
-static inline bool load_object(const struct ct_py_interpreter *py, uint64_t at, uint64_t type,
-			       uint64_t *ret)
+INLINE bool load_object(const struct ct_py_interpreter *py, uint64_t at, uint64_t type,
+			uint64_t *ret)
 {
 	uint64_t found;
 
@@ -37,64 +39,99 @@ static inline bool load_object(const struct ct_py_interpreter *py, uint64_t at, 
 	       load(py, *ret + OBJECT_TYPE, &found, sizeof(found)) && found == type;
 }
 
-static bool hash_bytes(const struct ct_py_interpreter *py, uint64_t at, uint64_t bytes,
-		       uint64_t *hash)
+/* What a code object refers to: once one was as it should be, so are all. */
+INLINE bool load_part(const struct ct_py_interpreter *py, uint64_t at, uint64_t type,
+		      uint64_t *ret)
 {
-	for (; bytes; at += 8) {
-		uint32_t part = bytes < 8 ? (uint32_t)bytes : 8;
-		uint64_t word = 0;
+	if (!py->trusted)
+		return load_object(py, at, type, ret);
+	return load(py, at, ret, sizeof(*ret));
+}
 
-		if (part == 8 ? !load(py, at, &word, 8) : !load(py, at, &word, part))
-			return false;
-		*hash = ct_py_mix(*hash, word);
-		bytes -= part;
-	}
+/*
+ * The value at one of the places that a key is made of, weighed by an odd number of its own:
+ * the products do not wait for each other, as the rounds of a usual hash do.
+ */
+INLINE uint64_t weighed(uint64_t value, uint64_t place)
+{
+	return value * (0x9e3779b97f4a7c15u * (2 * place + 1));
+}
+
+/*
+ * Add up to 16 bytes of an object to a key: the first eight and the last eight, or fewer
+ * than eight by a word that begins in the object's header, which a shift takes away.
+ */
+INLINE bool add_bytes(const struct ct_py_interpreter *py, uint64_t at, uint64_t bytes,
+		      uint64_t place, uint64_t *key)
+{
+	uint64_t first = 0, last;
+
+	if (!bytes)
+		return true;
+	if (bytes >= 8 && !load(py, at, &first, sizeof(first)))
+		return false;
+	if (!load(py, at + bytes - 8, &last, sizeof(last)))
+		return false;
+	if (bytes < 8)
+		last >>= 64 - 8 * bytes;
+	*key += weighed(first, place) + weighed(last, place + 1);
 	return true;
 }
 
-static bool hash_text(const struct ct_py_interpreter *py, uint64_t text, uint64_t *hash)
+INLINE bool add_text(const struct ct_py_interpreter *py, uint64_t text, uint64_t place,
+		     uint64_t *key)
 {
 	const struct ct_py_layout *l = &py->layout;
-	uint64_t length, bytes;
+	uint64_t length, bytes, kept;
 	uint32_t state;
 
 	if (!load(py, text + l->text_length, &length, sizeof(length)) ||
 	    !load(py, text + l->text_state, &state, sizeof(state)))
 		return false;
 	bytes = length * (state >> 2 & 7); /* characters of 1, 2 or 4 bytes */
+	kept = bytes < KEY_BYTES ? bytes : KEY_BYTES;
 	text += state >> 6 & 1 ? l->text_ascii : l->text_wide;
-	*hash = ct_py_mix(*hash, bytes);
-	if (bytes > TEXT_BYTES)
-		return hash_bytes(py, text + bytes - TEXT_BYTES, TEXT_BYTES, hash);
-	return hash_bytes(py, text, bytes, hash);
+	*key += weighed(bytes, place);
+	return add_bytes(py, text + bytes - kept, kept, place + 1, key);
+}
+
+INLINE bool add_table(const struct ct_py_interpreter *py, uint64_t table, uint64_t place,
+		      uint64_t *key)
+{
+	uint64_t at = table + py->layout.bytes_data, bytes;
+
+	if (!load(py, table + py->layout.bytes_size, &bytes, sizeof(bytes)))
+		return false;
+	*key += weighed(bytes, place);
+	return add_bytes(py, at, bytes < KEY_BYTES ? bytes : KEY_BYTES, place + 1, key) &&
+	       (bytes <= KEY_BYTES || add_bytes(py, at + bytes - 8, 8, place + 3, key));
 }
 
 /*
  * What tells a code object from one that was there before it was freed: its first line, the
- * end of its names, and the beginning of its line table, which says most about short code.
- * Addresses alone will not do, as the new ones are often the old.
+ * end of its names, and both ends of its line table. Addresses alone will not do, as the new
+ * ones are often the old.
  */
-static bool hash_code(const struct ct_py_interpreter *py, uint64_t code, uint64_t *hash)
+INLINE bool add_code(const struct ct_py_interpreter *py, uint64_t code, uint64_t *key)
 {
 	const struct ct_py_layout *l = &py->layout;
-	uint64_t file, name, table, bytes;
+	uint64_t file, name, table;
 	uint32_t line;
 
 	if (!load(py, code + l->code_line, &line, sizeof(line)) ||
-	    !load_object(py, code + l->code_file, py->text_type, &file) ||
-	    !load_object(py, code + l->code_name, py->text_type, &name) ||
-	    !load_object(py, code + l->code_lines, py->bytes_type, &table) ||
-	    !load(py, table + l->bytes_size, &bytes, sizeof(bytes)))
+	    !load_part(py, code + l->code_file, py->text_type, &file) ||
+	    !load_part(py, code + l->code_name, py->text_type, &name) ||
+	    !load_part(py, code + l->code_lines, py->bytes_type, &table))
 		return false;
-	*hash = ct_py_mix(*hash, code ^ (uint64_t)line << 48);
-	*hash = ct_py_mix(*hash, file ^ name << 20);
-	*hash = ct_py_mix(*hash, table ^ bytes << 48);
-	return hash_text(py, file, hash) && hash_text(py, name, hash) &&
-	       hash_bytes(py, table + l->bytes_data, bytes < TABLE_BYTES ? bytes : TABLE_BYTES, hash);
+	*key += weighed(code, 1) + weighed(line, 2) + weighed(file, 3) + weighed(name, 4) +
+		weighed(table, 5);
+	return add_text(py, file, 6, key) && add_text(py, name, 9, key) &&
+	       add_table(py, table, 12, key);
 }
 
 /* To 3.10: one eval loop runs one frame, the instruction is an index. */
-static enum step step_old(const struct ct_py_interpreter *py, uint64_t at, struct ct_py_frame *ret)
+INLINE enum step step_old(const struct ct_py_interpreter *py, uint64_t at,
+			  struct ct_py_frame *ret)
 {
 	uint32_t unit = py->layout.minor == 9 ? 1 : 2;
 	int32_t index;
@@ -109,7 +146,8 @@ static enum step step_old(const struct ct_py_interpreter *py, uint64_t at, struc
 }
 
 /* From 3.11 on. */
-static enum step step_new(const struct ct_py_interpreter *py, uint64_t at, struct ct_py_frame *ret)
+INLINE enum step step_new(const struct ct_py_interpreter *py, uint64_t at,
+			  struct ct_py_frame *ret)
 {
 	const struct ct_py_layout *l = &py->layout;
 	uint64_t instruction;
@@ -138,7 +176,7 @@ static enum step step_new(const struct ct_py_interpreter *py, uint64_t at, struc
 	return FRAME;
 }
 
-static bool first_frame(const struct ct_py_interpreter *py, uint64_t state, uint64_t *ret)
+INLINE bool first_frame(const struct ct_py_interpreter *py, uint64_t state, uint64_t *ret)
 {
 	const struct ct_py_layout *l = &py->layout;
 
@@ -150,7 +188,7 @@ static bool first_frame(const struct ct_py_interpreter *py, uint64_t state, uint
 }
 
 /* Take one frame into the chain. Returns false if it cannot be read. */
-static bool take(const struct ct_py_interpreter *py, uint64_t at, struct ct_py_chain *chain)
+INLINE bool take(const struct ct_py_interpreter *py, uint64_t at, struct ct_py_chain *chain)
 {
 	struct ct_py_frame *frame = &chain->frames[chain->count];
 	enum step step = py->layout.minor < 11 ? step_old(py, at, frame) : step_new(py, at, frame);
@@ -162,13 +200,14 @@ static bool take(const struct ct_py_interpreter *py, uint64_t at, struct ct_py_c
 	if (step != FRAME)
 		return true;
 	frame->key = frame->offset;
-	if (!hash_code(py, frame->code, &frame->key))
+	if (!add_code(py, frame->code, &frame->key))
 		return false;
+	frame->key = ct_py_mix(frame->key, 0);
 	chain->count++;
 	return true;
 }
 
-static enum ct_script_state follow(const struct ct_py_interpreter *py, uint64_t state,
+INLINE enum ct_script_state follow(const struct ct_py_interpreter *py, uint64_t state,
 				   struct ct_py_chain *chain)
 {
 	uint64_t at;
@@ -191,10 +230,17 @@ static enum ct_script_state follow(const struct ct_py_interpreter *py, uint64_t 
 
 void ct_py_walk(const struct ct_py_interpreter *py, uint64_t state, struct ct_py_chain *chain)
 {
+	struct ct_py_interpreter own = *py; /* nothing that is stored below can change it */
 	uint64_t hash;
 
 	chain->count = 0;
-	chain->state = follow(py, state, chain);
+	if (__atomic_load_n(&py->trusted, __ATOMIC_RELAXED)) {
+		own.trusted = true;
+		chain->state = follow(&own, state, chain);
+	} else {
+		own.trusted = false;
+		chain->state = follow(&own, state, chain);
+	}
 	if (chain->state == CT_SCRIPT_UNREADABLE)
 		chain->count = 0;
 	hash = ct_py_mix(chain->count, chain->state);

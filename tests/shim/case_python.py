@@ -24,22 +24,25 @@ Call = collections.namedtuple("Call", "tid state frames words")
 
 
 def version_of(program):
-    question = ("import sys; print(sys.executable, sys.implementation.name, *sys.version_info[:2], "
-                "hasattr(sys, '_is_gil_enabled') and not sys._is_gil_enabled())")
+    question = ("import sys, sysconfig as s; print(sys.executable, sys.implementation.name, "
+                "s.get_config_var('Py_GIL_DISABLED') or 0, *sys.version_info[:2], "
+                "s.get_config_var('Py_ENABLE_SHARED'))")
     try:
         done = subprocess.run([program, "-c", question], capture_output=True, text=True, timeout=20,
                               env=environment())
     except (OSError, subprocess.TimeoutExpired):
         return None
     words = done.stdout.split()
-    if done.returncode or len(words) != 5 or words[1] != "cpython" or words[4] == "True":
+    if done.returncode or words[1:3] != ["cpython", "0"]:
         return None
-    return words[0], (int(words[2]), int(words[3]))
+    return words[0], tuple(int(word) for word in words[3:])
 
 
 @functools.lru_cache(None)
 def interpreters():
-    """One of each version of CPython that this machine has: {version: path}."""
+    """
+    CPythons with a GIL that this machine has: {(major, minor, is it a shared library): path}.
+    """
     candidates = [sys.executable, "/usr/bin/python3"]
     candidates += sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3*/bin/python3")))
     candidates += filter(None, (shutil.which(f"python3.{minor}") for minor in range(6, 20)))
@@ -52,8 +55,10 @@ def interpreters():
 
 
 def supported():
-    found = {version: path for version, path in interpreters().items() if version in SUPPORTED}
-    print("with CPython", ", ".join(f"{major}.{minor}" for major, minor in sorted(found)))
+    found = {version: path for version, path in interpreters().items()
+             if version[:2] in SUPPORTED}
+    print("with CPython", *(f"{major}.{minor}{' shared' * shared}"
+                            for major, minor, shared in sorted(found)), sep="; ")
     return sorted(found.items())
 
 
@@ -214,7 +219,7 @@ def sites(run):
 @case
 def python_too_old(here):
     """An interpreter whose layout is not known is left alone, and that is said."""
-    other = [path for version, path in interpreters().items() if version not in SUPPORTED]
+    other = [path for version, path in interpreters().items() if version[:2] not in SUPPORTED]
     if not other:
         return 77
     run = quiet(here.both([other[0], VICTIM, "lines"]))
