@@ -42,17 +42,22 @@ static const char *version_of(const struct dl_phdr_info *info)
 	return get();
 }
 
-/* The eval loop and the types that frames are made of. */
+/* The eval loop, the types that frames are made of, and whether frames may be looked at. */
 static bool find_parts(const struct dl_phdr_info *info, struct ct_py_interpreter *py)
 {
+	uint64_t ending = address_of(info, "Py_IsFinalizing", NULL);
 	size_t bytes = 0;
+
+	if (!ending)
+		ending = address_of(info, "_Py_IsFinalizing", NULL);
+	*(void **)&py->ending = (void *)(uintptr_t)ending;
 
 	py->eval_start = address_of(info, "_PyEval_EvalFrameDefault", &bytes);
 	py->eval_end = py->eval_start + bytes;
 	py->code_type = address_of(info, "PyCode_Type", NULL);
 	py->text_type = address_of(info, "PyUnicode_Type", NULL);
 	py->bytes_type = address_of(info, "PyBytes_Type", NULL);
-	return py->code_type && py->text_type && py->bytes_type;
+	return ending && py->code_type && py->text_type && py->bytes_type;
 }
 
 static enum ct_script_state examine(const struct dl_phdr_info *info, struct ct_py_interpreter *py)

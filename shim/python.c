@@ -114,6 +114,13 @@ uint64_t ct_python_follow(struct ct_thread *thread)
 	chain = &thread->python->chain;
 	if (now != CT_SCRIPT_ALL)
 		return reason(chain, now);
+	/*
+	 * The interpreter's end frees the states of threads that are inside a call. Ours could
+	 * be freed just after this: a thread would have to leave a call of the driver within
+	 * the microsecond in which that begins.
+	 */
+	if (interpreter.py.ending())
+		return reason(chain, CT_SCRIPT_ENDING);
 	self = interpreter.py.thread_state();
 	if (!self)
 		return reason(chain, CT_SCRIPT_NO_THREAD);

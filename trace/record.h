@@ -372,7 +372,8 @@ struct ct_string {
 	X(OTHER, "the interpreter is not CPython")                                                \
 	X(VERSION, "the interpreter is not CPython 3.9 to 3.13")                                  \
 	X(FREE_THREADED, "the interpreter is a free-threaded build")                              \
-	X(UNREADABLE, "the interpreter's frames could not be read")
+	X(UNREADABLE, "the interpreter's frames could not be read")                               \
+	X(ENDING, "made while the interpreter shut down")
 
 enum ct_script_state {
 #define X(name, text) CT_SCRIPT_##name,

@@ -17,7 +17,7 @@ from harness import (PATHS, calls, case, check, cutrace, environment, quiet, rep
 VICTIM = str(pathlib.Path(__file__).with_name("victim_python.py"))
 KEPT = 128             # script frames of a stack, trace/record.h
 FILE_CHARACTERS = 1024  # of a path that are kept, shim/py_script.h
-ALL, CUT, NO_THREAD = 1, 2, 3
+ALL, CUT, NO_THREAD, ENDING = 1, 2, 3, 10
 SUPPORTED = [(3, minor) for minor in range(9, 14)]
 
 Call = collections.namedtuple("Call", "tid state frames words")
@@ -26,7 +26,7 @@ Call = collections.namedtuple("Call", "tid state frames words")
 def version_of(program):
     question = ("import sys, sysconfig as s; print(sys.executable, sys.implementation.name, "
                 "s.get_config_var('Py_GIL_DISABLED') or 0, *sys.version_info[:2], "
-                "s.get_config_var('Py_ENABLE_SHARED'))")
+                "int('libpython' in open('/proc/self/maps').read()))")
     try:
         done = subprocess.run([program, "-c", question], capture_output=True, text=True, timeout=20,
                               env=environment())
@@ -178,6 +178,15 @@ def python_no_state(here):
 
 
 @case
+def python_daemon(here):
+    """What the interpreter's end frees is not looked at."""
+    for version, python in supported():
+        run = quiet(here.both([python, VICTIM, "daemon"], MALLOC_PERTURB_="85"))
+        same([call.state for call in dump(run.trace())], [ENDING] * 2, f"{version}: states")
+        says_blind(run.trace(), "the Python lines of 2 calls: made while the interpreter")
+
+
+@case
 def python_switched_off(here):
     run = quiet(here.both([supported()[-1][1], VICTIM, "lines"], CUTRACE_PYTHON="0"))
     check(not any(call.frames for call in dump(run.trace())), "no script frames")
@@ -234,6 +243,7 @@ FAKES = {  # version, thread state: what the report must say
     ("3.14.0", "null"): "the interpreter is not CPython 3.9 to 3.13",
     ("3.13.0 experimental free-threading build", "null"): "is a free-threaded build",
     ("3.12.3", "null"): "threads that have no Python state",
+    ("3.12.3", "ending"): "made while the interpreter shut down",
     ("3.12.3", "empty"): "no Python function ran on the thread",
     ("pypy", "null"): "the interpreter is not CPython",
 }

@@ -4,6 +4,7 @@
  * version; PRETENDED_STATE what the thread state looks like:
  *   null      the thread has none
  *   empty     no frame
+ *   ending    the interpreter shuts down
  *   unmapped  pointers lead where nothing is
  *   odd       pointers are not aligned
  *   garbage   pointers lead to bytes of no meaning
@@ -34,6 +35,12 @@ EXPORT const char *Py_GetVersion(void);
 EXPORT const char *Py_GetVersion(void)
 {
 	return getenv("PRETENDED_VERSION");
+}
+
+EXPORT int _Py_IsFinalizing(void);
+EXPORT int _Py_IsFinalizing(void)
+{
+	return strcmp(getenv("PRETENDED_STATE"), "ending") == 0;
 }
 
 EXPORT void _PyEval_EvalFrameDefault(void);

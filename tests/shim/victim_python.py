@@ -184,6 +184,25 @@ def hot():
         Made().value
 
 
+class Slow:
+    def __init__(self):
+        self.sleep, self.call = libc.usleep, rt.cudaDeviceSynchronize
+
+    def __del__(self):
+        self.sleep(600000)
+        self.call()
+
+
+def daemon():
+    """The interpreter ends, and with it the state of a thread that is inside a call."""
+    global slow
+    slow = Slow()  # goes with the module, after the states of other threads
+    sleep = ctypes.cast(libc.usleep, ctypes.c_void_p)
+    rt.cudaLaunchHostFunc(None, sleep, ctypes.c_void_p(400000))
+    threading.Thread(target=rt.cudaDeviceSynchronize, daemon=True).start()
+    libc.usleep(100000)
+
+
 def bench():
     """Time per call in a loop, at some depth of Python; printed for people."""
     import time
