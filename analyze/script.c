@@ -4,26 +4,27 @@
 #include <ctype.h>
 #include <string.h>
 
-/* "…/lib/python3.11/…" and its like: where an interpreter keeps its standard library. */
+/* Is this the rest of "python3.11/..." or "python311.zip/..." behind "python3"? */
+static bool ends_version(const char *at)
+{
+	if (*at == '.')
+		at++;
+	while (isdigit((unsigned char)*at))
+		at++;
+	return *at == '/' || strncmp(at, ".zip/", 5) == 0;
+}
+
+/* Where an interpreter keeps its standard library: lib/python3.11 and its like. */
 static bool standard_library(const char *path)
 {
 	static const char *const places[] = { "/lib/python3", "/lib64/python3" };
 
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		const char *at = strstr(path, places[i]);
-
-		if (!at)
-			continue;
-		at += strlen(places[i]);
-		if (*at == '.')
-			at++;
-		while (isdigit((unsigned char)*at))
-			at++;
-		if (*at == 't') /* of a free-threaded build */
-			at++;
-		if (*at == '/')
-			return true;
-	}
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		for (const char *at = strstr(path, places[i]); at; at = strstr(at, places[i])) {
+			at += strlen(places[i]);
+			if (ends_version(at))
+				return true;
+		}
 	return false;
 }
 
