@@ -174,6 +174,13 @@ uint32_t ct_python_merge(struct ct_thread *thread, const uint64_t *pc, uint32_t 
 	return used;
 }
 
+enum ct_script_state ct_python_absence(void)
+{
+	enum ct_script_state now = get_state();
+
+	return now == CT_SCRIPT_ALL ? CT_SCRIPT_PENDING : now;
+}
+
 void ct_python_finish(struct ct_thread *thread)
 {
 	if (thread->python)

@@ -56,6 +56,12 @@ uint64_t ct_python_follow(struct ct_thread *thread);
 uint32_t ct_python_merge(struct ct_thread *thread, const uint64_t *pc, uint32_t n,
 			 const uint64_t **ret_pc, enum ct_script_state *ret_state);
 
+/*
+ * Why a stack that was taken before the last look at the modules has no script frames: NONE
+ * if there is no interpreter.
+ */
+enum ct_script_state ct_python_absence(void);
+
 /* The thread ends. */
 void ct_python_finish(struct ct_thread *thread);
 

@@ -125,6 +125,8 @@ static void write_stack(struct ct_thread *thread, uint32_t id, const uint64_t *p
 	struct ct_stack *record;
 
 	ct_modules_refresh();
+	if (script == CT_SCRIPT_NONE)
+		script = ct_python_absence();
 	record = ct_writer_reserve(&thread->writer, bytes);
 	if (!record)
 		return;

@@ -373,7 +373,7 @@ struct ct_string {
 	X(VERSION, "the interpreter is not CPython 3.9 to 3.13")                                  \
 	X(FREE_THREADED, "the interpreter is a free-threaded build")                              \
 	X(UNREADABLE, "the interpreter's frames could not be read")                               \
-	X(ENDING, "made while the interpreter shut down")
+	X(ENDING, "made as the interpreter shut down, or after")
 
 enum ct_script_state {
 #define X(name, text) CT_SCRIPT_##name,

@@ -183,7 +183,7 @@ def python_daemon(here):
     for version, python in supported():
         run = quiet(here.both([python, VICTIM, "daemon"], MALLOC_PERTURB_="85"))
         same([call.state for call in dump(run.trace())], [ENDING] * 2, f"{version}: states")
-        says_blind(run.trace(), "the Python lines of 2 calls: made while the interpreter")
+        says_blind(run.trace(), "the Python lines of 2 calls: made as the interpreter")
 
 
 @case
@@ -243,7 +243,7 @@ FAKES = {  # version, thread state: what the report must say
     ("3.14.0", "null"): "the interpreter is not CPython 3.9 to 3.13",
     ("3.13.0 experimental free-threading build", "null"): "is a free-threaded build",
     ("3.12.3", "null"): "threads that have no Python state",
-    ("3.12.3", "ending"): "made while the interpreter shut down",
+    ("3.12.3", "ending"): "made as the interpreter shut down, or after",
     ("3.12.3", "empty"): "no Python function ran on the thread",
     ("pypy", "null"): "the interpreter is not CPython",
 }
@@ -271,5 +271,5 @@ def python_loaded_late(here):
                             PRETENDED_STATE="null"))
     same(run.status, 0, f"status (stderr {run.err!r})")
     text = report_text(run.trace())
-    check("made within a second of Python being loaded" in text, "the first calls", text)
-    check("threads that have no Python state" in text, "the later calls", text)
+    check("lines of 2 calls: made within a second of Python" in text, "the first calls", text)
+    check("lines of 2 calls: made by threads that have no" in text, "the later calls", text)
