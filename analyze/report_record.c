@@ -55,7 +55,8 @@ static void script_line(const struct ct_script *script, FILE *to)
 	memcpy(text, script->text, file);
 	text[file] = ' ';
 	memcpy(text + file + 1, script->text + file, function);
-	fprintf(to, "script id=%u language=%u line=%u ", script->id, script->language, script->line);
+	fprintf(to, "script id=%u language=%u line=%u file_bytes=%zu ", script->id,
+		script->language, script->line, file); /* either text may have spaces */
 	put_text(text, file + 1 + function, to);
 }
 

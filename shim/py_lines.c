@@ -88,6 +88,8 @@ static uint32_t line_3_11(const uint8_t *p, size_t size, int64_t line, uint64_t 
 uint32_t ct_py_line(unsigned minor, const uint8_t *table, size_t size, uint32_t first,
 		    uint32_t offset)
 {
+	if (offset == CT_PY_NOT_BEGUN)
+		return positive(first);
 	if (minor <= 9)
 		return line_3_9(table, size, first, offset);
 	if (minor == 10)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "shim/py_lines.h"
 #include "shim/py_text.h"
 
 #define OBJECT_TYPE 8       /* PyObject.ob_type */
@@ -140,7 +141,7 @@ INLINE enum step step_old(const struct ct_py_interpreter *py, uint64_t at,
 	    !load(py, at + py->layout.frame_at, &index, sizeof(index)) || index < -1 ||
 	    index > (int32_t)(OFFSET_MAX / 2))
 		return BAD;
-	ret->offset = index < 0 ? 0 : (uint32_t)index * unit;
+	ret->offset = index < 0 ? CT_PY_NOT_BEGUN : (uint32_t)index * unit;
 	ret->last = true;
 	return FRAME;
 }
@@ -172,7 +173,7 @@ INLINE enum step step_new(const struct ct_py_interpreter *py, uint64_t at,
 	/* of a frame in the making, or of the interpreter's own, Python shows nothing either */
 	if (owner != CT_PY_OWNER_GENERATOR && offset < (int64_t)begin * 2)
 		return entry ? BOUNDARY : PASS;
-	ret->offset = offset < 0 ? 0 : (uint32_t)offset;
+	ret->offset = offset < 0 ? CT_PY_NOT_BEGUN : (uint32_t)offset;
 	return FRAME;
 }
 

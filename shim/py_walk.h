@@ -21,7 +21,7 @@ struct ct_py_interpreter {
 struct ct_py_frame {
 	uint64_t key;    /* hash of the place; of two places that were ever the same code, too */
 	uint64_t code;   /* the code object */
-	uint32_t offset; /* of the instruction, bytes */
+	uint32_t offset; /* of the instruction, bytes; CT_PY_NOT_BEGUN */
 	bool last;       /* the eval loop that runs it began with it */
 };
 

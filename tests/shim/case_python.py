@@ -74,8 +74,9 @@ def dump(folder):
             continue
         kind, number = match[1], int(match[2] or match[3])
         if kind == "script":
-            _, _, _, row, rest = text.split(" ", 4)
-            scripts[number] = [rest.rsplit(" ", 1)[0], int(row[5:]), rest.rsplit(" ", 1)[1]]
+            _, _, _, row, size, rest = text.split(" ", 5)
+            rest, size = os.fsencode(rest), int(size[11:])
+            scripts[number] = [os.fsdecode(rest[:size]), int(row[5:]), os.fsdecode(rest[size + 1:])]
         elif kind == "stack":
             words = text.split()
             stacks[number] = (int(words[2][7:]), words[3:])
@@ -151,7 +152,7 @@ def source_of(frame):
 
 
 for name in ("lines", "recursion", "native_recursion", "thread", "generator", "gil",
-             "recreated", "callback", "tracing", "finaliser", "hot", "unicode"):
+             "recreated", "callback", "tracing", "profiled", "finaliser", "hot", "unicode"):
     simple(name)
 
 

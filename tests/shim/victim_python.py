@@ -109,6 +109,8 @@ def unicode():
     for name in names:
         source = "\n\ndef übung_λ_函数():\n    say(); rt.cudaDeviceSynchronize()\nübung_λ_函数()\n"
         exec(compile(source, name, "exec"), {"say": say, "rt": rt})
+    code = compile("say(); rt.cudaDeviceSynchronize()", "in a folder/with spaces.py", "exec")
+    exec(code.replace(co_name="a name with spaces"), {"say": say, "rt": rt})
 
 
 def recreated():
@@ -149,6 +151,23 @@ def tracing():
     sys.settrace(None)
     sys.setprofile(None)
     lines()
+
+
+def profiled():
+    """Functions that have run no instruction yet, and ones that are about to return."""
+    def profile(*_):
+        say(); rt.cudaDeviceSynchronize()
+
+    def called(
+            number):
+        return [number
+                for _ in range(2)]
+
+    def numbers():
+        yield called(1)
+    sys.setprofile(profile)
+    list(numbers())
+    sys.setprofile(None)
 
 
 class Finalised:

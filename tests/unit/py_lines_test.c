@@ -139,6 +139,14 @@ static void test_behind_the_end(void **state)
 	assert_int_equal(ct_py_line(12, table_3_12, sizeof(table_3_12), 2, 100000), 0);
 }
 
+static void test_not_begun(void **state)
+{
+	(void)state;
+	assert_int_equal(ct_py_line(9, table_3_9, sizeof(table_3_9), 2, CT_PY_NOT_BEGUN), 2);
+	assert_int_equal(ct_py_line(10, table_3_10, sizeof(table_3_10), 2, CT_PY_NOT_BEGUN), 2);
+	assert_int_equal(ct_py_line(12, table_3_12, sizeof(table_3_12), 2, CT_PY_NOT_BEGUN), 2);
+}
+
 static void test_empty_tables(void **state)
 {
 	(void)state;
@@ -205,7 +213,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_real_tables), cmocka_unit_test(test_behind_the_end),
-		cmocka_unit_test(test_empty_tables), cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_not_begun), cmocka_unit_test(test_empty_tables),
+		cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_lines_are_positive), cmocka_unit_test(test_noise),
 	};
 
