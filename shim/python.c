@@ -125,7 +125,8 @@ uint64_t ct_python_follow(struct ct_thread *thread)
 	if (!self)
 		return reason(chain, CT_SCRIPT_NO_THREAD);
 	ct_py_walk(&interpreter.py, (uint64_t)(uintptr_t)self, chain);
-	if (chain->state == CT_SCRIPT_UNREADABLE || failures)
+	if (chain->state == CT_SCRIPT_UNREADABLE ||
+	    __atomic_load_n(&failures, __ATOMIC_RELAXED))
 		count_failure(chain);
 	return chain->hash;
 }
