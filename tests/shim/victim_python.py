@@ -6,11 +6,13 @@ as Python itself sees them: what a trace must hold. usage: victim_python.py MODE
 import ctypes
 import functools
 import json
+import os
 import sys
 import threading
 
-rt = ctypes.CDLL("libcudart.so.13")    # releases the GIL
-held = ctypes.PyDLL("libcudart.so.13")  # keeps it
+RUNTIME = os.environ.get("VICTIM_CUDART", "libcudart.so.13")  # to run it on a GPU
+rt = ctypes.CDLL(RUNTIME)     # releases the GIL
+held = ctypes.PyDLL(RUNTIME)  # keeps it
 libc = ctypes.CDLL(None)
 
 
