@@ -51,13 +51,14 @@ static bool find_parts(const struct dl_phdr_info *info, struct ct_py_interpreter
 	if (!ending)
 		ending = address_of(info, "_Py_IsFinalizing", NULL);
 	*(void **)&py->ending = (void *)(uintptr_t)ending;
+	*(void **)&py->started = (void *)(uintptr_t)address_of(info, "Py_IsInitialized", NULL);
 
 	py->eval_start = address_of(info, "_PyEval_EvalFrameDefault", &bytes);
 	py->eval_end = py->eval_start + bytes;
 	py->code_type = address_of(info, "PyCode_Type", NULL);
 	py->text_type = address_of(info, "PyUnicode_Type", NULL);
 	py->bytes_type = address_of(info, "PyBytes_Type", NULL);
-	return ending && py->code_type && py->text_type && py->bytes_type;
+	return py->ending && py->started && py->code_type && py->text_type && py->bytes_type;
 }
 
 static enum ct_script_state examine(const struct dl_phdr_info *info, struct ct_py_interpreter *py)

@@ -12,6 +12,7 @@
 struct ct_py_interpreter {
 	struct ct_py_layout layout;
 	void *(*thread_state)(void);     /* PyGILState_GetThisThreadState */
+	int (*started)(void);            /* Py_IsInitialized */
 	int (*ending)(void);             /* _Py_IsFinalizing, from 3.13 on Py_IsFinalizing */
 	uint64_t eval_start, eval_end;   /* code of the eval loop; equal = not known */
 	uint64_t code_type, text_type, bytes_type;

@@ -122,8 +122,8 @@ uint64_t ct_python_follow(struct ct_thread *thread)
 	if (interpreter.py.ending())
 		return reason(chain, CT_SCRIPT_ENDING);
 	self = interpreter.py.thread_state();
-	if (!self)
-		return reason(chain, CT_SCRIPT_NO_THREAD);
+	if (!self) /* a program may be linked with Python and never use it */
+		return reason(chain, interpreter.py.started() ? CT_SCRIPT_NO_THREAD : CT_SCRIPT_NONE);
 	ct_py_walk(&interpreter.py, (uint64_t)(uintptr_t)self, chain);
 	if (chain->state == CT_SCRIPT_UNREADABLE ||
 	    __atomic_load_n(&failures, __ATOMIC_RELAXED))

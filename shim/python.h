@@ -3,8 +3,8 @@
  * Python's frames in call stacks. The interpreter's own data are read, in the process and
  * on the thread that makes the call: its chain of frames does not move while it is inside
  * a C call, whether it holds the GIL or not. No lock is taken, no reference count touched,
- * nothing of Python's is called but PyGILState_GetThisThreadState() and Py_IsFinalizing(),
- * which read a variable each.
+ * nothing of Python's is called but PyGILState_GetThisThreadState(), Py_IsFinalizing() and
+ * Py_IsInitialized(), which read a variable each.
  *
  * Whether the memory is what we take it for is checked before anything is trusted: the
  * first chain is read word by word through the kernel, and every object on the way must

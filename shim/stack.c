@@ -122,10 +122,11 @@ static void write_stack(struct ct_thread *thread, uint32_t id, const uint64_t *p
 			enum ct_script_state script)
 {
 	uint32_t bytes = (uint32_t)(sizeof(struct ct_stack) + n * sizeof(*pc));
+	bool looked = ct_python_absence() != CT_SCRIPT_NONE;
 	struct ct_stack *record;
 
 	ct_modules_refresh();
-	if (script == CT_SCRIPT_NONE)
+	if (!looked)
 		script = ct_python_absence();
 	record = ct_writer_reserve(&thread->writer, bytes);
 	if (!record)

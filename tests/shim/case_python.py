@@ -266,6 +266,15 @@ def python_pretended(here):
 
 
 @case
+def python_unused(here):
+    """A program that is linked with Python and does not start it misses nothing."""
+    run = quiet(here.traced(victim("work", "40"), LD_PRELOAD=f"{PATHS['LIB']}:{PATHS['PRETENDER']}",
+                            PRETENDED_VERSION="3.12.3", PRETENDED_STATE="unused"))
+    same(len(calls(run.trace())), 160, "calls")
+    says_clean(run.trace())
+
+
+@case
 def python_loaded_late(here):
     """An embedded interpreter is used some time after it was loaded, and stays loaded."""
     run = quiet(here.traced([PATHS["LATE"], PATHS["PRETENDER"]], PRETENDED_VERSION="3.12.3",

@@ -3,6 +3,7 @@
  * A library that exports what an interpreter does and is none. PRETENDED_VERSION is its
  * version; PRETENDED_STATE what the thread state looks like:
  *   null      the thread has none
+ *   unused    the same, and the interpreter was not started
  *   empty     no frame
  *   ending    the interpreter shuts down
  *   unmapped  pointers lead where nothing is
@@ -43,6 +44,12 @@ EXPORT int _Py_IsFinalizing(void)
 	return strcmp(getenv("PRETENDED_STATE"), "ending") == 0;
 }
 
+EXPORT int Py_IsInitialized(void);
+EXPORT int Py_IsInitialized(void)
+{
+	return strcmp(getenv("PRETENDED_STATE"), "unused") != 0;
+}
+
 EXPORT void _PyEval_EvalFrameDefault(void);
 EXPORT void _PyEval_EvalFrameDefault(void)
 {
@@ -66,7 +73,7 @@ EXPORT void *PyGILState_GetThisThreadState(void)
 {
 	static uint64_t memory[WORDS];
 
-	if (strcmp(getenv("PRETENDED_STATE"), "null") == 0)
+	if (strcmp(getenv("PRETENDED_STATE"), "null") == 0 || !Py_IsInitialized())
 		return NULL;
 	for (int i = 0; i < WORDS; i++)
 		memory[i] = filling(memory);
