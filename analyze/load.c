@@ -122,7 +122,29 @@ static int load_stack(struct ct_model *model, const struct ct_stack *record)
 	if (r < 0)
 		return r;
 	model->stacks.at[record->id].count = record->count;
+	model->stacks.at[record->id].script = record->script;
 	model->stacks.at[record->id].pc = record->pc;
+	return 0;
+}
+
+static int load_script(struct ct_model *model, const struct ct_script *record)
+{
+	int r = reach(&model->scripts.at, &model->scripts.count, &model->scripts.room,
+		      sizeof(*model->scripts.at), record->id);
+	struct ct_script_info *info;
+
+	if (r < 0)
+		return r == -EBADMSG ? 0 : r;
+	info = &model->scripts.at[record->id];
+	if (info->file)
+		return 0;
+	info->file = strndup(record->text, record->file_length);
+	info->function = strndup(record->text + record->file_length, record->function_length);
+	if (!info->file || !info->function)
+		return -ENOMEM;
+	tame(info->file);
+	tame(info->function);
+	info->line = record->line;
 	return 0;
 }
 
@@ -225,6 +247,8 @@ static int load_item(struct loader *l, const struct ct_item *item)
 		return load_string(model, item->record);
 	case CT_RECORD_STACK:
 		return load_stack(model, item->record);
+	case CT_RECORD_SCRIPT:
+		return load_script(model, item->record);
 	case CT_RECORD_MODULE:
 		return CT_PUSH(&model->modules, (const struct ct_module *)item->record);
 	case CT_RECORD_NOTE:

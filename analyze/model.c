@@ -63,6 +63,11 @@ void ct_model_destroy(struct ct_model *model)
 		free(model->streams.at[i].ops);
 	for (size_t i = 0; i < model->threads.count; i++)
 		free(model->threads.at[i].calls);
+	for (size_t i = 0; i < model->scripts.count; i++) {
+		free(model->scripts.at[i].file);
+		free(model->scripts.at[i].function);
+	}
+	free(model->scripts.at);
 	for (size_t i = 0; i < model->strings.count; i++)
 		free(model->strings.at[i]);
 	for (size_t i = 0; i < model->notes.count; i++)

@@ -142,8 +142,16 @@ struct ct_key {
 	uint32_t correlation, call;
 };
 
+/* A script frame; file and function are texts of this struct. */
+struct ct_script_info {
+	char *file; /* NULL: no such id */
+	char *function;
+	uint32_t line; /* 0 = not known */
+};
+
 struct ct_stack_info {
 	uint32_t count;
+	uint32_t script;    /* enum ct_script_state; of a newer version maybe more */
 	const uint64_t *pc; /* in the reader's memory */
 };
 
@@ -175,6 +183,7 @@ struct ct_model {
 	CT_ARRAY(struct ct_gpu) gpus;
 	CT_ARRAY(struct ct_handle) handles;  /* by handle, then since_ns */
 	CT_ARRAY(struct ct_stack_info) stacks; /* by id */
+	CT_ARRAY(struct ct_script_info) scripts; /* by id */
 	CT_ARRAY(char *) strings;            /* by id */
 	CT_ARRAY(const struct ct_module *) modules;
 	CT_ARRAY(struct ct_note_info) notes;

@@ -10,6 +10,7 @@
 #include "analyze/blocking.h"
 #include "analyze/identity.h"
 #include "analyze/report.h"
+#include "analyze/script.h"
 
 static const char *const loss_texts[] = {
 #define X(name, text) [CT_LOSS_##name] = text,
@@ -157,6 +158,21 @@ static int print_losses(const struct ct_model *model, FILE *to, int printed)
 	return printed;
 }
 
+static int print_scripts(const struct ct_model *model, FILE *to, int printed)
+{
+	for (uint32_t state = 0; state <= CT_SCRIPT_STATE_COUNT; state++) {
+		const char *missing = ct_script_missing(state);
+		uint64_t calls = missing ? ct_script_calls(model, state) : 0;
+
+		if (!calls)
+			continue;
+		printed = line(to, printed);
+		fprintf(to, "the Python lines of %" PRIu64 " %s: %s\n", calls,
+			calls == 1 ? "call" : "calls", missing);
+	}
+	return printed;
+}
+
 /* Must a record of the device follow this call? Host functions and uploads have none. */
 static bool submits(const struct ct_host_call *call)
 {
@@ -297,6 +313,7 @@ void ct_report_coverage(const struct ct_analysis *a, FILE *to)
 	print_seen(a->model, to);
 	printed = print_blindness(a->model, to, 0);
 	printed = print_losses(a->model, to, printed);
+	printed = print_scripts(a->model, to, printed);
 	printed = print_gaps(a, to, printed);
 	if (!printed)
 		fprintf(to, "not seen  nothing was dropped\n");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Records as text, one line each: what the file says, nothing concluded from it. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "analyze/analysis.h"
 
@@ -37,10 +38,26 @@ static void device_line(const struct ct_device_op *op, FILE *to)
 
 static void stack_line(const struct ct_stack *stack, FILE *to)
 {
-	fprintf(to, "stack id=%u", stack->id);
+	fprintf(to, "stack id=%u script=%u", stack->id, stack->script);
 	for (uint32_t i = 0; i < stack->count; i++)
-		fprintf(to, " 0x%" PRIx64, stack->pc[i]);
+		if (CT_PC_IS_SCRIPT(stack->pc[i]))
+			fprintf(to, " script:%u", CT_PC_SCRIPT_ID(stack->pc[i]));
+		else
+			fprintf(to, " 0x%" PRIx64, stack->pc[i]);
 	fputc('\n', to);
+}
+
+static void script_line(const struct ct_script *script, FILE *to)
+{
+	char text[2 * UINT16_MAX + 2];
+	size_t file = script->file_length, function = script->function_length;
+
+	memcpy(text, script->text, file);
+	text[file] = ' ';
+	memcpy(text + file + 1, script->text + file, function);
+	fprintf(to, "script id=%u language=%u line=%u file_bytes=%zu ", script->id,
+		script->language, script->line, file); /* either text may have spaces */
+	put_text(text, file + 1 + function, to);
 }
 
 static void sync_line(const struct ct_sync *s, FILE *to)
@@ -122,6 +139,9 @@ void ct_report_record(const struct ct_item *item, FILE *to)
 		break;
 	case CT_RECORD_STACK:
 		stack_line(item->record, to);
+		break;
+	case CT_RECORD_SCRIPT:
+		script_line(item->record, to);
 		break;
 	case CT_RECORD_STRING:
 	case CT_RECORD_MODULE:

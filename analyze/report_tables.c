@@ -9,6 +9,7 @@
 
 /* Waits of these kinds are listed from here on; the others whatever their length. */
 #define LISTED_NS 20000
+#define STACK_BYTES 32768
 
 #define NAME_IN(table, index)                                                                      \
 	((index) < sizeof(table) / sizeof((table)[0]) ? (table)[index] : "?")
@@ -291,7 +292,7 @@ static void write_serialized(const struct ct_analysis *a, FILE *to)
 static void write_callsites(const struct ct_analysis *a, FILE *to)
 {
 	struct ct_csv csv = { .to = to };
-	char text[CT_NAME_BYTES];
+	char text[STACK_BYTES];
 
 	ct_csv_header(&csv, "Call Site,Call,Calls,Total (ns),Blocked (ns),Class,Waited For,Lost (ns),"
 		      "Remedy,Stack,Certainty,Device Idle (ns)");

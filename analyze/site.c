@@ -13,6 +13,7 @@
 #include "analyze/blocking.h"
 #include "analyze/demangle.h"
 #include "analyze/scope.h"
+#include "analyze/script.h"
 
 #define WHERE_BYTES 512
 #define FUNCTION_WIDTH 48
@@ -61,6 +62,15 @@ static void frame_text(const struct ct_frame *frame, char *ret, size_t size)
 {
 	char function[200];
 
+	if (frame->script) {
+		if (!frame->file)
+			snprintf(ret, size, "(unknown %s code)", frame->module);
+		else if (!frame->line)
+			snprintf(ret, size, "%s %s", frame->file, frame->function);
+		else
+			snprintf(ret, size, "%s:%u %s", frame->file, frame->line, frame->function);
+		return;
+	}
 	ct_demangle_short(frame->function ? frame->function : "?", function, sizeof(function),
 			  FUNCTION_WIDTH);
 	if (frame->file && frame->line)
@@ -121,6 +131,7 @@ struct text {
 	char *at;
 	size_t size, used;
 	int frames;
+	bool main_seen; /* what follows is the runtime's, script frames apart */
 	const char *module;
 };
 
@@ -150,13 +161,16 @@ static bool every_frame(void *arg, const struct ct_frame *frame)
 	char one[WHERE_BYTES];
 	int n;
 
+	if (text->main_seen && !frame->script)
+		return true;
 	frame_text(frame, one, sizeof(one));
 	n = snprintf(text->at + text->used, text->size - text->used, "%s%s",
 		     text->used ? " < " : "", one);
 	if (n < 0 || (size_t)n >= text->size - text->used)
 		return false;
 	text->used += (size_t)n;
-	return !(frame->symbol && !strcmp(frame->symbol, "main"));
+	text->main_seen |= frame->symbol && !strcmp(frame->symbol, "main");
+	return true;
 }
 
 void ct_sites_stack_text(const struct ct_model *model, struct ct_sites *sites, uint32_t stack,
@@ -172,6 +186,7 @@ void ct_sites_stack_text(const struct ct_model *model, struct ct_sites *sites, u
 static const char *where_of(const struct ct_model *model, struct ct_sites *sites, uint32_t stack)
 {
 	struct text text = { .size = WHERE_BYTES };
+	const struct ct_frame *script;
 
 	if (!stack || stack >= sites->where_count || !model->stacks.at[stack].count)
 		return "(no stack)";
@@ -180,8 +195,12 @@ static const char *where_of(const struct ct_model *model, struct ct_sites *sites
 	text.at = calloc(1, WHERE_BYTES);
 	if (!text.at)
 		return "(no memory)";
-	walk(model, sites->symbols, stack, first_frame, &text);
-	if (!text.frames)
+	script = ct_script_place(sites->symbols, &model->stacks.at[stack]);
+	if (script)
+		frame_text(script, text.at, text.size);
+	else
+		walk(model, sites->symbols, stack, first_frame, &text);
+	if (!script && !text.frames)
 		strcpy(text.at, "(unknown code)");
 	return sites->where[stack] = text.at;
 }
@@ -201,7 +220,7 @@ static int tell_modules(const struct ct_model *model, struct ct_symbols *symbols
 		if (r == -ENOMEM)
 			return r;
 	}
-	return 0;
+	return ct_script_tell(model, symbols);
 }
 
 /* Where the calls of one stack and name went: most calls find their site here. */

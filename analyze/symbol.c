@@ -339,6 +339,42 @@ static int find_frames(struct ct_symbols *symbols, struct module *m, uint64_t ad
 	return n;
 }
 
+/* The entry of a script frame; an id nobody told of has a frame without a place. */
+static struct entry *make_script(struct ct_symbols *symbols, uint64_t pc)
+{
+	struct entry *entry = calloc(1, sizeof(*entry) + sizeof(entry->frames[0]));
+
+	if (!entry)
+		return NULL;
+	entry->pc = pc;
+	entry->count = 1;
+	entry->frames[0].script = true;
+	entry->frames[0].module = "Python";
+	entry->next = symbols->entries;
+	symbols->entries = entry;
+	HASH_ADD(hh, symbols->by_pc, pc, sizeof(entry->pc), entry);
+	return entry;
+}
+
+int ct_symbols_script(struct ct_symbols *symbols, uint32_t id, const char *path, uint32_t line,
+		      const char *function)
+{
+	uint64_t pc = CT_PC_SCRIPT(id);
+	struct entry *entry;
+
+	HASH_FIND(hh, symbols->by_pc, &pc, sizeof(pc), entry);
+	if (entry)
+		return 0;
+	entry = make_script(symbols, pc);
+	if (!entry)
+		return -ENOMEM;
+	entry->frames[0].function = function;
+	entry->frames[0].path = path;
+	entry->frames[0].file = *path == '<' ? path : base_name(path);
+	entry->frames[0].line = line;
+	return 0;
+}
+
 static struct entry *make_entry(struct ct_symbols *symbols, uint64_t pc, struct module *m)
 {
 	struct ct_frame frames[CT_FRAMES_MAX] = { 0 };
@@ -365,11 +401,16 @@ static struct entry *make_entry(struct ct_symbols *symbols, uint64_t pc, struct 
 
 int ct_symbols_resolve(struct ct_symbols *symbols, uint64_t pc, const struct ct_frame **ret_frames)
 {
-	struct module *module = find_module(symbols, pc ? pc - 1 : 0);
+	bool script = CT_PC_IS_SCRIPT(pc);
+	struct module *module = script ? NULL : find_module(symbols, pc ? pc - 1 : 0);
 	struct entry *entry, *old;
 
 	HASH_FIND(hh, symbols->by_pc, &pc, sizeof(pc), entry);
-	if (!entry || entry->module != module) {
+	if (script && !entry) {
+		entry = make_script(symbols, pc);
+		if (!entry)
+			return -ENOMEM;
+	} else if (!entry || entry->module != module) {
 		entry = make_entry(symbols, pc, module);
 		if (!entry)
 			return -ENOMEM;

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "trace/record.h"
+
 #define CT_FRAMES_MAX 32 /* most frames (inlined ones included) of one address */
 
 struct ct_frame {
@@ -18,6 +20,7 @@ struct ct_frame {
 	const char *path;     /* source file as the compiler was given it; NULL = unknown */
 	uint32_t line;        /* 0 = unknown */
 	bool inlined;         /* its code was expanded into the frame that follows */
+	bool script;          /* of an interpreted language: module names it, no symbol, no address */
 	const char *module;   /* base name of the executable or library; "?" = unknown */
 	uint64_t address;     /* of the return address in the module's ELF file; 0 = unknown */
 };
@@ -42,8 +45,17 @@ int ct_symbols_module(struct ct_symbols *symbols, const char *path, uint64_t bia
 		      uint64_t end, const uint8_t *build_id, uint32_t build_id_length);
 
 /*
+ * Tell of a script frame, which has been stored as a SCRIPT record. The texts are not
+ * copied and must live as long as symbols. line 0: not known. Of an id told twice the
+ * first counts. Returns 0, or -ENOMEM.
+ */
+int ct_symbols_script(struct ct_symbols *symbols, uint32_t id, const char *path, uint32_t line,
+		      const char *function);
+
+/*
  * The frames at a return address (the instruction before it is looked up), innermost
- * inlined function first. They belong to symbols and live as long; asking again is cheap.
+ * inlined function first, or the one of a script frame (CT_PC_SCRIPT). They belong
+ * to symbols and live as long; asking again is cheap.
  *
  * Returns their count, at least 1 (an address nobody knows has one frame with only a
  * module), or -ENOMEM.

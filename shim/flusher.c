@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cupti/session.h"
+#include "shim/python.h"
 #include "shim/shim.h"
 #include "shim/thread.h"
 
@@ -74,6 +75,7 @@ static void *run(void *unused)
 			ct_cupti_flush();
 			flushed_ns = ct_now_ns();
 		}
+		ct_python_settle();
 	}
 	last_flush();
 	set_word(&request, DONE);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shim/python.h"
 #include "shim/shim.h"
 #include "shim/thread.h"
 
@@ -76,6 +77,7 @@ static int record_module(struct dl_phdr_info *info, size_t size, void *arg)
 	ssize_t n;
 
 	(void)size;
+	ct_python_consider(info);
 	if (!path || !*path) { /* the program itself */
 		n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 		exe[n > 0 ? n : 0] = '\0';

@@ -24,6 +24,7 @@
 #include "shim/log.h"
 #include "shim/modules.h"
 #include "shim/name.h"
+#include "shim/python.h"
 #include "shim/rank.h"
 #include "shim/stack.h"
 #include "shim/thread.h"
@@ -265,7 +266,9 @@ static void start(void)
 	note_sharing();
 	note_identity();
 	ct_stack_init(ct_shim.options.stacks);
+	ct_python_init(ct_shim.options.stacks && ct_shim.options.python);
 	ct_modules_refresh();
+	ct_python_settle();
 	ct_exits_arm();
 	announce();
 	if (ct_shim.options.cupti == CT_CUPTI_OFF)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "shim/modules.h"
+#include "shim/python.h"
 #include "shim/shim.h"
 #include "shim/thread.h"
 #include "shim/walk.h"
@@ -106,35 +107,41 @@ void ct_stack_init(bool wanted)
 	first_walk();
 }
 
-static uint64_t hash(const uint64_t *pc, int n)
+static uint64_t hash(const uint64_t *pc, uint32_t n, enum ct_script_state script)
 {
-	uint64_t h = 0x9e3779b97f4a7c15u ^ (uint64_t)n;
+	uint64_t h = 0x9e3779b97f4a7c15u ^ n ^ (uint64_t)script << 32;
 
-	for (int i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		h = (h ^ pc[i]) * 0xff51afd7ed558ccdu;
 		h ^= h >> 32;
 	}
 	return h ? h : 1;
 }
 
-static void write_stack(struct ct_thread *thread, uint32_t id, const uint64_t *pc, int n)
+static void write_stack(struct ct_thread *thread, uint32_t id, const uint64_t *pc, uint32_t n,
+			enum ct_script_state script)
 {
-	uint32_t bytes = (uint32_t)(sizeof(struct ct_stack) + (size_t)n * sizeof(*pc));
+	uint32_t bytes = (uint32_t)(sizeof(struct ct_stack) + n * sizeof(*pc));
+	bool looked = ct_python_absence() != CT_SCRIPT_NONE;
 	struct ct_stack *record;
 
 	ct_modules_refresh();
+	if (!looked)
+		script = ct_python_absence();
 	record = ct_writer_reserve(&thread->writer, bytes);
 	if (!record)
 		return;
 	record->id = id;
-	record->count = (uint32_t)n;
-	memcpy(record->pc, pc, (size_t)n * sizeof(*pc));
+	record->count = n;
+	record->script = script;
+	memcpy(record->pc, pc, n * sizeof(*pc));
 	ct_writer_commit(record, CT_RECORD_STACK, bytes);
 }
 
-static uint32_t intern(struct ct_thread *thread, const uint64_t *pc, int n)
+static uint32_t intern(struct ct_thread *thread, const uint64_t *pc, uint32_t n,
+		       enum ct_script_state script)
 {
-	uint64_t h = hash(pc, n);
+	uint64_t h = hash(pc, n, script);
 
 	for (uint32_t probe = 0; probe < PROBES_MAX; probe++) {
 		uint32_t slot = (uint32_t)(h + probe) & (TABLE_SLOTS - 1);
@@ -143,7 +150,7 @@ static uint32_t intern(struct ct_thread *thread, const uint64_t *pc, int n)
 		if (seen == 0 &&
 		    __atomic_compare_exchange_n(&table[slot], &seen, h, false, __ATOMIC_RELAXED,
 						__ATOMIC_RELAXED)) {
-			write_stack(thread, slot + 1, pc, n);
+			write_stack(thread, slot + 1, pc, n, script);
 			return slot + 1;
 		}
 		if (seen == h)
@@ -152,10 +159,13 @@ static uint32_t intern(struct ct_thread *thread, const uint64_t *pc, int n)
 	return 0;
 }
 
-/* Walk the stack and name it; the number of its frames goes to *ret_frames. */
+/* Walk the stack and name it; the number of its native frames goes to *ret_frames. */
 static uint32_t walk(struct ct_thread *thread, uint32_t *ret_frames)
 {
+	enum ct_script_state script;
+	const uint64_t *pc;
 	int first = 0, n = 0;
+	uint32_t count;
 
 	if (table)
 		n = backtrace_fn((void **)thread->frames, CT_STACK_FRAMES_MAX + SKIP_ROOM);
@@ -166,7 +176,10 @@ static uint32_t walk(struct ct_thread *thread, uint32_t *ret_frames)
 	if (n > CT_STACK_FRAMES_MAX)
 		n = CT_STACK_FRAMES_MAX;
 	*ret_frames = n > 0 ? (uint32_t)n : 0;
-	return n > 0 ? intern(thread, thread->frames + first, n) : 0;
+	if (n <= 0)
+		return 0;
+	count = ct_python_merge(thread, thread->frames + first, (uint32_t)n, &pc, &script);
+	return intern(thread, pc, count, script);
 }
 
 /* Not inlined: the distance from this frame to the program's is what walk.c relies on. */
@@ -178,14 +191,16 @@ __attribute__((noinline)) uint32_t ct_stack_take(struct ct_thread *thread, uint6
 
 	if (!wanted_stacks)
 		return 0;
+	/* one native stack runs any line of Python, so both have to be known */
+	key ^= ct_python_follow(thread);
 	id = ct_walk_recognise(thread, key, base);
-	if (id)
-		return id;
-	id = walk(thread, &frames);
-	if (id)
-		ct_walk_learn(thread, key, base, id, frames);
-	else
-		ct_file_lose(&ct_shim.file, CT_LOSS_STACKS, 1);
+	if (!id) {
+		id = walk(thread, &frames);
+		if (id)
+			ct_walk_learn(thread, key, base, id, frames);
+		else
+			ct_file_lose(&ct_shim.file, CT_LOSS_STACKS, 1);
+	}
 	errno = saved;
 	return id;
 }

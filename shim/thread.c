@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "shim/python.h"
 #include "shim/shim.h"
 #include "shim/walk.h"
 
@@ -34,6 +35,7 @@ static void thread_end(void *state)
 	if (ct_shim_alive())
 		ct_writer_release(&thread->writer);
 	ct_walk_finish(thread);
+	ct_python_finish(thread);
 	munmap(thread, sizeof(*thread));
 }
 

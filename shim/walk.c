@@ -12,7 +12,7 @@
 #include "shim/shim.h"
 #include "shim/thread.h"
 
-#define SETS 64
+#define SETS 256 /* times WAYS: a loop in Python calls from many lines */
 #define WAYS 4
 #define STACK_REACH (1u << 20) /* return addresses further out than this are not followed */
 
@@ -29,8 +29,9 @@ struct known {
 struct ct_walks {
 	uintptr_t stack_low, stack_high; /* the thread's own stack; 0, 0 = unknown */
 	struct known known[SETS][WAYS];
-	uint32_t missed[SETS]; /* the stack that was last walked for want of a match */
-	uint8_t next[SETS];    /* way to replace */
+	uint32_t missed[SETS][WAYS]; /* the stacks that were last walked for want of a match */
+	uint8_t next_missed[SETS];   /* of those, the one to replace */
+	uint8_t next[SETS];          /* way to replace */
 	unw_context_t context;
 	unw_cursor_t cursor;
 };
@@ -163,6 +164,20 @@ static bool hopeless(const struct ct_walks *walks, uint32_t set, uint64_t key, u
 	return false;
 }
 
+/* Was this stack walked a while ago? If not, it is from now on. */
+static bool came_before(struct ct_walks *walks, uint32_t set, uint32_t stack)
+{
+	uint32_t *missed = walks->missed[set];
+
+	for (int i = 0; i < WAYS; i++)
+		if (missed[i] == stack) {
+			missed[i] = 0;
+			return true;
+		}
+	missed[walks->next_missed[set]++ % WAYS] = stack;
+	return false;
+}
+
 void ct_walk_learn(struct ct_thread *thread, uint64_t key, const void *base, uint32_t stack,
 		   uint32_t frames)
 {
@@ -170,13 +185,8 @@ void ct_walk_learn(struct ct_thread *thread, uint64_t key, const void *base, uin
 	uint32_t set = set_of(key);
 	struct known *known;
 
-	if (!walks || hopeless(walks, set, key, stack))
+	if (!walks || hopeless(walks, set, key, stack) || !came_before(walks, set, stack))
 		return;
-	if (walks->missed[set] != stack) {
-		walks->missed[set] = stack;
-		return;
-	}
-	walks->missed[set] = 0;
 	known = &walks->known[set][walks->next[set]++ % WAYS];
 	known->key = 0;
 	survey(walks, base, known);

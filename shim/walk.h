@@ -32,8 +32,8 @@ uint32_t ct_walk_recognise(struct ct_thread *thread, uint64_t key, const void *b
 
 /*
  * Learn the stack of `frames` frames that has just been walked and named `stack`. A walk
- * of this kind is slow, so it is made only for a stack that came twice in a row to the
- * same place, and not again for one that could not be followed.
+ * of this kind is slow, so it is made only for a stack that comes again while it is among
+ * the last few of its place, and not again for one that could not be followed.
  */
 void ct_walk_learn(struct ct_thread *thread, uint64_t key, const void *base, uint32_t stack,
 		   uint32_t frames);

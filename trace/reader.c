@@ -182,12 +182,14 @@ static const uint32_t least_bytes[CT_RECORD_TYPES] = {
 	[CT_RECORD_MODULE] = sizeof(struct ct_module),
 	[CT_RECORD_API] = sizeof(struct ct_api_record),
 	[CT_RECORD_NOTE] = sizeof(struct ct_note),
+	[CT_RECORD_SCRIPT] = sizeof(struct ct_script),
 };
 
 /* Bytes the record says it needs; more than it has if its inner lengths lie. */
 static uint64_t needed_bytes(enum ct_record_type type, const void *record)
 {
 	const struct ct_module *module = record;
+	const struct ct_script *script = record;
 
 	switch (type) {
 	case CT_RECORD_STRING:
@@ -202,6 +204,8 @@ static uint64_t needed_bytes(enum ct_record_type type, const void *record)
 		return sizeof(struct ct_api_record) + ((const struct ct_api_record *)record)->name_length;
 	case CT_RECORD_NOTE:
 		return sizeof(struct ct_note) + ((const struct ct_note *)record)->length;
+	case CT_RECORD_SCRIPT:
+		return sizeof(*script) + script->file_length + script->function_length;
 	default:
 		return least_bytes[type];
 	}

@@ -28,7 +28,13 @@
 
 #define CT_STREAM_NONE UINT64_MAX      /* the call names no stream */
 #define CT_ID_NONE UINT32_MAX          /* CUPTI's "invalid" id, kept as it is */
-#define CT_STACK_FRAMES_MAX 64
+#define CT_STACK_FRAMES_MAX 64         /* native ones of a stack */
+#define CT_STACK_SCRIPTS_MAX 128       /* script frames of a stack */
+
+/* A script frame in place of a return address: no address looks like it. id: of a SCRIPT record. */
+#define CT_PC_SCRIPT(id) ((uint64_t)1 << 63 | (uint32_t)(id))
+#define CT_PC_IS_SCRIPT(pc) ((pc) >> 32 == 0x80000000u)
+#define CT_PC_SCRIPT_ID(pc) ((uint32_t)(pc))
 
 enum ct_record_type {
 	CT_RECORD_NONE = 0,
@@ -46,6 +52,7 @@ enum ct_record_type {
 	CT_RECORD_MODULE = 12,
 	CT_RECORD_API = 13,
 	CT_RECORD_NOTE = 14,
+	CT_RECORD_SCRIPT = 15,
 	CT_RECORD_TYPES
 };
 
@@ -68,7 +75,8 @@ enum ct_record_type {
 	X(UNTIMED, "device records that CUPTI delivered without times")                              \
 	X(FLUSH, "final flushes that did not finish in time: the last device records may be missing") \
 	X(THREADS, "calls of threads that came when all thread slots were in use")                   \
-	X(CUT, "calls under way when the program's own profiler took CUPTI: their end was not seen")
+	X(CUT, "calls under way when the program's own profiler took CUPTI: their end was not seen") \
+	X(SCRIPTS, "Python frames without a name: unreadable, or the frame table was full")
 
 enum ct_loss {
 #define X(name, text) CT_LOSS_##name,
@@ -352,12 +360,52 @@ struct ct_string {
 };
 #define CT_STRING_MAX 8192u /* longer names are cut */
 
+/*
+ * What is known of a stack's Python frames, and why some or all of them are absent. The
+ * text goes behind "the Python lines of N calls: "; NULL where nothing is missing.
+ */
+#define CT_SCRIPT_STATES(X)                                                                      \
+	X(NONE, NULL) /* no interpreter was found, none was looked for, or an old trace */        \
+	X(ALL, NULL)                                                                              \
+	X(CUT, "frames outside the innermost 128 were not kept")                                  \
+	X(NO_THREAD, "made by threads that have no Python state")                                 \
+	X(NO_FRAMES, "made while no Python function ran on the thread")                           \
+	X(PENDING, "made within a second of Python being loaded")                                 \
+	X(OTHER, "the interpreter is not CPython")                                                \
+	X(VERSION, "the interpreter is not CPython 3.9 to 3.13")                                  \
+	X(FREE_THREADED, "the interpreter is a free-threaded build")                              \
+	X(UNREADABLE, "the interpreter's frames could not be read")                               \
+	X(ENDING, "made as the interpreter shut down, or after")
+
+enum ct_script_state {
+#define X(name, text) CT_SCRIPT_##name,
+	CT_SCRIPT_STATES(X)
+#undef X
+	CT_SCRIPT_STATE_COUNT
+};
+
 struct ct_stack {
 	uint32_t commit;
-	uint32_t id;    /* from 1 */
-	uint32_t count; /* frames, innermost first; at most CT_STACK_FRAMES_MAX */
-	uint32_t reserved;
-	uint64_t pc[];  /* return addresses */
+	uint32_t id;     /* from 1 */
+	uint32_t count;  /* frames, innermost first */
+	uint32_t script; /* enum ct_script_state */
+	uint64_t pc[];   /* return addresses, and CT_PC_SCRIPT(id), id 0 = place not known */
+};
+
+/* A place in a script that stacks refer to, written once. */
+struct ct_script {
+	uint32_t commit;
+	uint32_t id;              /* from 1 */
+	uint32_t line;            /* 0 = none */
+	uint16_t file_length;     /* bytes */
+	uint16_t function_length; /* bytes */
+	uint8_t language;         /* enum ct_language */
+	uint8_t reserved8[7];
+	char text[];              /* file as the interpreter names it, then function */
+};
+
+enum ct_language {
+	CT_LANGUAGE_PYTHON = 1
 };
 
 /* A mapped executable or library; a later record replaces an earlier one at the same place. */

@@ -20,7 +20,7 @@ static off_t write_sample(void)
 		put_fixed(&one, fixed_types[i]);
 		put_fixed(&two, fixed_types[i]);
 	}
-	for (int type = CT_RECORD_STRING; type <= CT_RECORD_NOTE; type++) {
+	for (int type = CT_RECORD_STRING; type <= CT_RECORD_SCRIPT; type++) {
 		put_variable(&one, (enum ct_record_type)type, 64);
 		put_variable(&two, (enum ct_record_type)type, 3);
 	}
@@ -40,7 +40,7 @@ static size_t read_all(struct ct_reader *reader, off_t size, struct seen *seen, 
 	size_t n = 0;
 
 	while (ct_reader_next(reader, &item)) {
-		assert_in_range(item.type, CT_RECORD_THREAD, CT_RECORD_NOTE);
+		assert_in_range(item.type, CT_RECORD_THREAD, CT_RECORD_SCRIPT);
 		assert_true(item.offset + item.bytes <= (uint64_t)size);
 		assert_true(item.bytes >= CT_SLOT_BYTES);
 		if (item.type >= CT_RECORD_STRING)
@@ -64,7 +64,7 @@ static void test_truncation(void **state)
 
 	(void)state;
 	ct_reader_close(reader);
-	assert_int_equal(count, 2 * (1 + FIXED_TYPES + 5));
+	assert_int_equal(count, 2 * (1 + FIXED_TYPES + 6));
 	while (size-- > 0) {
 		size_t now;
 		int r;

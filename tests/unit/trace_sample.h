@@ -112,6 +112,8 @@ static inline uint32_t variable_head(enum ct_record_type type)
 		return offsetof(struct ct_module, path);
 	case CT_RECORD_API:
 		return offsetof(struct ct_api_record, name);
+	case CT_RECORD_SCRIPT:
+		return offsetof(struct ct_script, text);
 	default:
 		return offsetof(struct ct_note, text);
 	}
@@ -132,6 +134,10 @@ static inline void set_length(enum ct_record_type type, void *record, uint32_t l
 	case CT_RECORD_API:
 		((struct ct_api_record *)record)->name_length = (uint16_t)length;
 		break;
+	case CT_RECORD_SCRIPT:
+		((struct ct_script *)record)->file_length = (uint16_t)(length / 3);
+		((struct ct_script *)record)->function_length = (uint16_t)(length - length / 3);
+		break;
 	default:
 		((struct ct_note *)record)->length = (uint16_t)length;
 	}
@@ -149,6 +155,9 @@ static inline uint64_t tail_bytes(enum ct_record_type type, const void *record)
 		return ((const struct ct_module *)record)->path_length;
 	case CT_RECORD_API:
 		return ((const struct ct_api_record *)record)->name_length;
+	case CT_RECORD_SCRIPT:
+		return (uint64_t)((const struct ct_script *)record)->file_length +
+		       ((const struct ct_script *)record)->function_length;
 	default:
 		return ((const struct ct_note *)record)->length;
 	}

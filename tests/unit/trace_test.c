@@ -111,11 +111,11 @@ static void test_variable_records(void **state)
 
 	(void)state;
 	ct_writer_init(&writer, &file, 1);
-	for (int type = CT_RECORD_STRING; type <= CT_RECORD_NOTE; type++)
+	for (int type = CT_RECORD_STRING; type <= CT_RECORD_SCRIPT; type++)
 		for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
 			put_variable(&writer, (enum ct_record_type)type, lengths[i]);
 	reader = open_trace();
-	for (int type = CT_RECORD_STRING; type <= CT_RECORD_NOTE; type++)
+	for (int type = CT_RECORD_STRING; type <= CT_RECORD_SCRIPT; type++)
 		for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
 			struct ct_item item;
 			uint32_t head = variable_head((enum ct_record_type)type);
