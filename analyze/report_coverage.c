@@ -208,6 +208,19 @@ static uint64_t managed_allocations(const struct ct_model *model)
 	return count;
 }
 
+static uint64_t blocked_without_line(const struct ct_analysis *a)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < a->model->calls.count; i++) {
+		const struct ct_host_call *call = &a->model->calls.at[i];
+
+		count += call->raw.stack && !a->sites->all.at[a->sites->of_call[i]].line &&
+			 ct_blocking_blocked(call) > 0;
+	}
+	return count;
+}
+
 static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 {
 	const struct ct_model *model = a->model;
@@ -248,6 +261,11 @@ static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 		fprintf(to, "source lines in %u modules whose file has changed since, %u whose file is "
 			"gone\n", ct_symbols_mismatched(a->sites->symbols),
 			ct_symbols_missing(a->sites->symbols));
+	}
+	if (blocked_without_line(a)) {
+		printed = line(to, printed);
+		fprintf(to, "the source lines of %" PRIu64 " blocked calls: no module on their stacks has "
+			"debug information\n", blocked_without_line(a));
 	}
 	if (model->unknown_apis) {
 		printed = line(to, printed);

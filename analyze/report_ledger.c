@@ -34,7 +34,7 @@ static void print_line(const struct ct_model *model, const struct ct_ledger_line
 	char longest[16], name[CT_NAME_BYTES] = "", small[64] = "";
 	const struct ct_wait *wait;
 
-	fprintf(to, "  %-28s %7u %8u %10s  ", ct_apis[line->api].name, line->calls, line->blocked,
+	fprintf(to, "  %-33s %7u %8u %10s  ", ct_apis[line->api].name, line->calls, line->blocked,
 		ct_report_time(line->longest_ns, longest));
 	if (line->longest_wait == CT_NONE) {
 		fprintf(to, "did not block\n");
@@ -89,7 +89,7 @@ void ct_report_ledger(const struct ct_analysis *a, FILE *to)
 	const struct ct_ledger *ledger = a->ledger;
 
 	fprintf(to, "\nEvery kind of call, and whether it blocked\n"
-		"  call                           calls  blocked  long call  longest wait, and on what\n");
+		"  call                                calls  blocked  long call  longest wait, and on what\n");
 	for (size_t i = 0; i < ledger->lines.count && i < LINES_SHOWN; i++)
 		print_line(a->model, &ledger->lines.at[i], to);
 	if (ledger->lines.count > LINES_SHOWN)

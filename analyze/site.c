@@ -132,27 +132,40 @@ struct text {
 	size_t size, used;
 	int frames;
 	bool main_seen; /* what follows is the runtime's, script frames apart */
-	const char *module;
+	const char *module; /* of the innermost frame, and whether that has a name */
+	bool named;
 };
 
 /*
- * The innermost frame; where it has no name, its caller's address too: launches of one
- * kernel all come from its stub, and only the caller tells them apart.
+ * The innermost frame. Where that is a library's without lines, the first one further out
+ * that has a line, and behind it what it called. Where it has not even a name, its
+ * caller's address too: launches of one kernel all come from its stub, and only the caller
+ * tells them apart.
  */
 static bool first_frame(void *arg, const struct ct_frame *frame)
 {
 	struct text *text = arg;
-	size_t used = strlen(text->at);
+	char inner[WHERE_BYTES];
+	size_t used;
 
-	if (text->frames++) {
-		if (!frame->function && !strcmp(frame->module, text->module))
-			snprintf(text->at + used, text->size - used, " from +0x%" PRIx64,
-				 frame->address);
+	if (!text->frames++) {
+		frame_text(frame, text->at, text->size);
+		text->module = frame->module;
+		text->named = frame->function != NULL;
+		return !frame->line;
+	}
+	if (frame->file && frame->line) {
+		strcpy(inner, text->at);
+		frame_text(frame, text->at, text->size);
+		used = strlen(text->at);
+		snprintf(text->at + used, text->size - used, ", in %s", inner);
 		return false;
 	}
-	frame_text(frame, text->at, text->size);
-	text->module = frame->module;
-	return !frame->function;
+	if (text->frames == 2 && !text->named && !strcmp(frame->module, text->module)) {
+		used = strlen(text->at);
+		snprintf(text->at + used, text->size - used, " from +0x%" PRIx64, frame->address);
+	}
+	return true;
 }
 
 static bool every_frame(void *arg, const struct ct_frame *frame)
@@ -230,6 +243,18 @@ struct shortcut {
 	UT_hash_handle hh;
 };
 
+/* Does the text of a site say a line, as in "file:12 function"? */
+static bool says_line(const char *where)
+{
+	for (const char *colon = strchr(where, ':'); colon; colon = strchr(colon + 1, ':')) {
+		size_t digits = strspn(colon + 1, "0123456789");
+
+		if (digits && (colon[1 + digits] == ' ' || !colon[1 + digits]))
+			return true;
+	}
+	return false;
+}
+
 static uint32_t find_site(struct ct_sites *sites, const struct ct_host_call *call, const char *where)
 {
 	struct ct_site fresh = {
@@ -237,6 +262,7 @@ static uint32_t find_site(struct ct_sites *sites, const struct ct_host_call *cal
 		.name = call->name,
 		.effects = call->effects,
 		.stack = call->raw.stack,
+		.line = says_line(where),
 		.worst = CT_PART_DRIVER_WORK,
 		.worst_wait = CT_NONE,
 		.edge = CT_EDGES,

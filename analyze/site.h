@@ -12,6 +12,7 @@ struct ct_site {
 	const char *name;       /* of the call */
 	uint32_t effects;
 	uint32_t stack;         /* one stack of the site; 0 = none */
+	bool line;              /* where says a source line */
 	uint32_t calls;
 	uint64_t total_ns;
 	uint64_t blocked_ns;

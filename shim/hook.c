@@ -20,13 +20,16 @@ static struct ct_call *open_call(struct ct_thread *thread, enum ct_api api, enum
 	return call;
 }
 
-/* The report is made already and cannot know of this call; a report made later does. */
-static void lose_late(void)
+/*
+ * The report is made already and cannot know of this call; a report made later does. Of the
+ * driver's calls a static runtime makes its own at the end: no news to the user.
+ */
+static void lose_late(enum ct_origin origin)
 {
 	struct ct_thread *thread = ct_thread_peek();
 
 	ct_file_lose(&ct_shim.file, CT_LOSS_LATE, 1);
-	if (thread && thread->ending && !thread->said_late) {
+	if (thread && thread->ending && !thread->said_late && origin != CT_ORIGIN_ENTRY) {
 		thread->said_late = true;
 		ct_warn("CUDA calls of exit handlers came after the report and are not in it; "
 			"`cutrace report %s` counts them", ct_shim.directory);
@@ -71,7 +74,7 @@ struct ct_call *ct_hook_open(enum ct_api api, enum ct_origin origin)
 
 	if (!ct_shim_alive() && !ct_shim_start()) {
 		if (ct_shim_closed())
-			lose_late();
+			lose_late(origin);
 		return NULL;
 	}
 	thread = ct_thread_self();
