@@ -13,6 +13,7 @@
 #define BUFFER_BYTES (1u << 20)
 #define POOL_BUFFERS 256 /* kept for reuse; more are unmapped again */
 
+static int64_t offset_ns;
 static const struct ct_cupti_host *host;
 static void *pool[POOL_BUFFERS];
 static uint32_t outstanding; /* buffers that CUPTI has */
@@ -73,6 +74,30 @@ static bool untimed(const struct ct_device_op *op)
 	return op->start_ns == 0 || op->end_ns < op->start_ns;
 }
 
+void ct_activity_set_offset(int64_t ns)
+{
+	__atomic_store_n(&offset_ns, ns, __ATOMIC_RELAXED);
+}
+
+/* To our clock; 0 stays 0: no time. */
+static void shift(uint64_t *start_ns, uint64_t *end_ns)
+{
+	int64_t ns = __atomic_load_n(&offset_ns, __ATOMIC_RELAXED);
+
+	*start_ns -= *start_ns ? (uint64_t)ns : 0;
+	*end_ns -= *end_ns ? (uint64_t)ns : 0;
+}
+
+static void to_our_clock(enum ct_record_type type, union ct_converted *record)
+{
+	if (type == CT_RECORD_DEVICE)
+		shift(&record->op.start_ns, &record->op.end_ns);
+	else if (type == CT_RECORD_SYNC)
+		shift(&record->sync.start_ns, &record->sync.end_ns);
+	else if (type == CT_RECORD_OVERHEAD)
+		shift(&record->overhead.start_ns, &record->overhead.end_ns);
+}
+
 static void store(const CUpti_Activity *activity)
 {
 	union ct_converted record;
@@ -81,6 +106,7 @@ static void store(const CUpti_Activity *activity)
 
 	if (type == CT_RECORD_NONE)
 		return;
+	to_our_clock(type, &record);
 	if (type == CT_RECORD_DEVICE) {
 		record.op.name = name ? ct_names_intern(host, name) : 0;
 		if (untimed(&record.op))

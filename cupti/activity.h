@@ -13,6 +13,9 @@
  */
 int ct_activity_enable(const struct ct_cupti_host *host, bool graph_nodes);
 
+/* CUPTI's clock is so far ahead of ours: to be taken off the times of records from now on. */
+void ct_activity_set_offset(int64_t offset_ns);
+
 /* No more new records. */
 void ct_activity_disable(void);
 

@@ -11,13 +11,17 @@
 #include "cupti/library.h"
 
 #define CLOCK_TRIES 100
+#define FOLLOW_TRIES 20
+#define CLOCK_DRIFT_NS 1000    /* what it moved less than that is how we measure */
+#define CLOCK_STEP_NS 1000000  /* it did not drift so far in a second: it was set */
 #define BUFFER_TRIES 20
 #define PAUSE_NS 500000
 
 static const struct ct_cupti_host *host;
 static CUpti_SubscriberHandle subscriber;
 static bool running; /* subscribed, and at work */
-static bool yielded; /* given up for good */
+static bool our_clock;         /* CUPTI reads our clock */
+static int64_t clock_ahead_ns; /* of ours, if not */
 
 /*
  * Held while CUPTI is started, flushed or given up. CUPTI calls our buffer functions and
@@ -27,12 +31,7 @@ static pthread_mutex_t using = PTHREAD_MUTEX_INITIALIZER;
 
 static uint64_t CUPTIAPI timestamp(void)
 {
-	struct timespec ts;
-
-	if (!__atomic_load_n(&yielded, __ATOMIC_RELAXED))
-		return host->now_ns();
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	return host->now_ns();
 }
 
 static const char *result_text(CUptiResult result)
@@ -66,38 +65,76 @@ static int explain(CUptiResult result, const char *doing, char *why, size_t size
 }
 
 /*
- * How far CUPTI's clock is from ours: it must fall between two readings of ours. Its
- * distance from that bracket, plus the bracket's width, bounds the error.
+ * How far CUPTI's clock is ahead of ours: it was read between two readings of ours. Returns
+ * the width of the narrowest such bracket, which bounds the error; UINT64_MAX on failure.
  */
-static void note_clock_error(void)
+static uint64_t measure_clock(int tries, int64_t *ret_ahead_ns)
 {
 	uint64_t best = UINT64_MAX;
 
-	for (int i = 0; i < CLOCK_TRIES; i++) {
-		uint64_t before = host->now_ns(), theirs = 0, after, off;
+	for (int i = 0; i < tries; i++) {
+		uint64_t before = host->now_ns(), theirs = 0, after;
 
 		if (ct_cupti.cuptiGetTimestamp(&theirs) != CUPTI_SUCCESS)
-			return;
+			return UINT64_MAX;
 		after = host->now_ns();
-		off = theirs < before ? before - theirs : theirs > after ? theirs - after : 0;
-		if (off + (after - before) < best)
-			best = off + (after - before);
+		if (after - before >= best)
+			continue;
+		best = after - before;
+		*ret_ahead_ns = (int64_t)(theirs - before - best / 2);
 	}
-	host->note(CT_NOTE_CLOCK_ERROR, best, "distance of CUPTI's clock from CLOCK_MONOTONIC");
+	return best;
+}
+
+/*
+ * With our clock in CUPTI the two are the same, but for the time it takes to ask. CUPTI's
+ * own is the time of day, which runs at the same rate: its distance is taken off.
+ */
+static void note_clock(void)
+{
+	int64_t ahead_ns = 0;
+	uint64_t error = measure_clock(CLOCK_TRIES, &ahead_ns);
+
+	if (error == UINT64_MAX)
+		return;
+	if (our_clock) {
+		error += (uint64_t)(ahead_ns < 0 ? -ahead_ns : ahead_ns);
+	} else {
+		clock_ahead_ns = ahead_ns;
+		ct_activity_set_offset(ahead_ns);
+	}
+	host->note(CT_NOTE_CLOCK_ERROR, error, "distance of CUPTI's clock from CLOCK_MONOTONIC");
+}
+
+/* It may drift, or be set while we run: what was fetched since the last look is off then. */
+static void follow_clock(void)
+{
+	int64_t ahead_ns = clock_ahead_ns, moved;
+	uint64_t error = our_clock ? UINT64_MAX : measure_clock(FOLLOW_TRIES, &ahead_ns);
+
+	moved = ahead_ns - clock_ahead_ns;
+	moved = moved < 0 ? -moved : moved;
+	if (error > CLOCK_DRIFT_NS || moved < CLOCK_DRIFT_NS)
+		return;
+	clock_ahead_ns = ahead_ns;
+	ct_activity_set_offset(ahead_ns);
+	if (moved >= CLOCK_STEP_NS)
+		host->note(CT_NOTE_PARTIAL_CUPTI, 0, "right times of device work in a second or so: "
+			   "the system's clock was set by %lld us during the run",
+			   (long long)moved / 1000);
 }
 
 /* Once per process and before any kind is enabled: CUPTI's rules for its clock. */
-static void set_clock(void)
+static void set_clock(bool own_clock)
 {
 	if (ct_cupti.cuptiSetThreadIdType)
 		ct_cupti.cuptiSetThreadIdType(CUPTI_ACTIVITY_THREAD_ID_TYPE_SYSTEM);
-	if (!ct_cupti.cuptiActivityRegisterTimestampCallback ||
-	    ct_cupti.cuptiActivityRegisterTimestampCallback(timestamp) != CUPTI_SUCCESS)
-		host->note(CT_NOTE_PARTIAL_CUPTI, 0, "CUPTI here does not take our clock: device "
-			   "times are on another clock and cannot be compared");
+	our_clock = own_clock && ct_cupti.cuptiActivityRegisterTimestampCallback &&
+		    ct_cupti.cuptiActivityRegisterTimestampCallback(timestamp) == CUPTI_SUCCESS;
 }
 
-static int start(const char *library, bool graph_nodes, char *why, size_t why_size)
+static int start(const char *library, bool graph_nodes, bool own_clock, char *why,
+		 size_t why_size)
 {
 	CUptiResult result;
 	int r;
@@ -110,24 +147,24 @@ static int start(const char *library, bool graph_nodes, char *why, size_t why_si
 	result = ct_cupti.cuptiSubscribe(&subscriber, ct_callbacks_handle, NULL);
 	if (result != CUPTI_SUCCESS)
 		return explain(result, "cuptiSubscribe", why, why_size);
-	set_clock();
+	set_clock(own_clock);
 	ct_callbacks_enable(subscriber, host);
 	r = ct_activity_enable(host, graph_nodes);
 	if (r < 0)
 		return explain(CUPTI_ERROR_UNKNOWN, "enabling device records", why, why_size);
-	note_clock_error();
+	note_clock();
 	__atomic_store_n(&running, true, __ATOMIC_RELAXED);
 	return 0;
 }
 
 int ct_cupti_start(const struct ct_cupti_host *to, const char *library, bool graph_nodes,
-		   char *why, size_t why_size)
+		   bool own_clock, char *why, size_t why_size)
 {
 	int r;
 
 	host = to;
 	pthread_mutex_lock(&using);
-	r = start(library, graph_nodes, why, why_size);
+	r = start(library, graph_nodes, own_clock, why, why_size);
 	pthread_mutex_unlock(&using);
 	return r;
 }
@@ -140,8 +177,10 @@ bool ct_cupti_in_use(void)
 void ct_cupti_flush(void)
 {
 	pthread_mutex_lock(&using);
-	if (running)
+	if (running) {
 		ct_cupti.cuptiActivityFlushAll(0);
+		follow_clock();
+	}
 	pthread_mutex_unlock(&using);
 }
 
@@ -196,7 +235,6 @@ bool ct_cupti_yield(void (*before)(void), void (*last)(void))
 			ct_cupti.cuptiSetThreadIdType(CUPTI_ACTIVITY_THREAD_ID_TYPE_DEFAULT);
 		if (ct_cupti.cuptiActivityEnableAllSyncRecords)
 			ct_cupti.cuptiActivityEnableAllSyncRecords(1);
-		__atomic_store_n(&yielded, true, __ATOMIC_RELAXED);
 		__atomic_store_n(&running, false, __ATOMIC_RELAXED);
 	}
 	pthread_mutex_unlock(&using);

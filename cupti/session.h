@@ -39,14 +39,16 @@ struct ct_cupti_host {
 /*
  * Find CUPTI, subscribe, enable callbacks and activity kinds. Call once, before any
  * context exists (InitializeInjection). library: a path to use instead of
- * searching; may be empty. graph_nodes: see ct_activity_enable().
+ * searching; may be empty. graph_nodes: see ct_activity_enable(). own_clock: have CUPTI
+ * read our clock. It cannot be taken back, so where somebody else may use CUPTI later, its
+ * own clock is left as it is and the distance is measured.
  *
  * Returns 0, or -errno with one sentence in `why` that says what is wrong and what
  * to do: -ENOENT no library, -EBUSY another tool has it, -EACCES not permitted,
  * -EIO anything else. Single kinds that could not be enabled are noted, not errors.
  */
 int ct_cupti_start(const struct ct_cupti_host *host, const char *library, bool graph_nodes,
-		   char *why, size_t why_size);
+		   bool own_clock, char *why, size_t why_size);
 
 /* Fetch the records of finished buffers. Nothing happens if CUPTI is not in use. */
 void ct_cupti_flush(void);
@@ -56,10 +58,10 @@ bool ct_cupti_in_use(void);
 
 /*
  * Let go of CUPTI, so that somebody else in this process can use it: fetch everything,
- * disable what was enabled, unsubscribe, and set back what is common to all users. The
- * clock cannot be given back (CUPTI refuses to unregister it): it shows CLOCK_REALTIME
- * from then on, as CUPTI's own does. Only if CUPTI is ours, before() is called first, and
- * last() when everything is done but to unsubscribe: callbacks may stop at any moment.
+ * disable what was enabled, unsubscribe, and set back what is common to all users (our
+ * clock cannot be taken out again: see own_clock). Only if CUPTI is ours, before() is called
+ * first, and last() when everything is done but to unsubscribe: callbacks may stop at any
+ * moment.
  *
  * Waits for other threads that are in this file. Returns true if CUPTI was ours and now
  * is not; nothing here uses it again.

@@ -122,8 +122,8 @@ static void start_cupti(void)
 		ct_entry_decide(CT_ENTRY_RECORDS);
 		return;
 	}
-	r = ct_cupti_start(&host, ct_shim.options.cupti_library, ct_shim.options.graph_nodes, why,
-			   sizeof(why));
+	r = ct_cupti_start(&host, ct_shim.options.cupti_library, ct_shim.options.graph_nodes,
+			   ct_shim.options.cupti == CT_CUPTI_ON, why, sizeof(why));
 	ct_entry_decide(r < 0 ? CT_ENTRY_RECORDS : CT_ENTRY_QUIET);
 	if (r < 0)
 		explain_blindness(why);

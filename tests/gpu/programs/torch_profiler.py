@@ -24,5 +24,9 @@ with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profil
 kernels = [event for event in profiler.events()
            if event.device_type == torch.autograd.DeviceType.CUDA]
 print("the profiler saw kernels:", len(kernels) > 0)
+host = [event.time_range for event in profiler.events()
+        if event.device_type == torch.autograd.DeviceType.CPU]
+first, last = min(time.start for time in host), max(time.end for time in host)
+print("on the host's clock:", all(first <= kernel.time_range.start <= last for kernel in kernels))
 steps()
 common.show("product", product.cpu().numpy())
