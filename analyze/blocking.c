@@ -9,6 +9,7 @@
 #include <uthash.h>
 
 #include "analyze/interval.h"
+#include "analyze/convoy.h"
 #include "analyze/lock.h"
 #include "analyze/scope.h"
 
@@ -40,6 +41,7 @@ struct splitter {
 	struct ct_model *model;
 	struct ct_allocations *allocations;
 	struct ct_locks *locks;
+	struct ct_convoys *convoys;
 	struct placed *placed;   /* by call */
 	size_t placed_count;
 	struct ct_spans left;    /* of the call at hand: what no rule has claimed yet */
@@ -236,7 +238,7 @@ static bool creates_context(const struct splitter *s)
 }
 
 /* A long call that should be short: is there a reason other than a riddle? */
-static enum ct_part judge_long(const struct splitter *s, const char **ret_why)
+static enum ct_part judge_long(const struct splitter *s, uint32_t *ret_other, const char **ret_why)
 {
 	const struct ct_host_call *call = s->call;
 
@@ -248,6 +250,11 @@ static enum ct_part judge_long(const struct splitter *s, const char **ret_why)
 	    ct_model_depth(s->model, call->stream, call->raw.enter_ns) >= DEEP_QUEUE) {
 		*ret_why = "as many operations were queued in its stream as fit";
 		return CT_PART_QUEUE_FULL;
+	}
+	*ret_other = ct_convoy_before(s->convoys, call);
+	if (*ret_other != CT_NONE) {
+		*ret_why = "calls of several other threads had the driver's locks in turn";
+		return CT_PART_LOCK_WAIT;
 	}
 	if (s->first_launch) {
 		*ret_why = "this function was launched for the first time";
@@ -307,6 +314,7 @@ static void claim_rest(struct splitter *s)
 	const struct ct_host_call *call = s->call;
 	uint64_t rest = ct_spans_total(&s->left);
 	enum ct_part part = CT_PART_DRIVER_WORK;
+	uint32_t other = CT_NONE;
 	const char *why = "";
 
 	if (creates_context(s)) {
@@ -318,9 +326,9 @@ static void claim_rest(struct splitter *s)
 			      ? "code was loaded"
 			      : "a context was set up";
 	} else if (rest > longest_work(s)) {
-		part = judge_long(s, &why);
+		part = judge_long(s, &other, &why);
 	}
-	claim(s, call->raw.enter_ns, call->raw.leave_ns, part, CT_NONE, CT_NONE, why);
+	claim(s, call->raw.enter_ns, call->raw.leave_ns, part, CT_NONE, other, why);
 }
 
 static void split(struct splitter *s, struct ct_host_call *call, size_t first, size_t count)
@@ -423,11 +431,14 @@ int ct_blocking_find(struct ct_model *model)
 	if (r == 0)
 		r = ct_locks_create(model, &s.locks);
 	if (r == 0)
+		r = ct_convoys_create(model, &s.convoys);
+	if (r == 0)
 		r = place_overheads(&s);
 	if (r == 0)
 		r = split_all(&s);
 	ct_allocations_destroy(s.allocations);
 	ct_locks_destroy(s.locks);
+	ct_convoys_destroy(s.convoys);
 	ct_spans_free(&s.left);
 	forget_launches(&s);
 	free(s.placed);

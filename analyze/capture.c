@@ -47,10 +47,22 @@ static uint32_t capture_of(const struct captures *c, struct member what)
 	return CT_NONE;
 }
 
+static void forget(struct captures *c, struct member what)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < c->members.count; i++) {
+		const struct member *m = &c->members.at[i];
+
+		if (m->handle != what.handle || m->tid != what.tid || m->event != what.event)
+			c->members.at[kept++] = *m;
+	}
+	c->members.count = kept;
+}
+
 static int add(struct captures *c, struct member what, uint32_t capture)
 {
-	if (capture_of(c, what) == capture)
-		return 0;
+	forget(c, what);
 	what.capture = capture;
 	return CT_PUSH(&c->members, what);
 }
@@ -70,8 +82,10 @@ static int order(struct captures *c, struct ct_host_call *call)
 {
 	uint32_t stream = capture_of(c, stream_of(call)), event = capture_of(c, event_of(call));
 
-	if (strstr(call->name, "EventRecord") && stream != CT_NONE)
-		return add(c, event_of(call), stream);
+	if (strstr(call->name, "EventRecord")) {
+		forget(c, event_of(call)); /* what it was recorded in before counts no more */
+		return stream != CT_NONE ? add(c, event_of(call), stream) : 0;
+	}
 	if (strstr(call->name, "WaitEvent") && event != CT_NONE)
 		return add(c, stream_of(call), event);
 	return 0;
@@ -82,18 +96,20 @@ static int note(struct captures *c, struct ct_host_call *call, uint32_t index)
 	uint32_t capture;
 	int r = 0;
 
-	if (call->raw.error || call->raw.stream == CT_STREAM_NONE)
+	if (call->raw.stream == CT_STREAM_NONE)
 		return 0;
 	if (strstr(call->name, "StreamBeginCapture"))
-		return add(c, stream_of(call), index);
+		return call->raw.error ? 0 : add(c, stream_of(call), index);
 	if (!c->members.count)
 		return 0;
-	if (strstr(call->name, "StreamEndCapture")) {
-		capture = capture_of(c, stream_of(call));
+	capture = capture_of(c, stream_of(call));
+	if (strstr(call->name, "StreamEndCapture") || strstr(call->name, "StreamDestroy")) {
 		if (capture != CT_NONE)
-			leave(c, capture);
+			leave(c, capture); /* a capture that is found invalid ends as well */
 		return 0;
 	}
+	if (call->raw.error || call->op_count)
+		return 0;
 	if (call->effects & CT_ORDER)
 		r = order(c, call);
 	if (!(call->effects & CT_SYNC) && capture_of(c, stream_of(call)) != CT_NONE)

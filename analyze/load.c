@@ -16,12 +16,20 @@ struct loader {
 	const struct ct_api_record **records;
 };
 
-/* Text of a trace goes to terminals: no control characters. */
-static void tame(char *text)
+void ct_tame(char *text)
 {
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 127)
-			*text = '?';
+	for (unsigned char *c = (unsigned char *)text; *c; c++) {
+		bool c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0; /* U+0080 to U+009F */
+		bool bidi = c[0] == 0xe2 && ((c[1] == 0x80 && c[2] >= 0xaa && c[2] <= 0xae) ||
+					     (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9));
+
+		if (*c < ' ' || *c == 127 || c1 || bidi)
+			*c = '?';
+		if (c1 || bidi)
+			c[1] = '?';
+		if (bidi)
+			c[2] = '?';
+	}
 }
 
 static int load_api(struct loader *l, const struct ct_api_record *record)
@@ -103,7 +111,7 @@ static int load_string(struct ct_model *model, const struct ct_string *record)
 	copy = strndup(record->text, record->length);
 	if (!copy)
 		return -ENOMEM;
-	tame(copy);
+	ct_tame(copy);
 	ct_demangle(copy, &readable);
 	if (readable)
 		free(copy);
@@ -142,8 +150,8 @@ static int load_script(struct ct_model *model, const struct ct_script *record)
 	info->function = strndup(record->text + record->file_length, record->function_length);
 	if (!info->file || !info->function)
 		return -ENOMEM;
-	tame(info->file);
-	tame(info->function);
+	ct_tame(info->file);
+	ct_tame(info->function);
 	info->line = record->line;
 	return 0;
 }
@@ -155,7 +163,7 @@ static int load_note(struct ct_model *model, const struct ct_note *record)
 	note.text = strndup(record->text, record->length);
 	if (!note.text)
 		return -ENOMEM;
-	tame(note.text);
+	ct_tame(note.text);
 	model->has_cupti |= note.code == CT_NOTE_CUPTI_VERSION;
 	model->has_no_cupti |= note.code == CT_NOTE_NO_CUPTI;
 	if (note.code == CT_NOTE_YIELDED && record->seen_ns < model->blind_ns)
@@ -216,7 +224,7 @@ static int load_thread(struct ct_model *model, const struct ct_thread_record *re
 		if (model->threads.at[i].tid == record->tid)
 			return 0;
 	memcpy(fresh.name, record->name, sizeof(record->name));
-	tame(fresh.name);
+	ct_tame(fresh.name);
 	return CT_PUSH(&model->threads, fresh);
 }
 

@@ -108,7 +108,8 @@ static int line(FILE *to, int printed)
 
 /* Without CUPTI. Its tables of functions without names are how the runtime reaches some of them. */
 #define UNSEEN                                                                                     \
-	"what waits were for; calls that reach the driver by its private tables or RTLD_DEEPBIND"
+	"what waits were for; calls that reach the driver by its private tables or RTLD_DEEPBIND, "    \
+	"and those of code linked to it"
 
 static void print_yield(const struct ct_model *model, const struct ct_note_info *note,
 			const char *first, FILE *to)
@@ -283,7 +284,7 @@ int ct_report_unseen(const struct ct_analysis *a, char **ret)
 
 	if (!to)
 		return -ENOMEM;
-	print_gaps(a, to, print_blindness(a->model, to, 0));
+	print_gaps(a, to, print_scripts(a->model, to, print_blindness(a->model, to, 0)));
 	if (fclose(to) != 0) {
 		free(text);
 		return -ENOMEM;

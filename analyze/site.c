@@ -58,7 +58,7 @@ static bool launcher(const struct ct_frame *stub, const struct ct_frame *frame)
 	       strstr(of + strlen("__device_stub_"), frame->symbol) != NULL;
 }
 
-static void frame_text(const struct ct_frame *frame, char *ret, size_t size)
+static void raw_frame_text(const struct ct_frame *frame, char *ret, size_t size)
 {
 	char function[200];
 
@@ -79,6 +79,12 @@ static void frame_text(const struct ct_frame *frame, char *ret, size_t size)
 		snprintf(ret, size, "%s+0x%" PRIx64, frame->module, frame->address);
 	else
 		snprintf(ret, size, "%s %s", frame->module, function);
+}
+
+static void frame_text(const struct ct_frame *frame, char *ret, size_t size)
+{
+	raw_frame_text(frame, ret, size);
+	ct_tame(ret);
 }
 
 /* Has one of the frames further out, in the same module, a name? */
@@ -127,6 +133,18 @@ static void walk(const struct ct_model *model, struct ct_symbols *symbols, uint3
 	}
 }
 
+/* Libraries that start programs and threads: nobody's call is made there. */
+static bool of_system(const char *module)
+{
+	return !strncmp(module, "libc.so", 7) || !strncmp(module, "libc-", 5) ||
+	       !strncmp(module, "ld-linux", 8) || !strncmp(module, "libpthread", 10);
+}
+
+static bool is_main(const struct ct_frame *frame)
+{
+	return frame->symbol && !strcmp(frame->symbol, "main");
+}
+
 struct text {
 	char *at;
 	size_t size, used;
@@ -152,8 +170,11 @@ static bool first_frame(void *arg, const struct ct_frame *frame)
 		frame_text(frame, text->at, text->size);
 		text->module = frame->module;
 		text->named = frame->function != NULL;
+		text->main_seen = is_main(frame);
 		return !frame->line;
 	}
+	if (text->main_seen || of_system(frame->module))
+		return false; /* what started the program or thread */
 	if (frame->file && frame->line) {
 		strcpy(inner, text->at);
 		frame_text(frame, text->at, text->size);
@@ -165,6 +186,7 @@ static bool first_frame(void *arg, const struct ct_frame *frame)
 		used = strlen(text->at);
 		snprintf(text->at + used, text->size - used, " from +0x%" PRIx64, frame->address);
 	}
+	text->main_seen = is_main(frame);
 	return true;
 }
 
@@ -182,7 +204,7 @@ static bool every_frame(void *arg, const struct ct_frame *frame)
 	if (n < 0 || (size_t)n >= text->size - text->used)
 		return false;
 	text->used += (size_t)n;
-	text->main_seen |= frame->symbol && !strcmp(frame->symbol, "main");
+	text->main_seen |= is_main(frame);
 	return true;
 }
 

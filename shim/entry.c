@@ -9,7 +9,11 @@
 #include "shim/real.h"
 #include "shim/shim.h"
 
-#define EXPORT __attribute__((visibility("default")))
+/*
+ * Not exported: libraries have variables of these names for what dlsym() finds, and a
+ * definition in the global scope would take the variables' place.
+ */
+#define HIDDEN __attribute__((visibility("hidden")))
 
 uint32_t ct_entry_state = CT_ENTRY_UNDECIDED;
 
@@ -36,9 +40,9 @@ struct ct_call *ct_entry_open(enum ct_api api)
 	return ct_hook_open(api, CT_ORIGIN_ENTRY);
 }
 
-EXPORT CUresult cuInit(unsigned int flags);
-EXPORT CUresult cuGetProcAddress(const char *symbol, void **pfn, int version, cuuint64_t flags);
-EXPORT CUresult cuGetProcAddress_v2(const char *symbol, void **pfn, int version, cuuint64_t flags,
+HIDDEN CUresult cuInit(unsigned int flags);
+HIDDEN CUresult cuGetProcAddress(const char *symbol, void **pfn, int version, cuuint64_t flags);
+HIDDEN CUresult cuGetProcAddress_v2(const char *symbol, void **pfn, int version, cuuint64_t flags,
 				    CUdriverProcAddressQueryResult *status);
 
 /*

@@ -6,19 +6,21 @@
 #include <stdlib.h>
 
 struct launcher {
-	const char *marker; /* counts only where this is set; NULL = always */
+	const char *marker; /* counts only where this is set too; NULL = always */
 	const char *rank, *local_rank, *size;
 };
 
 /*
  * torchrun comes first because it may have been started by one of the others, once a
  * node: then their variables, which its workers inherit, are the same in all workers.
- * TORCHELASTIC_RUN_ID is what it sets for its workers and nobody else does. PMIx has no
- * variables for local rank and size; where Slurm started its processes, Slurm's say it.
+ * TORCHELASTIC_RUN_ID is what it sets for its workers and nobody else does. The same goes
+ * for other launchers (deepspeed, scripts) that set all three of RANK, LOCAL_RANK and
+ * WORLD_SIZE; MPI's own are set by mpirun alone. PMIx has no variables for local rank and size; where Slurm started its processes, Slurm's say it.
  */
 static const struct launcher launchers[] = {
 	{ "TORCHELASTIC_RUN_ID", "RANK", "LOCAL_RANK", "WORLD_SIZE" },
 	{ NULL, "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_SIZE" },
+	{ "LOCAL_RANK", "RANK", "LOCAL_RANK", "WORLD_SIZE" },
 	{ NULL, "PMI_RANK", "MPI_LOCALRANKID", "PMI_SIZE" },
 	{ NULL, "PMIX_RANK", "SLURM_LOCALID", "SLURM_NTASKS" },
 	{ NULL, "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NTASKS" },

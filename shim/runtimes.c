@@ -11,7 +11,7 @@
 #include "shim/dlsym.h"
 #include "shim/real.h"
 
-#define RUNTIMES_MAX 8
+#define RUNTIMES_MAX 32
 #define SONAME_BYTES 64
 #define PAGES 512 /* code pages of callers that are remembered */
 #define PAGE_SHIFT 12
@@ -128,6 +128,29 @@ static uint32_t identify(const void *caller)
 	(void)caller;
 	return 0;
 #endif
+}
+
+__attribute__((visibility("default"))) int dlclose(void *handle);
+
+/*
+ * What is loaded next may lie where this was, and need another runtime: all pages are
+ * forgotten. Nobody can load anything, let alone call it, before the loader lets go of its
+ * lock, which is just before the real function returns.
+ */
+int dlclose(void *handle)
+{
+	static int (*real)(void *);
+	int (*close)(void *) = __atomic_load_n(&real, __ATOMIC_RELAXED);
+	int r;
+
+	if (!close) {
+		*(void **)&close = ct_dlsym(RTLD_NEXT, "dlclose");
+		__atomic_store_n(&real, close, __ATOMIC_RELAXED);
+	}
+	r = close(handle);
+	for (int i = 0; i < PAGES; i++)
+		__atomic_store_n(&pages[i], 0, __ATOMIC_RELAXED);
+	return r;
 }
 
 __attribute__((noinline)) static void *find_slowly(struct ct_real_table *table, int slot,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The driver's wrappers: every driver row of trace/apis_driver.def as an exported function.
+ * The driver's wrappers: every driver row of trace/apis_driver.def as a function that dlsym.c and
+ * cuGetProcAddress hand out.
  *
  * driver_params.inc has their parameters, made from CUPTI's header at build time; a
  * prototype that is not cuda.h's does not compile. A _SEEN row has a wrapper where these
@@ -14,20 +15,24 @@
 #include "shim/hook.h"
 #include "shim/real.h"
 
-#define EXPORT __attribute__((visibility("default")))
+/*
+ * Not exported: libraries have variables of these names for what dlsym() finds, and a
+ * definition in the global scope would take the variables' place.
+ */
+#define HIDDEN __attribute__((visibility("hidden")))
 #define P(parameter) (parameter)
 #define CT_IN(...) __VA_ARGS__
 #define CT_OUT(...) __VA_ARGS__
 
 /* In cuda.h, but for the oldest one. */
-EXPORT CUresult cuInit(unsigned int flags);
-EXPORT CUresult cuGetProcAddress(const char *symbol, void **pfn, int version, cuuint64_t flags);
-EXPORT CUresult cuGetProcAddress_v2(const char *symbol, void **pfn, int version, cuuint64_t flags,
+HIDDEN CUresult cuInit(unsigned int flags);
+HIDDEN CUresult cuGetProcAddress(const char *symbol, void **pfn, int version, cuuint64_t flags);
+HIDDEN CUresult cuGetProcAddress_v2(const char *symbol, void **pfn, int version, cuuint64_t flags,
 				    CUdriverProcAddressQueryResult *status);
 
-#define CT_DRIVER(name, effects, in, out) EXPORT CUresult name PARAMS_##name;
-#define CT_DRIVER_VOID(name, effects) EXPORT CUresult name(void);
-#define CT_DRIVER_SEEN(name, cbid, effects) KNOWN_##name(EXPORT CUresult name PARAMS_##name;)
+#define CT_DRIVER(name, effects, in, out) HIDDEN CUresult name PARAMS_##name;
+#define CT_DRIVER_VOID(name, effects) HIDDEN CUresult name(void);
+#define CT_DRIVER_SEEN(name, cbid, effects) KNOWN_##name(HIDDEN CUresult name PARAMS_##name;)
 #include "trace/apis_begin.h"
 #include "trace/apis.def"
 #include "trace/apis_end.h"

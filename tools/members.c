@@ -94,9 +94,14 @@ static int add_inner(struct ct_members *members, const char *directory)
 				      directory[strlen(directory) - 1] == '/' ? "" : "/",
 				      entries[i]->d_name);
 
-		if (r == 0 && length < (int)sizeof(inner) && find_trace(inner, &st) == 0) {
-			r = add_one(members, inner, &st);
-			found++;
+		if (r == 0 && length < (int)sizeof(inner)) {
+			int missing = find_trace(inner, &st);
+
+			found += missing == 0;
+			if (missing == 0)
+				r = add_one(members, inner, &st);
+			else if (missing != -ENOENT && missing != -ENOTDIR)
+				r = leave_out(members, inner, strerror(-missing));
 		}
 		free(entries[i]);
 	}

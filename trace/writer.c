@@ -304,6 +304,8 @@ static bool next_chunk(struct ct_writer *writer)
 					      : claim(writer->file, bytes);
 	if (!writer->chunk) /* the last of a limit or a disk may still hold a small one */
 		writer->chunk = claim(writer->file, CT_CHUNK_UNIT);
+	if (!writer->chunk) /* and what was made beforehand holds any */
+		writer->chunk = take_from(writer->file->spares, CT_SPARES);
 	writer->failed = !writer->chunk;
 	if (writer->failed)
 		return false;

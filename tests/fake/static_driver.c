@@ -23,7 +23,8 @@ static bool cut(char *name, const char *suffix)
 	return ends;
 }
 
-void *static_driver_find(const char *symbol)
+/* By plain name, version and flags. */
+static void *ask(const char *symbol)
 {
 	static CUresult (*get)(const char *, void **, int, cuuint64_t,
 			       CUdriverProcAddressQueryResult *);
@@ -38,9 +39,26 @@ void *static_driver_find(const char *symbol)
 		flags = CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM;
 	if (!cut(plain, "_v2") && !cut(plain, "_v3"))
 		cut(plain, "_v4");
-	if (!get || get(plain, &found, 12000, flags, NULL) || !found) {
-		fprintf(stderr, "static runtime: no %s\n", symbol);
+	return get && get(plain, &found, 12000, flags, NULL) == CUDA_SUCCESS ? found : NULL;
+}
+
+extern const struct static_driver __start_static_driver[] __attribute__((visibility("hidden")));
+extern const struct static_driver __stop_static_driver[] __attribute__((visibility("hidden")));
+
+void static_driver_find(const char *symbol)
+{
+	bool there = false;
+
+	for (const struct static_driver *one = __start_static_driver; one < __stop_static_driver;
+	     one++) {
+		void *found = ask(one->symbol);
+
+		if (found)
+			__atomic_store_n(one->function, found, __ATOMIC_RELAXED);
+		there |= found && strcmp(one->symbol, symbol) == 0;
+	}
+	if (!there) {
+		fprintf(stderr, "runtime: the driver has no %s\n", symbol);
 		abort();
 	}
-	return found;
 }

@@ -6,18 +6,27 @@
 #define __CUDA_API_VERSION_INTERNAL
 #include <cuda.h>
 
-/* The function behind a name like cuMemcpyHtoD_v2_ptds; ends the program if there is none. */
-__attribute__((visibility("hidden"))) void *static_driver_find(const char *symbol);
+struct static_driver {
+	const char *symbol;
+	void **function;
+};
+
+/*
+ * Find all of the driver's functions, as the real runtime does at its first call: later
+ * ones take no lock of the loader. Ends the program if there is none of this name.
+ */
+__attribute__((visibility("hidden"))) void static_driver_find(const char *symbol);
 
 #define STATIC_DRIVER(name, params, args)                                                          \
 	__attribute__((visibility("hidden"))) CUresult name params;                                \
+	static CUresult(*behind_##name) params;                                                    \
+	static const struct static_driver entry_##name                                             \
+		__attribute__((section("static_driver"), used)) = { #name, (void **)&behind_##name }; \
 	CUresult name params                                                                       \
 	{                                                                                          \
-		static CUresult(*behind_) params;                                                  \
-                                                                                                   \
-		if (!behind_)                                                                      \
-			*(void **)&behind_ = static_driver_find(#name);                           \
-		return behind_ args;                                                               \
+		if (!behind_##name)                                                                \
+			static_driver_find(#name);                                                 \
+		return behind_##name args;                                                         \
 	}
 
 #endif

@@ -3,6 +3,7 @@
 import collections
 import re
 import shutil
+import subprocess
 
 from harness import (PATHS, calls, case, check, has_rounds, one_line, quiet, report_text, same,
                      says_blind, says_clean, table, victim)
@@ -65,7 +66,12 @@ def driver_per_thread(here):
 
 @case
 def driver_linked(here):
-    driver_user(here, "DRIVER_LINKED")
+    """Our wrappers are not exported, so only CUPTI sees a program linked to the driver."""
+    run = quiet(here.both([PATHS["DRIVER_LINKED"]], CUTRACE_CUPTI="off"))
+    same(names(run.trace()), {}, "calls in calls.csv")
+    says_blind(run.trace(), "device times", "linked to it")
+    run = quiet(here.both([PATHS["DRIVER_LINKED"]]))
+    same(names(run.trace(), *SETUP), of_driver(""), "calls with CUPTI")
 
 
 @case
@@ -160,6 +166,23 @@ def runtime_unloaded(here):
         run = quiet(here.both([PATHS["LOADER"], "reload", *(PATHS[name] for name in pair)]))
         same(run.out, "first: 0\nsecond: 0\nagain: 0\n", "what the libraries say")
         same(names(run.trace(), "cuInit"), {"cudaMalloc": 6, "cudaFree": 3}, "calls in calls.csv")
+
+
+@case
+def plugins_alternate(here):
+    """A library that lies where another one lay is not taken for it."""
+    run = quiet(here.both([PATHS["LOADER"], "alternate", PATHS["OWN_12"], PATHS["OWN_13"]]))
+    same(run.out, "0\n" * 6, "what the libraries say")
+
+
+@case
+def driver_not_exported(here):
+    """Libraries have variables named like the driver's functions: ours must not take their place."""
+    listed = subprocess.run(["nm", "-D", "--defined-only", PATHS["LIB"]], check=True,
+                            stdout=subprocess.PIPE, text=True).stdout
+    exported = {line.split()[-1].split("@")[0] for line in listed.splitlines()}
+    check("cudaMalloc" in exported, "the runtime's wrappers are exported")
+    same([name for name in exported if re.match("cu[A-Z]", name)], [], "the driver's are not")
 
 
 @case

@@ -54,6 +54,22 @@ static int use_once(const char *file, void **ret_library)
 	return own_runtime ? own_runtime() : -1;
 }
 
+/* One after the other at what is likely the same address, each with a runtime of its own. */
+static int alternate(char **files)
+{
+	for (int i = 0; i < 6; i++) {
+		void *library = dlopen(files[i % 2], RTLD_NOW | RTLD_LOCAL);
+		int (*own_runtime)(void);
+
+		if (!library)
+			return 2;
+		*(void **)&own_runtime = dlsym(library, "own_runtime");
+		printf("%d\n", own_runtime());
+		dlclose(library);
+	}
+	return 14;
+}
+
 static int reload(char **files)
 {
 	void *first, *second, *again;
@@ -74,6 +90,8 @@ int main(int argc, char **argv)
 
 	if (argc > 3 && strcmp(argv[1], "pair") == 0)
 		return use_pair(&argv[2]);
+	if (argc > 3 && strcmp(argv[1], "alternate") == 0)
+		return alternate(&argv[2]);
 	if (argc > 3 && strcmp(argv[1], "reload") == 0)
 		return reload(&argv[2]);
 	runtime = dlopen("libcudart.so.13", RTLD_NOW | RTLD_LOCAL | deep);

@@ -64,6 +64,7 @@ static void test_each(void **state)
 	set("WORLD_SIZE", "8");
 	set("LOCAL_RANK", "1");
 	expect(3, "RANK", 1, 8);
+	unsetenv("LOCAL_RANK");
 	set("SLURM_PROCID", "4");
 	set("SLURM_NTASKS", "16");
 	expect(4, "SLURM_PROCID", CT_RANK_UNKNOWN, 16);
@@ -81,18 +82,20 @@ static void test_each(void **state)
 	expect(7, "OMPI_COMM_WORLD_RANK", 3, 32);
 }
 
-/* torchrun, started once a node by srun: each worker inherits the rank of its node. */
+/* A launcher that srun started once a node: each worker inherits the rank of its node. */
 static void test_nested(void **state)
 {
 	(void)state;
 	set("SLURM_PROCID", "1");
 	set("SLURM_NTASKS", "2");
 	set("RANK", "11");
-	set("LOCAL_RANK", "3");
 	set("WORLD_SIZE", "16");
 	expect(1, "SLURM_PROCID", CT_RANK_UNKNOWN, 2);
-	set("TORCHELASTIC_RUN_ID", "none");
+	set("LOCAL_RANK", "3");
 	expect(11, "RANK", 3, 16);
+	unsetenv("LOCAL_RANK");
+	set("TORCHELASTIC_RUN_ID", "none");
+	expect(11, "RANK", CT_RANK_UNKNOWN, 16);
 }
 
 static void test_invalid(void **state)
