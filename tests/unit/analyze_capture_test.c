@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which calls were captured into a graph; and calls that queue behind many others. */
+#include "tests/unit/model_builder.h"
+
+#define S1 21
+#define S2 22
+#define EVENT 5
+
+static void begin(struct model_builder *b)
+{
+	mb_stream(b, S1, CT_STREAM_FLAG_NON_BLOCKING);
+	mb_stream(b, S2, CT_STREAM_FLAG_NON_BLOCKING);
+	mb_thread(b, MB_A);
+	mb_call_on(b, CT_API_cudaStreamBeginCapture, S1, 0, 1);
+}
+
+static struct ct_call *record(struct model_builder *b, uint32_t stream, double enter)
+{
+	struct ct_call *call = mb_call_on(b, CT_API_cudaEventRecord, stream, enter, enter + 1);
+
+	call->addr = mb_event_handle(EVENT);
+	return call;
+}
+
+static struct ct_call *wait(struct model_builder *b, uint32_t stream, double enter)
+{
+	struct ct_call *call = mb_call_on(b, CT_API_cudaStreamWaitEvent, stream, enter, enter + 1);
+
+	call->addr = mb_event_handle(EVENT);
+	return call;
+}
+
+static struct ct_call *launch(struct model_builder *b, uint32_t stream, double enter)
+{
+	return mb_call_on(b, CT_API_cudaLaunchKernel, stream, enter, enter + 1);
+}
+
+static void expect(const struct model_builder *b, const struct ct_call *call, bool captured)
+{
+	assert_int_equal((mb_host(b, call)->raw.flags & CT_CALL_CAPTURING) != 0, captured);
+}
+
+static void test_streams_join_and_leave(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_call *before, *first, *joined, *after;
+
+	begin(b);
+	before = launch(b, S2, 10);
+	first = launch(b, S1, 20);
+	record(b, S1, 30);
+	wait(b, S2, 40);
+	joined = launch(b, S2, 50);
+	mb_call_on(b, CT_API_cudaStreamEndCapture, S1, 60, 61);
+	after = launch(b, S2, 70);
+	mb_split(b);
+	expect(b, before, false);
+	expect(b, first, true);
+	expect(b, joined, true);
+	expect(b, after, false);
+}
+
+static void test_invalid_capture_ends(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_call *end, *after;
+
+	begin(b);
+	end = mb_call_on(b, CT_API_cudaStreamEndCapture, S1, 10, 11);
+	end->error = 901; /* cudaErrorStreamCaptureInvalidated */
+	after = launch(b, S1, 20);
+	mb_split(b);
+	expect(b, after, false);
+}
+
+static void test_event_recorded_anew(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_call *after;
+
+	begin(b);
+	record(b, S1, 10);
+	record(b, S2, 20); /* outside the capture */
+	wait(b, S2, 30);
+	after = launch(b, S2, 40);
+	mb_split(b);
+	expect(b, after, false);
+}
+
+/* Thread by thread 100 us for the lock: the last waits for three others, one by one. */
+static void test_convoy(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_call *calls[5];
+
+	mb_stream(b, S1, CT_STREAM_FLAG_NON_BLOCKING);
+	for (uint32_t i = 0; i < 5; i++) {
+		mb_thread(b, MB_A + i);
+		calls[i] = mb_call_on(b, CT_API_cudaLaunchKernel, S1, i, 1000 * (i + 1));
+		mb_kernel(b, calls[i], S1, 6000 + 10 * i, 6005 + 10 * i);
+	}
+	mb_split(b);
+	EXPECT_PARTS(b, calls[1], .LOCK_WAIT = 1999);
+	assert_int_equal(mb_wait(b, calls[1], CT_PART_LOCK_WAIT)->other, mb_host_index(b, calls[0]));
+	EXPECT_PARTS(b, calls[4], .UNEXPLAINED = 4996); /* too few for most of its time */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MB_TEST(test_streams_join_and_leave),
+		MB_TEST(test_invalid_capture_ends),
+		MB_TEST(test_event_recorded_anew),
+		MB_TEST(test_convoy),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
