@@ -2,8 +2,8 @@
 """What a program can notice of us, and ways of reaching CUDA."""
 import collections
 
-from harness import (PATHS, calls, case, check, has_rounds, one_line, quiet, same, says_clean,
-                     table, victim)
+from harness import (PATHS, calls, case, check, has_rounds, one_line, quiet, same, says_blind,
+                     says_clean, table, victim)
 
 LOADER_ROUNDS = 5
 
@@ -37,6 +37,15 @@ def thread_in_constructor(here):
     run = quiet(here.both(victim("constructor", PATHS["JOINER"])))
     same(sum(call["Name"] == "cudaMallocHost" for call in calls(run.trace())), 1,
          "cudaMallocHost in calls.csv")
+
+
+@case
+def without_lines(here):
+    """Calls are named after the program's functions, and not after lines of the C library."""
+    run = quiet(here.both([PATHS["PLAIN"]]))
+    same({row["Name"]: row["Call Site"] for row in calls(run.trace())},
+         {"cudaMalloc": "plain main", "cudaDeviceSynchronize": "plain waits"}, "call sites")
+    says_blind(run.trace(), "blocked calls: no module on their stacks has debug information")
 
 
 @case
