@@ -166,6 +166,15 @@ static void prefault(void *map, uint32_t bytes)
 #endif
 }
 
+/* There is no room behind the claim. Unless another has come behind it, it never was. */
+static void unclaim_range(struct ct_file *file, uint64_t offset, uint32_t bytes)
+{
+	uint64_t behind = offset + bytes;
+
+	__atomic_compare_exchange_n(&file->header->claimed_bytes, &behind, offset, false,
+				    __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
 /* A fresh chunk of the file, or NULL. */
 static void *claim(struct ct_file *file, uint32_t bytes)
 {
@@ -177,14 +186,18 @@ static void *claim(struct ct_file *file, uint32_t bytes)
 	if (!offset)
 		return NULL;
 	fd = open_again(file);
-	if (fd < 0)
+	if (fd < 0) {
+		unclaim_range(file, offset, bytes);
 		return NULL;
+	}
 	if (allocate(fd, offset, bytes) == 0)
 		map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd,
 			   (off_t)offset);
 	close(fd);
-	if (!map || map == MAP_FAILED)
+	if (!map || map == MAP_FAILED) {
+		unclaim_range(file, offset, bytes);
 		return NULL;
+	}
 	prefault(map, bytes);
 	chunk = map;
 	chunk->bytes = bytes;

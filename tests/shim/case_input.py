@@ -169,6 +169,7 @@ def disk_full_later(here):
     report = here.bare(cutrace("report", again))
     same(report.status, 0, "status of the report made elsewhere")
     says_blind(again, "no room")
+    check("missing at the end" not in report_text(again), "all that was stored is there")
     check(run.status == 12, "the program ended by itself", run.status)
     return 0
 
