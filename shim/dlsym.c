@@ -153,13 +153,15 @@ static bool ahead_of_us(const void *caller)
 }
 
 /*
- * RTLD_DEFAULT as the caller means it: the global scope, then what the caller came with. A
- * library may have come with another that brought the driver, which cannot be asked for:
- * then any that is mapped will do, as a driver too many is better than one too few.
+ * What RTLD_DEFAULT finds of the runtime or CUPTI besides us: in the global scope behind us,
+ * then in what the caller came with. A library may have come with another that brought the
+ * runtime, which cannot be asked for: then any that is mapped will do, as one too many is
+ * better than one too few. What the program itself or a tool ahead of us defines under such
+ * a name is not found.
  */
 static void *find_default(const char *name, const void *caller)
 {
-	void *found = ct_dlsym(RTLD_NEXT, name); /* behind us: we are first in the global scope */
+	void *found = ct_dlsym(RTLD_NEXT, name);
 	void *own = NULL;
 	Dl_info info;
 

@@ -2,8 +2,8 @@
 /*
  * The driver's functions as a way to see calls, for as long as CUPTI does not give them
  * to us: programs with a static runtime, a runtime that was loaded by dlopen, and users of
- * the driver API all end here. How they come by our wrappers: exported symbols, dlsym.c,
- * and cuGetProcAddress.
+ * the driver API all end here. How they come by our wrappers: dlsym.c and
+ * cuGetProcAddress.
  */
 #ifndef CT_SHIM_ENTRY_H
 #define CT_SHIM_ENTRY_H

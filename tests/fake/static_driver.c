@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a static runtime does at its first call: dlopen() the driver, dlsym() one function,
+ * What a runtime does at its first call, shared or static: dlopen() the driver, dlsym() one function,
  * cuGetProcAddress_v2, and ask that for all others, by plain name, version and flags.
  */
 #include "static_driver.h"
