@@ -73,6 +73,7 @@ static void *run(void *unused)
 			ct_file_prepare(&ct_shim.file);
 		if (rung <= RUNG && ct_now_ns() - flushed_ns >= PERIOD_S * 1000000000ull) {
 			ct_cupti_flush();
+			ct_clock_follow();
 			flushed_ns = ct_now_ns();
 		}
 		ct_python_settle();

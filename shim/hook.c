@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shim/hook.h"
 
-#include <string.h>
-
 #include "shim/log.h"
 #include "shim/shim.h"
 #include "shim/stack.h"
@@ -12,10 +10,12 @@ static struct ct_call *open_call(struct ct_thread *thread, enum ct_api api, enum
 {
 	struct ct_call *call = &thread->call;
 
-	memset(call, 0, sizeof(*call));
-	call->api = (uint16_t)api;
-	call->origin = (uint8_t)origin;
-	call->stream = CT_STREAM_NONE;
+	ct_writer_expect(&thread->writer);
+	*call = (struct ct_call){
+		.api = (uint16_t)api,
+		.origin = (uint8_t)origin,
+		.stream = CT_STREAM_NONE,
+	};
 	thread->in_call = true;
 	return call;
 }
@@ -113,12 +113,23 @@ static uint64_t way(const struct ct_call *call, const void *site)
 	return (uintptr_t)site ^ what << 8 ^ (uint64_t)call->api << 48 ^ (uint64_t)call->origin << 60;
 }
 
+/* Calls of a thread do not overlap, and none ends before it began: see clock.h. */
+static void put_in_order(struct ct_thread *thread, struct ct_call *call)
+{
+	if (__builtin_expect(call->enter_ns < thread->closed_ns, 0))
+		call->enter_ns = thread->closed_ns;
+	if (__builtin_expect(call->leave_ns < call->enter_ns, 0))
+		call->leave_ns = call->enter_ns;
+	thread->closed_ns = call->leave_ns;
+}
+
 __attribute__((noinline)) void ct_hook_close(struct ct_call *call, int error, const void *site)
 {
 	struct ct_thread *thread = ct_thread_peek();
 
 	thread->in_tool = true;
 	call->error = (int16_t)error;
+	put_in_order(thread, call);
 	call->stack = ct_stack_take(thread, way(call, site));
 	ct_writer_put(&thread->writer, CT_RECORD_CALL, call);
 	thread->in_call = false;

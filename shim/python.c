@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shim/python.h"
 
+#include <errno.h>
 #include <dlfcn.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -101,14 +102,11 @@ static uint64_t reason(struct ct_py_chain *chain, enum ct_script_state why)
 	return chain->hash = ct_py_mix(1, why);
 }
 
-uint64_t ct_python_follow(struct ct_thread *thread)
+static uint64_t follow(struct ct_thread *thread, enum ct_script_state now)
 {
-	enum ct_script_state now = get_state();
 	struct ct_py_chain *chain;
 	void *self;
 
-	if (now == CT_SCRIPT_NONE)
-		return 0;
 	if (!python_of(thread))
 		return 0;
 	chain = &thread->python->chain;
@@ -129,6 +127,20 @@ uint64_t ct_python_follow(struct ct_thread *thread)
 	    __atomic_load_n(&failures, __ATOMIC_RELAXED))
 		count_failure(chain);
 	return chain->hash;
+}
+
+uint64_t ct_python_follow(struct ct_thread *thread)
+{
+	enum ct_script_state now = get_state();
+	uint64_t hash;
+	int saved;
+
+	if (now == CT_SCRIPT_NONE)
+		return 0;
+	saved = errno;
+	hash = follow(thread, now);
+	errno = saved;
+	return hash;
 }
 
 /* Once a chain has been followed to a name, everything on the way was what it should be. */

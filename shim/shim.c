@@ -14,7 +14,6 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "shim/entry.h"
@@ -34,34 +33,13 @@
 
 struct ct_shim ct_shim;
 
-enum { UNBORN = 0, ALIVE = 1, CLOSED = 2 };
-
-static const uint32_t unborn = UNBORN;
-/* A page of its own, wiped in forked children; until the start it is a constant 0. */
-static const volatile uint32_t *life = &unborn;
+static const uint32_t unborn = CT_LIFE_UNBORN;
+const volatile uint32_t *ct_shim_life = &unborn;
 static pthread_once_t started = PTHREAD_ONCE_INIT;
 
-bool ct_shim_alive(void)
+static void set_life(enum ct_life to)
 {
-	return *life == ALIVE;
-}
-
-bool ct_shim_closed(void)
-{
-	return *life == CLOSED;
-}
-
-static void set_life(uint32_t to)
-{
-	*(volatile uint32_t *)(uintptr_t)life = to;
-}
-
-uint64_t ct_now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	*(volatile uint32_t *)(uintptr_t)ct_shim_life = to;
 }
 
 /*
@@ -255,6 +233,7 @@ static void start(void)
 	ct_options_read(&ct_shim.options);
 	if (ct_shim.options.disable)
 		return;
+	ct_clock_init();
 	page = make_life_page();
 	if (!page || open_trace() < 0)
 		return;
@@ -273,8 +252,8 @@ static void start(void)
 	announce();
 	if (ct_shim.options.cupti == CT_CUPTI_OFF)
 		ct_entry_decide(CT_ENTRY_RECORDS);
-	life = page;
-	set_life(ALIVE);
+	ct_shim_life = page;
+	set_life(CT_LIFE_ALIVE);
 	ct_flusher_start();
 	thread->in_tool = false;
 }
@@ -332,8 +311,11 @@ void ct_shim_finish(enum ct_finish how)
 	if (!ct_flusher_finish())
 		ct_file_lose(&ct_shim.file, CT_LOSS_FLUSH, 1);
 	ct_inject_explain();
+	if (ct_clock_error_ns())
+		ct_shim_note(CT_NOTE_CLOCK_ERROR, ct_clock_error_ns(),
+			     "distance of the processor's counter, as followed, from CLOCK_MONOTONIC");
 	ct_modules_refresh();
-	set_life(CLOSED);
+	set_life(CT_LIFE_CLOSED);
 	ct_file_finish(&ct_shim.file, how);
 	thread->in_tool = false;
 	thread->ending = true;

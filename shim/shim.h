@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shim/clock.h"
 #include "shim/options.h"
 #include "trace/record.h"
 #include "trace/writer.h"
@@ -26,15 +27,25 @@ struct ct_shim {
 
 extern struct ct_shim ct_shim;
 
+/* A page of its own, wiped in forked children; until the start it is a constant 0. */
+enum ct_life { CT_LIFE_UNBORN = 0, CT_LIFE_ALIVE = 1, CT_LIFE_CLOSED = 2 };
+extern const volatile uint32_t *ct_shim_life;
+
 /*
  * Is this process being traced right now? False before the start, after the end,
  * when nothing could be recorded, and in every child that was forked (a page that
  * the kernel wipes on fork tells; pids are not asked for, fork handlers not needed).
  */
-bool ct_shim_alive(void);
+static inline bool ct_shim_alive(void)
+{
+	return *ct_shim_life == CT_LIFE_ALIVE;
+}
 
 /* Has this process finished its trace? Calls from now on are only counted. */
-bool ct_shim_closed(void);
+static inline bool ct_shim_closed(void)
+{
+	return *ct_shim_life == CT_LIFE_CLOSED;
+}
 
 /* Start tracing if that has not been tried. Returns ct_shim_alive(). */
 bool ct_shim_start(void);
@@ -51,8 +62,5 @@ void ct_shim_finish(enum ct_finish how);
  */
 void ct_shim_note(enum ct_note_code code, uint64_t value, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-
-/* CLOCK_MONOTONIC in nanoseconds: the only clock there is. */
-uint64_t ct_now_ns(void);
 
 #endif

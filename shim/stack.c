@@ -182,25 +182,31 @@ static uint32_t walk(struct ct_thread *thread, uint32_t *ret_frames)
 	return intern(thread, pc, count, script);
 }
 
+/* A stack that the thread does not know yet, or none that could be known. */
+__attribute__((noinline)) static uint32_t take_slowly(struct ct_thread *thread, uint64_t key,
+						      const void *base)
+{
+	int saved = errno;
+	uint32_t frames, id = walk(thread, &frames);
+
+	if (id)
+		ct_walk_learn(thread, key, base, id, frames);
+	else
+		ct_file_lose(&ct_shim.file, CT_LOSS_STACKS, 1);
+	errno = saved;
+	return id;
+}
+
 /* Not inlined: the distance from this frame to the program's is what walk.c relies on. */
 __attribute__((noinline)) uint32_t ct_stack_take(struct ct_thread *thread, uint64_t key)
 {
 	const void *base = __builtin_frame_address(0);
-	int saved = errno;
-	uint32_t id, frames;
+	uint32_t id;
 
 	if (!wanted_stacks)
 		return 0;
 	/* one native stack runs any line of Python, so both have to be known */
 	key ^= ct_python_follow(thread);
 	id = ct_walk_recognise(thread, key, base);
-	if (!id) {
-		id = walk(thread, &frames);
-		if (id)
-			ct_walk_learn(thread, key, base, id, frames);
-		else
-			ct_file_lose(&ct_shim.file, CT_LOSS_STACKS, 1);
-	}
-	errno = saved;
-	return id;
+	return __builtin_expect(id != 0, 1) ? id : take_slowly(thread, key, base);
 }

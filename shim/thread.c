@@ -13,11 +13,7 @@
 #include "shim/shim.h"
 #include "shim/walk.h"
 
-/*
- * One pointer of static TLS and no more: a preloaded library's TLS comes out of
- * every thread's stack. initial-exec, since a general access may allocate.
- */
-static __thread struct ct_thread *self __attribute__((tls_model("initial-exec")));
+__thread struct ct_thread *ct_thread_current;
 
 static pthread_key_t end_key;
 static pthread_once_t end_once = PTHREAD_ONCE_INIT;
@@ -31,7 +27,7 @@ static void thread_end(void *state)
 {
 	struct ct_thread *thread = state;
 
-	self = NULL;
+	ct_thread_current = NULL;
 	if (ct_shim_alive())
 		ct_writer_release(&thread->writer);
 	ct_walk_finish(thread);
@@ -44,7 +40,7 @@ static void make_end_key(void)
 	end_key_made = pthread_key_create(&end_key, thread_end) == 0;
 }
 
-static struct ct_thread *thread_begin(void)
+struct ct_thread *ct_thread_begin(void)
 {
 	struct ct_thread *thread;
 	int saved = errno;
@@ -62,16 +58,6 @@ static struct ct_thread *thread_begin(void)
 	pthread_once(&end_once, make_end_key);
 	if (end_key_made)
 		pthread_setspecific(end_key, thread);
-	self = thread;
+	ct_thread_current = thread;
 	return thread;
-}
-
-struct ct_thread *ct_thread_self(void)
-{
-	return self ? self : thread_begin();
-}
-
-struct ct_thread *ct_thread_peek(void)
-{
-	return self;
 }

@@ -13,6 +13,7 @@
 struct ct_thread {
 	struct ct_writer writer;
 	struct ct_call call;      /* the call being made, while in_call */
+	uint64_t closed_ns;       /* when the last one ended */
 	bool in_call;
 	bool in_tool;             /* cutrace itself is at work: record nothing */
 	bool ending;              /* this thread ends the program: its exit handlers run */
@@ -25,12 +26,27 @@ struct ct_thread {
 };
 
 /*
+ * One pointer of static TLS and no more: a preloaded library's TLS comes out of
+ * every thread's stack. initial-exec, since a general access may allocate.
+ */
+extern __thread struct ct_thread *ct_thread_current __attribute__((tls_model("initial-exec")));
+
+/* The state of a thread that has none yet, as ct_thread_self() returns it. */
+struct ct_thread *ct_thread_begin(void);
+
+/* The state if the thread has one already; else NULL. */
+static inline struct ct_thread *ct_thread_peek(void)
+{
+	return ct_thread_current;
+}
+
+/*
  * This thread's state, made on first use (one mmap) and given back when the
  * thread ends. Returns NULL if no memory is to be had; that loss is counted.
  */
-struct ct_thread *ct_thread_self(void);
-
-/* The state if the thread has one already; else NULL. */
-struct ct_thread *ct_thread_peek(void);
+static inline struct ct_thread *ct_thread_self(void)
+{
+	return ct_thread_current ? ct_thread_current : ct_thread_begin();
+}
 
 #endif

@@ -16,14 +16,18 @@
 #define WAYS 4
 #define STACK_REACH (1u << 20) /* return addresses further out than this are not followed */
 
-/* One known stack: where its return addresses lie, relative to our frame. */
+struct place {
+	uint64_t pc;     /* a return address */
+	uint64_t offset; /* where it lies, from our frame */
+};
+
+/* One known stack. */
 struct known {
 	uint64_t key;
 	uint32_t stack;
 	uint32_t count;
 	uint32_t reach; /* bytes from our frame to behind the last word */
-	uint32_t offset[CT_STACK_FRAMES_MAX];
-	uint64_t pc[CT_STACK_FRAMES_MAX];
+	struct place at[CT_STACK_FRAMES_MAX];
 };
 
 struct ct_walks {
@@ -60,11 +64,22 @@ static uint32_t set_of(uint64_t key)
 	return (uint32_t)((key * 0x9e3779b97f4a7c15u) >> 32) % SETS;
 }
 
+static uint64_t differs(const struct place *place, const uint8_t *base)
+{
+	return *(const volatile uint64_t *)(const void *)(base + place->offset) ^ place->pc;
+}
+
+/* Mostly they all match: four at a time, and one branch. */
 static bool matches(const struct known *known, const uint8_t *base)
 {
-	for (uint32_t i = 0; i < known->count; i++)
-		if (*(const volatile uint64_t *)(const void *)(base + known->offset[i]) !=
-		    known->pc[i])
+	const struct place *at = known->at, *end = at + known->count;
+
+	for (; end - at >= 4; at += 4)
+		if (differs(&at[0], base) | differs(&at[1], base) | differs(&at[2], base) |
+		    differs(&at[3], base))
+			return false;
+	for (; at < end; at++)
+		if (differs(at, base))
 			return false;
 	return true;
 }
@@ -149,8 +164,7 @@ static void survey(struct ct_walks *walks, const uint8_t *base, struct known *re
 			ret->count = 0; /* not where it should be: a signal frame, say */
 			return;
 		}
-		ret->offset[ret->count] = (uint32_t)(sp - (uintptr_t)base);
-		ret->pc[ret->count++] = pc;
+		ret->at[ret->count++] = (struct place){ pc, sp - (uintptr_t)base };
 		ret->reach = (uint32_t)(sp - (uintptr_t)base) + 8;
 	}
 }

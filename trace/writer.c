@@ -367,7 +367,7 @@ void ct_writer_commit(void *record, enum ct_record_type type, uint32_t bytes)
 	__atomic_store_n((uint32_t *)record, CT_COMMIT(type, slots), __ATOMIC_RELEASE);
 }
 
-bool ct_writer_put(struct ct_writer *writer, enum ct_record_type type, const void *record)
+bool ct_writer_put_slowly(struct ct_writer *writer, enum ct_record_type type, const void *record)
 {
 	uint8_t *to = ct_writer_reserve(writer, CT_SLOT_BYTES);
 

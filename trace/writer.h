@@ -18,6 +18,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "trace/record.h"
 
@@ -82,8 +83,29 @@ void *ct_writer_reserve(struct ct_writer *writer, uint32_t bytes);
 /* Publish a reserved record. bytes as reserved. */
 void ct_writer_commit(void *record, enum ct_record_type type, uint32_t bytes);
 
+/* A record comes soon: have the processor fetch its place meanwhile. */
+static inline void ct_writer_expect(const struct ct_writer *writer)
+{
+	__builtin_prefetch(writer->chunk + writer->used, 1);
+}
+
+/* ct_writer_put() where the chunk is full, or there is none. */
+bool ct_writer_put_slowly(struct ct_writer *writer, enum ct_record_type type, const void *record);
+
 /* Reserve, copy a one-slot record (commit word ignored) and commit it. Returns false if lost. */
-bool ct_writer_put(struct ct_writer *writer, enum ct_record_type type, const void *record);
+static inline bool ct_writer_put(struct ct_writer *writer, enum ct_record_type type,
+				 const void *record)
+{
+	uint8_t *to = writer->chunk + writer->used;
+
+	if (__builtin_expect(!writer->chunk || writer->chunk_bytes - writer->used < CT_SLOT_BYTES, 0))
+		return ct_writer_put_slowly(writer, type, record);
+	writer->used += CT_SLOT_BYTES;
+	memcpy(to + sizeof(uint32_t), (const uint8_t *)record + sizeof(uint32_t),
+	       CT_SLOT_BYTES - sizeof(uint32_t));
+	__atomic_store_n((uint32_t *)(void *)to, CT_COMMIT(type, 1), __ATOMIC_RELEASE);
+	return true;
+}
 
 /* The thread ends: leave the rest of its chunk to another thread. */
 void ct_writer_release(struct ct_writer *writer);

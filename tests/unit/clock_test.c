@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The counter, followed, against the clock that it stands for. */
+#include "shim/clock.h"
+
+#include <time.h>
+
+#include "tests/unit/unit.h"
+
+#define OFF_NS 20000 /* what clock.c tolerates */
+
+static uint64_t clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void compare_for(uint64_t ns)
+{
+	uint64_t end = clock_ns() + ns, before, now, after;
+
+	do {
+		before = clock_ns();
+		now = ct_now_ns();
+		after = clock_ns();
+		assert_true(now + OFF_NS >= before);
+		assert_true(now <= after + OFF_NS);
+	} while (after < end);
+}
+
+/* Before there is a line, along several, and after the last one has expired. */
+static void follows_clock(void **state)
+{
+	(void)state;
+	ct_clock_init();
+	compare_for(20000000);
+	for (int i = 0; i < 4; i++) {
+		compare_for(100000000);
+		ct_clock_follow();
+	}
+	compare_for(1000000000);
+	assert_true(ct_clock_error_ns() <= OFF_NS);
+}
+
+static void expires(void **state)
+{
+	const struct timespec pause = { .tv_sec = 5 };
+
+	(void)state;
+	nanosleep(&pause, NULL);
+	compare_for(10000000);
+	ct_clock_follow(); /* from where the clock is now, not from where the line would be */
+	compare_for(100000000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(follows_clock),
+		cmocka_unit_test(expires),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
