@@ -312,12 +312,21 @@ static int frames_of_scopes(struct ct_symbols *symbols, struct module *m, Dwarf_
 	return n;
 }
 
+/*
+ * The C library called the program, or a thread's function: its lines help nobody, and where
+ * its debug information is installed, unpacking that takes longer than a short report.
+ */
+static bool wants_lines(const struct module *m)
+{
+	return strcmp(base_name(m->path), "libc.so.6") != 0;
+}
+
 /* Fill frames; the module is open. Returns how many. */
 static int find_frames(struct ct_symbols *symbols, struct module *m, uint64_t address,
 		       struct ct_frame *frames)
 {
 	Dwarf_Addr bias = 0;
-	Dwarf_Die *unit = find_unit(m->dwfl_module, address, &bias);
+	Dwarf_Die *unit = wants_lines(m) ? find_unit(m->dwfl_module, address, &bias) : NULL;
 	GElf_Off offset;
 	GElf_Sym sym;
 	const char *symbol = dwfl_module_addrinfo(m->dwfl_module, address, &offset, &sym, NULL,
