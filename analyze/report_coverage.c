@@ -23,14 +23,6 @@ const char *ct_report_loss(int kind)
 	return kind < CT_LOSS_COUNT ? loss_texts[kind] : "losses of a kind this version does not know";
 }
 
-static const struct ct_note_info *note_of(const struct ct_model *model, enum ct_note_code code)
-{
-	for (size_t i = 0; i < model->notes.count; i++)
-		if (model->notes.at[i].code == code)
-			return &model->notes.at[i];
-	return NULL;
-}
-
 const char *ct_report_rank(uint32_t rank, uint32_t size, char ret[48])
 {
 	if (rank == CT_NONE)
@@ -301,11 +293,24 @@ int ct_report_unseen(const struct ct_analysis *a, char **ret)
 	return 0;
 }
 
+/* Errors of host and device times add up. Returns false if nobody measured any. */
+static bool clock_error(const struct ct_model *model, uint64_t *ret_ns)
+{
+	bool known = false;
+
+	*ret_ns = 0;
+	for (size_t i = 0; i < model->notes.count; i++)
+		if (model->notes.at[i].code == CT_NOTE_CLOCK_ERROR) {
+			*ret_ns += model->notes.at[i].value;
+			known = true;
+		}
+	return known;
+}
+
 static void print_trust(const struct ct_analysis *a, FILE *to)
 {
-	const struct ct_note_info *clock = note_of(a->model, CT_NOTE_CLOCK_ERROR);
 	uint64_t wrong = ct_blocking_mismatches(a->model);
-	uint64_t tool = 0, total = 0, unexplained = 0;
+	uint64_t tool = 0, total = 0, unexplained = 0, clock_ns;
 	char text[16];
 
 	for (size_t i = 0; i < a->model->calls.count; i++) {
@@ -314,14 +319,25 @@ static void print_trust(const struct ct_analysis *a, FILE *to)
 		total += a->model->calls.at[i].raw.leave_ns - a->model->calls.at[i].raw.enter_ns;
 	}
 	fprintf(to, "trust     ");
-	if (clock)
-		fprintf(to, "clocks agree within %s; ", ct_report_time(clock->value, text));
+	if (clock_error(a->model, &clock_ns))
+		fprintf(to, "clocks agree within %s; ", ct_report_time(clock_ns, text));
 	fprintf(to, "tool took %s of the calls' time", ct_report_time(tool, text));
 	fprintf(to, " (%s)", ct_report_time(total, text));
 	fprintf(to, "; unexplained %s", ct_report_time(unexplained, text));
 	if (wrong)
 		fprintf(to, "; WRONG: the parts of %" PRIu64 " calls do not sum up, report a bug", wrong);
 	fputc('\n', to);
+}
+
+/* What being watched costs the program in GPU memory. */
+static void print_memory(const struct ct_model *model, FILE *to)
+{
+	for (size_t i = 0; i < model->notes.count; i++)
+		if (model->notes.at[i].code == CT_NOTE_GPU_MEMORY)
+			ct_report_wrapped(to, "          ", "          ", "CUPTI sets aside %.1f MiB or more of "
+					  "GPU memory in each context (%s)",
+					  (double)model->notes.at[i].value / (1 << 20),
+					  model->notes.at[i].text);
 }
 
 void ct_report_coverage(const struct ct_analysis *a, FILE *to)
@@ -337,4 +353,5 @@ void ct_report_coverage(const struct ct_analysis *a, FILE *to)
 	if (!printed)
 		fprintf(to, "not seen  nothing was dropped\n");
 	print_trust(a, to);
+	print_memory(a->model, to);
 }

@@ -124,6 +124,26 @@ static void follow_clock(void)
 			   (long long)moved / 1000);
 }
 
+static bool attribute(CUpti_ActivityAttribute which, size_t *ret)
+{
+	size_t bytes = sizeof(*ret);
+
+	return ct_cupti.cuptiActivityGetAttribute &&
+	       ct_cupti.cuptiActivityGetAttribute(which, &bytes, ret) == CUPTI_SUCCESS;
+}
+
+/* CUPTI's settings are all there is to know: its allocations cannot be told from the program's. */
+static void note_gpu_memory(void)
+{
+	size_t bytes, count, limit;
+
+	if (attribute(CUPTI_ACTIVITY_ATTR_DEVICE_BUFFER_SIZE, &bytes) &&
+	    attribute(CUPTI_ACTIVITY_ATTR_DEVICE_BUFFER_PRE_ALLOCATE_VALUE, &count) &&
+	    attribute(CUPTI_ACTIVITY_ATTR_DEVICE_BUFFER_POOL_LIMIT, &limit))
+		host->note(CT_NOTE_GPU_MEMORY, bytes * count, "%zu buffers of %zu bytes, more where work "
+			   "comes faster than its times are fetched, up to %zu", count, bytes, limit);
+}
+
 /* Once per process and before any kind is enabled: CUPTI's rules for its clock. */
 static void set_clock(bool own_clock)
 {
@@ -153,6 +173,7 @@ static int start(const char *library, bool graph_nodes, bool own_clock, char *wh
 	if (r < 0)
 		return explain(CUPTI_ERROR_UNKNOWN, "enabling device records", why, why_size);
 	note_clock();
+	note_gpu_memory();
 	__atomic_store_n(&running, true, __ATOMIC_RELAXED);
 	return 0;
 }

@@ -446,7 +446,8 @@ enum ct_note_code {
 	CT_NOTE_LOCAL_RANK = 10,   /* value: rank on its host; text: as above */
 	CT_NOTE_WORLD_SIZE = 11,   /* value: number of ranks; text: as above */
 	CT_NOTE_SHARED_GPU = 12,   /* other processes may use the GPU at the same time; text says why */
-	CT_NOTE_YIELDED = 13       /* seen_ns: no device times from then on; text: CUPTI function called */
+	CT_NOTE_YIELDED = 13,      /* seen_ns: no device times from then on; text: CUPTI function called */
+	CT_NOTE_GPU_MEMORY = 15    /* value: bytes that CUPTI sets aside in each context; text: of what */
 };
 
 struct ct_note {

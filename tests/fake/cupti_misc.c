@@ -52,14 +52,22 @@ enum {
 	ATTRIBUTE_BYTES = 8,
 };
 
-static unsigned char attributes[ATTRIBUTE_COUNT][ATTRIBUTE_BYTES];
+/* The defaults of CUPTI 13.0, as its header states them. */
+static union {
+	size_t size;
+	unsigned char bytes[ATTRIBUTE_BYTES];
+} attributes[ATTRIBUTE_COUNT] = {
+	[CUPTI_ACTIVITY_ATTR_DEVICE_BUFFER_SIZE] = { 3200000 },
+	[CUPTI_ACTIVITY_ATTR_DEVICE_BUFFER_POOL_LIMIT] = { 250 },
+	[CUPTI_ACTIVITY_ATTR_DEVICE_BUFFER_PRE_ALLOCATE_VALUE] = { 3 },
+};
 
 FAKE_EXPORT CUptiResult cuptiActivitySetAttribute(CUpti_ActivityAttribute attr, size_t *size,
 						  void *value)
 {
 	if (!size || !value || (size_t)attr >= ATTRIBUTE_COUNT || *size > ATTRIBUTE_BYTES)
 		return CUPTI_ERROR_INVALID_PARAMETER;
-	memcpy(attributes[attr], value, *size);
+	memcpy(attributes[attr].bytes, value, *size);
 	return CUPTI_SUCCESS;
 }
 
@@ -68,7 +76,7 @@ FAKE_EXPORT CUptiResult cuptiActivityGetAttribute(CUpti_ActivityAttribute attr, 
 {
 	if (!size || !value || (size_t)attr >= ATTRIBUTE_COUNT || *size > ATTRIBUTE_BYTES)
 		return CUPTI_ERROR_INVALID_PARAMETER;
-	memcpy(value, attributes[attr], *size);
+	memcpy(value, attributes[attr].bytes, *size);
 	return CUPTI_SUCCESS;
 }
 

@@ -47,6 +47,13 @@ def run_status(here):
 
 
 @case
+def gpu_memory(here):
+    text = " ".join(report_text(run_under(here, "return").trace()).split())
+    check("CUPTI sets aside 9.2 MiB or more of GPU memory in each context (3 buffers of" in text,
+          "what CUPTI takes of the GPU's memory is stated", text)
+
+
+@case
 def run_without_dashes(here):
     same(here.bare(cutrace("run", *victim("exit"))).status, 3, "exit status of `run PROGRAM`")
     same(here.bare(cutrace(*victim("exit"))).status, 3, "exit status of `cutrace PROGRAM`")
