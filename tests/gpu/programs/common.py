@@ -10,12 +10,18 @@ def show(name, array):
 
 
 def timed(step, times, warm_up=3):
-    """Call step() warm_up times, then `times` more; prints what one of those took."""
+    """
+    Call step() warm_up times, then `times` more; prints what one of those took: the median, and
+    what a tenth of them did not exceed, as a busy neighbour seldom slows all.
+    """
+    took = []
     for _ in range(warm_up):
         result = step()
-    start = time.perf_counter()
     for _ in range(times):
+        start = time.perf_counter()
         result = step()
-    took = time.perf_counter() - start
-    print(f"measured: step_us {took / times * 1e6:.1f}", flush=True)
+        took.append((time.perf_counter() - start) * 1e6)
+    took.sort()
+    print(f"measured: step_us {took[times // 2]:.1f}", flush=True)
+    print(f"measured: quiet_us {took[times // 10]:.1f}", flush=True)
     return result

@@ -23,7 +23,9 @@ def step():
     return loss.item()
 
 
+steps = int(sys.argv[sys.argv.index("--steps") + 1]) if "--steps" in sys.argv else 40
+
 # With --profiler, as its users would profile it.
 with torch.profiler.profile() if "--profiler" in sys.argv else contextlib.nullcontext():
-    print("loss", common.timed(step, 40).hex())
+    print("loss", common.timed(step, steps).hex())
 common.show("weight", model[0].weight.detach().cpu().numpy())
