@@ -129,6 +129,13 @@ static void lay(struct reading from, uint64_t slope, uint64_t valid_ticks)
 	__atomic_store_n(&line.version, version + 2, __ATOMIC_RELEASE);
 }
 
+/* The counter is not what we took it for, as after a suspend: nobody reads it any more. */
+static void give_up(struct reading now)
+{
+	usable = false;
+	lay(now, 0, 0);
+}
+
 /* From where the line is now to where the clock will be in a second. */
 static void aim(struct reading now)
 {
@@ -137,14 +144,13 @@ static void aim(struct reading now)
 	struct reading from = now;
 	uint64_t off;
 
-	if (line.version && now.ticks - line.from.ticks < line.valid_ticks)
+	if (line.valid_ticks)
 		from.ns = on_line(now.ticks - line.from.ticks);
 	off = from.ns > now.ns ? from.ns - now.ns : now.ns - from.ns;
 	if (off > LOAD(error_ns))
 		STORE(error_ns, off);
 	if (off > ERROR_MAX_NS) {
-		usable = false;
-		lay(now, 0, 0);
+		give_up(now);
 		return;
 	}
 	lay(from, (uint64_t)(((unsigned __int128)(SECOND_NS + now.ns - from.ns) << 32) / ticks_a_second),
@@ -159,7 +165,9 @@ void ct_clock_follow(void)
 		return;
 	now = take_reading();
 	if (now.ticks <= before.ticks || now.ns <= before.ns)
-		usable = false; /* it went back: never trust it again; the line expires by itself */
+		give_up(now);
+	else if (line.valid_ticks && now.ticks - line.from.ticks >= line.valid_ticks)
+		lay(now, 0, 0); /* too late: begin again, a second from now */
 	else if (now.ns - before.ns >= SECOND_NS / 20)
 		aim(now);
 	else
