@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Pack traces: whatever a command makes of them is, byte for byte, what it was before.
+
+golden_pack.py CUTRACE TRACE.gz...
+
+Of every trace: the report, the CSV files and the dump before packing, after it, and after
+unpacking, and the tables of all of them as one run.
+"""
+import gzip
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+
+def run(*command):
+    return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+
+
+def results(cutrace, traces, tables):
+    """What all commands make of the traces, by file name; a dump has the name of its trace."""
+    report = run(cutrace, "report", "--output", tables, traces)
+    made = {path.relative_to(traces): path.read_bytes() for path in traces.rglob("*")
+            if path.is_file() and path.name != "trace.cutrace"}
+    made |= {path.name: path.read_bytes() for path in tables.iterdir()}
+    made |= {folder.name: run(cutrace, "dump", folder) for folder in traces.iterdir()}
+    made["stdout"] = report
+    return made
+
+
+def differing(before, after):
+    return sorted(str(name) for name in before.keys() | after.keys()
+                  if before.get(name) != after.get(name))
+
+
+def main():
+    if len(sys.argv) < 3:
+        sys.exit("usage: golden_pack.py CUTRACE TRACE.gz...")
+    cutrace, *archives = sys.argv[1:]
+    with tempfile.TemporaryDirectory(prefix="cutrace-pack.") as folder:
+        traces, tables = pathlib.Path(folder, "traces"), pathlib.Path(folder, "tables")
+        for archive in archives:
+            trace = traces / pathlib.Path(archive).name.removesuffix(".trace.gz") / "trace.cutrace"
+            trace.parent.mkdir(parents=True)
+            with gzip.open(archive) as packed:
+                trace.write_bytes(packed.read())
+        files = sorted(traces.rglob("trace.cutrace"))
+        sizes = sum(path.stat().st_size for path in files)
+        before = results(cutrace, traces, tables)
+        run(cutrace, "pack", traces)
+        assert all(path.read_bytes()[:8] == b"CUTRACEZ" for path in files)
+        packed_sizes = sum(path.stat().st_size for path in files)
+        wrong = differing(before, results(cutrace, traces, tables))
+        run(cutrace, "pack", "--unpack", traces)
+        assert all(path.read_bytes()[:8] == b"CUTRACE\n" for path in files)
+        wrong += differing(before, results(cutrace, traces, tables))
+    print(f"{len(files)} traces, {len(before)} results; {sizes} bytes, packed {packed_sizes}")
+    print("\n".join(f"differs: {name}" for name in wrong))
+    return 1 if wrong or len(before) < 12 * len(files) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
