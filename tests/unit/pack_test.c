@@ -405,6 +405,8 @@ static void test_nonsense_is_decoded_safely(void **state)
 	assert_true(encoded.count <= ct_planes_bound(sizeof(image)));
 	assert_int_equal(ct_planes_decode(encoded.at, encoded.count, decoded, sizeof(image)), 0);
 	assert_memory_equal(decoded, image, sizeof(image));
+	assert_int_equal(ct_planes_decode(encoded.at, encoded.count + 1, decoded, sizeof(image)),
+			 -EBADMSG);
 	for (size_t count = 0; count < encoded.count; count++)
 		assert_int_equal(ct_planes_decode(encoded.at, count, decoded, sizeof(image)), -EBADMSG);
 	for (int i = 0; i < 20000; i++) {
