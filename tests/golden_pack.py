@@ -5,7 +5,8 @@
 golden_pack.py CUTRACE TRACE.gz...
 
 Of every trace: the report, the CSV files and the dump before packing, after it, and after
-unpacking, and the tables of all of them as one run.
+unpacking, and the tables of all of them as one run. Where NAME.packed lies beside NAME.trace.gz,
+that is the trace as the first version of the packing had it: its dump is still the same.
 """
 import gzip
 import pathlib
@@ -34,6 +35,17 @@ def differing(before, after):
                   if before.get(name) != after.get(name))
 
 
+def packed_of_old(cutrace, archives, folder):
+    """Dumps of the traces that were packed when this was new, by name."""
+    made = {}
+    for old in (pathlib.Path(archive.replace(".trace.gz", ".packed")) for archive in archives):
+        if old.exists():
+            folder.mkdir(exist_ok=True)
+            (folder / "trace.cutrace").write_bytes(old.read_bytes())
+            made[old.stem] = run(cutrace, "dump", folder)
+    return made
+
+
 def main():
     if len(sys.argv) < 3:
         sys.exit("usage: golden_pack.py CUTRACE TRACE.gz...")
@@ -55,6 +67,9 @@ def main():
         run(cutrace, "pack", "--unpack", traces)
         assert all(path.read_bytes()[:8] == b"CUTRACE\n" for path in files)
         wrong += differing(before, results(cutrace, traces, tables))
+        old = packed_of_old(cutrace, archives, pathlib.Path(folder, "old"))
+        wrong += differing({name: before[name] for name in old}, old)
+    assert old
     print(f"{len(files)} traces, {len(before)} results; {sizes} bytes, packed {packed_sizes}")
     print("\n".join(f"differs: {name}" for name in wrong))
     return 1 if wrong or len(before) < 12 * len(files) else 0

@@ -12,7 +12,8 @@
 
 /*
  * Fields that are kept as the difference from another one: of the record before (of the
- * same type) or of the same record. Those of a type are decoded in this order.
+ * same type) or of the same record. Those of a type are decoded in this order. The table
+ * is part of the format: another one is another CT_PACKED_VERSION.
  */
 enum basis { BEFORE, SAME };
 
