@@ -13,7 +13,7 @@
 struct loader {
 	struct ct_model *model;
 	enum ct_api *apis; /* the file's api ids -> ours */
-	const struct ct_api_record **records;
+	uint32_t *effects; /* by the file's api id, as its writer knew them */
 };
 
 void ct_tame(char *text)
@@ -42,7 +42,7 @@ static int load_api(struct loader *l, const struct ct_api_record *record)
 	memcpy(name, record->name, length);
 	name[length] = '\0';
 	l->apis[record->id] = ct_api_find(name);
-	l->records[record->id] = record;
+	l->effects[record->id] = record->effects;
 	return 0;
 }
 
@@ -62,8 +62,7 @@ static int load_call(struct loader *l, const struct ct_item *item)
 	call.name = call.api ? ct_apis[call.api].name : "(unknown call)";
 	if (!call.api) {
 		l->model->unknown_apis++;
-		if (l->records[call.raw.api])
-			call.effects = l->records[call.raw.api]->effects;
+		call.effects = l->effects[call.raw.api];
 	}
 	return CT_PUSH(&l->model->calls, call);
 }
@@ -124,14 +123,34 @@ static int load_stack(struct ct_model *model, const struct ct_stack *record)
 {
 	int r = reach(&model->stacks.at, &model->stacks.count, &model->stacks.room,
 		      sizeof(*model->stacks.at), record->id);
+	uint64_t *pc;
 
 	if (r == -EBADMSG)
 		return 0;
 	if (r < 0)
 		return r;
-	model->stacks.at[record->id].count = record->count;
-	model->stacks.at[record->id].script = record->script;
-	model->stacks.at[record->id].pc = record->pc;
+	pc = malloc(record->count * sizeof(*pc) + 1); /* a stack may be empty */
+	if (!pc)
+		return -ENOMEM;
+	memcpy(pc, record->pc, record->count * sizeof(*pc));
+	free((void *)(uintptr_t)model->stacks.at[record->id].pc);
+	model->stacks.at[record->id] = (struct ct_stack_info){
+		.count = record->count, .script = record->script, .pc = pc };
+	return 0;
+}
+
+static int load_module(struct ct_model *model, const struct ct_module *record)
+{
+	size_t bytes = sizeof(*record) + record->path_length;
+	struct ct_module *copy = malloc(bytes);
+
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, record, bytes);
+	if (CT_PUSH(&model->modules, copy) < 0) {
+		free(copy);
+		return -ENOMEM;
+	}
 	return 0;
 }
 
@@ -258,7 +277,7 @@ static int load_item(struct loader *l, const struct ct_item *item)
 	case CT_RECORD_SCRIPT:
 		return load_script(model, item->record);
 	case CT_RECORD_MODULE:
-		return CT_PUSH(&model->modules, (const struct ct_module *)item->record);
+		return load_module(model, item->record);
 	case CT_RECORD_NOTE:
 		return load_note(model, item->record);
 	default:
@@ -271,24 +290,29 @@ int ct_load_records(struct ct_model *model)
 {
 	struct loader l = { .model = model };
 	struct ct_item item;
-	int r = 0;
+	int r = 0, got = 0;
 
 	model->blind_ns = UINT64_MAX;
 	l.apis = calloc(API_IDS, sizeof(*l.apis));
-	l.records = calloc(API_IDS, sizeof(*l.records));
-	if (!l.apis || !l.records)
+	l.effects = calloc(API_IDS, sizeof(*l.effects));
+	if (!l.apis || !l.effects)
 		r = -ENOMEM;
-	while (r == 0 && ct_reader_next(model->reader, &item) == 1) {
+	while (r == 0) {
+		got = ct_reader_next(model->reader, &item);
+		if (got != 1)
+			break;
 		if (item.type == CT_RECORD_API)
 			r = load_api(&l, item.record);
 		else
 			r = load_item(&l, &item);
 	}
+	if (r == 0)
+		r = got;
 	model->has_device = model->has_cupti && !model->has_no_cupti;
 	if (!model->has_device)
 		model->blind_ns = 0;
 	model->damaged_bytes = ct_reader_damage(model->reader, &model->damaged_at);
 	free(l.apis);
-	free(l.records);
+	free(l.effects);
 	return r;
 }

@@ -152,7 +152,7 @@ struct ct_script_info {
 struct ct_stack_info {
 	uint32_t count;
 	uint32_t script;    /* enum ct_script_state; of a newer version maybe more */
-	const uint64_t *pc; /* in the reader's memory */
+	const uint64_t *pc; /* the model frees them */
 };
 
 struct ct_note_info {
@@ -185,7 +185,7 @@ struct ct_model {
 	CT_ARRAY(struct ct_stack_info) stacks; /* by id */
 	CT_ARRAY(struct ct_script_info) scripts; /* by id */
 	CT_ARRAY(char *) strings;            /* by id */
-	CT_ARRAY(const struct ct_module *) modules;
+	CT_ARRAY(struct ct_module *) modules;
 	CT_ARRAY(struct ct_note_info) notes;
 	CT_ARRAY(struct ct_key) call_keys;   /* by correlation */
 	CT_ARRAY(uint32_t) by_correlation;   /* ops, by correlation, then start_ns */

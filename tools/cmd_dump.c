@@ -38,10 +38,12 @@ int ct_cmd_dump(int argc, char **argv)
 	if (r < 0)
 		return ct_fail(argv[1], ct_trace_error(r));
 	dump_header(ct_reader_header(reader));
-	while (ct_reader_next(reader, &item) == 1)
+	while ((r = ct_reader_next(reader, &item)) == 1)
 		ct_report_record(&item, stdout);
 	damaged = ct_reader_damage(reader, &offset);
 	ct_reader_close(reader);
+	if (r < 0)
+		return ct_fail(argv[1], ct_trace_error(r));
 	if (damaged)
 		fprintf(stderr, "cutrace: %s: %" PRIu64 " bytes unreadable, the first at offset %" PRIu64
 			"\n", argv[1], damaged, offset);

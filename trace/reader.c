@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "trace/reader.h"
+#include "trace/packed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,24 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct ct_reader {
-	const uint8_t *base;
-	uint64_t size;
-	struct ct_file_header header; /* a copy: the writer may still be at work */
-	uint64_t at;                  /* next record, or next chunk when at == chunk_end */
-	uint64_t chunk_end;
-	uint32_t tid;
-	uint64_t damaged;
-	uint64_t damaged_at;
-};
-
-static int check_header(struct ct_reader *r)
+/* page: the first CT_HEADER_BYTES of the file, before it was packed. */
+static int check_header(struct ct_reader *r, const uint8_t *page)
 {
 	struct ct_file_header *h = &r->header;
 
-	if (r->size < CT_HEADER_BYTES)
-		return -EBADMSG;
-	memcpy(h, r->base, sizeof(*h));
+	memcpy(h, page, sizeof(*h));
 	if (memcmp(h->magic, CT_MAGIC, sizeof(h->magic)) != 0)
 		return -EBADMSG;
 	if (h->byte_order != CT_BYTE_ORDER || h->version != CT_TRACE_VERSION)
@@ -62,7 +50,7 @@ static int map_file(struct ct_reader *r, const char *path)
 		err = -errno;
 	else if (!S_ISREG(st.st_mode))
 		err = -EINVAL;
-	else if (st.st_size < (off_t)CT_HEADER_BYTES)
+	else if (st.st_size < (off_t)sizeof(struct ct_packed_header)) /* the smaller header */
 		err = -EBADMSG;
 	if (err)
 		goto out;
@@ -72,9 +60,116 @@ static int map_file(struct ct_reader *r, const char *path)
 		goto out;
 	}
 	r->base = map;
-	r->size = (uint64_t)st.st_size;
+	r->size = r->file_bytes = (uint64_t)st.st_size;
 out:
 	close(fd);
+	return err;
+}
+
+static bool all_zero(const uint8_t *p, uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++)
+		if (p[i])
+			return false;
+	return true;
+}
+
+int ct_blocks_add(struct ct_blocks *blocks, const struct ct_block *block)
+{
+	size_t room = blocks->room ? 2 * blocks->room : 64;
+	struct ct_block *grown;
+
+	if (blocks->count == blocks->room) {
+		grown = reallocarray(blocks->at, room, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		blocks->at = grown;
+		blocks->room = room;
+	}
+	blocks->at[blocks->count++] = *block;
+	return 0;
+}
+
+int ct_block_image(const struct ct_reader *reader, const struct ct_block *block,
+		   const uint8_t **ret_image, uint8_t **ret_own)
+{
+	int err = 0;
+
+	*ret_own = NULL;
+	*ret_image = reader->base + block->offset;
+	if (reader->packed) {
+		err = ct_packed_image(reader, block, ret_own);
+		*ret_image = *ret_own;
+	}
+	return err;
+}
+
+static bool is_chunk(const struct ct_chunk_header *head)
+{
+	return head->magic == CT_CHUNK_MAGIC && head->bytes >= CT_CHUNK_UNIT &&
+	       head->bytes % CT_CHUNK_UNIT == 0 && head->bytes <= CT_CHUNK_MAX;
+}
+
+/*
+ * Make a block of every chunk. A claimed chunk whose header was never stored (its
+ * claimant was killed or had no space) is zero; anything else is damage.
+ */
+static int find_chunks(struct ct_reader *r)
+{
+	uint64_t at = CT_CHUNK_UNIT;
+	int err = 0;
+
+	while (!err && at + CT_SLOT_BYTES <= r->size) {
+		const uint8_t *p = r->base + at;
+		struct ct_chunk_header head;
+		struct ct_block block = { .offset = at, .bytes = r->size - at };
+		uint32_t bytes = CT_CHUNK_UNIT;
+
+		memcpy(&head, p, sizeof(head));
+		if (is_chunk(&head))
+			bytes = head.bytes;
+		if (block.bytes > bytes)
+			block.bytes = bytes;
+		if (is_chunk(&head)) {
+			err = ct_blocks_add(&r->chunks, &block);
+		} else if (!all_zero(p, CT_SLOT_BYTES)) {
+			ct_damage_add(&r->damage, at, CT_CHUNK_UNIT);
+			err = ct_blocks_add(&r->others, &block);
+		}
+		at += bytes;
+	}
+	return err;
+}
+
+static int open_plain(struct ct_reader *r)
+{
+	const struct ct_block page = { .offset = 0, .bytes = CT_HEADER_BYTES };
+	int err;
+
+	if (r->size < CT_HEADER_BYTES)
+		return -EBADMSG;
+	err = check_header(r, r->base);
+	if (!err)
+		err = ct_blocks_add(&r->others, &page);
+	return err ? err : find_chunks(r);
+}
+
+static int open_packed(struct ct_reader *r)
+{
+	const uint8_t *image;
+	uint8_t *own;
+	int err = ct_packed_find(r);
+
+	if (err)
+		return err;
+	r->packed = true;
+	if (!r->others.count || r->others.at[0].offset || r->others.at[0].bytes != CT_HEADER_BYTES)
+		return -EBADMSG;
+	err = ct_block_image(r, &r->others.at[0], &image, &own);
+	if (err)
+		return err;
+	err = check_header(r, image);
+	free(own);
 	return err;
 }
 
@@ -87,12 +182,12 @@ int ct_reader_open(const char *path, struct ct_reader **ret_reader)
 		return -ENOMEM;
 	err = map_file(r, path);
 	if (!err)
-		err = check_header(r);
+		err = memcmp(r->base, CT_PACKED_MAGIC, sizeof(r->header.magic)) ? open_plain(r)
+										: open_packed(r);
 	if (err) {
 		ct_reader_close(r);
 		return err;
 	}
-	r->at = r->chunk_end = CT_CHUNK_UNIT;
 	*ret_reader = r;
 	return 0;
 }
@@ -101,14 +196,22 @@ void ct_reader_close(struct ct_reader *reader)
 {
 	if (!reader)
 		return;
+	ct_cursor_close(reader->current);
 	if (reader->base)
 		munmap((void *)(uintptr_t)reader->base, reader->size);
+	free(reader->chunks.at);
+	free(reader->others.at);
 	free(reader);
+}
+
+bool ct_reader_packed(const struct ct_reader *reader)
+{
+	return reader->packed;
 }
 
 uint64_t ct_reader_size(const struct ct_reader *reader)
 {
-	return reader->size;
+	return reader->file_bytes;
 }
 
 const struct ct_file_header *ct_reader_header(const struct ct_reader *reader)
@@ -116,154 +219,66 @@ const struct ct_file_header *ct_reader_header(const struct ct_reader *reader)
 	return &reader->header;
 }
 
+size_t ct_reader_blocks(const struct ct_reader *reader)
+{
+	return reader->chunks.count;
+}
+
+int ct_reader_block_info(const struct ct_reader *reader, size_t block,
+			 struct ct_block_info *ret_info)
+{
+	if (block >= reader->chunks.count)
+		return -EINVAL;
+	if (!reader->packed)
+		return -ENODATA;
+	*ret_info = reader->chunks.at[block].info;
+	return 0;
+}
+
+static void add_damage_of(const struct ct_cursor *cursor, struct ct_damage *sum)
+{
+	uint64_t offset, bytes = ct_cursor_damage(cursor, &offset);
+
+	ct_damage_add(sum, offset, bytes);
+}
+
 uint64_t ct_reader_damage(const struct ct_reader *reader, uint64_t *ret_offset)
 {
+	struct ct_damage sum = reader->damage;
+
+	if (reader->current)
+		add_damage_of(reader->current, &sum);
 	if (ret_offset)
-		*ret_offset = reader->damaged_at;
-	return reader->damaged;
+		*ret_offset = sum.offset;
+	return sum.bytes;
 }
 
-static void damage(struct ct_reader *r, uint64_t offset, uint64_t bytes)
+/* Leave the current block, if any, and open the next. Returns 1, 0 at the end or -ENOMEM. */
+static int next_block(struct ct_reader *r)
 {
-	if (!r->damaged)
-		r->damaged_at = offset;
-	r->damaged += bytes;
-}
+	int err;
 
-static bool all_zero(const uint8_t *p, uint64_t n)
-{
-	for (uint64_t i = 0; i < n; i++)
-		if (p[i])
-			return false;
-	return true;
-}
-
-/*
- * Step to the next chunk. A claimed chunk whose header was never stored (its
- * claimant was killed or had no space) is zero; anything else is damage.
- */
-static bool next_chunk(struct ct_reader *r)
-{
-	while (r->chunk_end + CT_SLOT_BYTES <= r->size) {
-		const uint8_t *p = r->base + r->chunk_end;
-		struct ct_chunk_header head;
-		uint64_t start = r->chunk_end;
-
-		memcpy(&head, p, sizeof(head));
-		if (head.magic == CT_CHUNK_MAGIC && head.bytes >= CT_CHUNK_UNIT &&
-		    head.bytes % CT_CHUNK_UNIT == 0 && head.bytes <= CT_CHUNK_MAX) {
-			r->at = start + CT_SLOT_BYTES;
-			r->chunk_end = start + head.bytes;
-			if (r->chunk_end > r->size)
-				r->chunk_end = r->size;
-			r->tid = 0;
-			return true;
-		}
-		r->chunk_end += CT_CHUNK_UNIT;
-		if (!all_zero(p, CT_SLOT_BYTES))
-			damage(r, start, CT_CHUNK_UNIT);
-	}
-	return false;
-}
-
-/* Smallest sensible size of each record type; 0 = unknown type. */
-static const uint32_t least_bytes[CT_RECORD_TYPES] = {
-	[CT_RECORD_THREAD] = sizeof(struct ct_thread_record),
-	[CT_RECORD_CALL] = sizeof(struct ct_call),
-	[CT_RECORD_DEVICE] = sizeof(struct ct_device_op),
-	[CT_RECORD_SYNC] = sizeof(struct ct_sync),
-	[CT_RECORD_EVENT] = sizeof(struct ct_event),
-	[CT_RECORD_OVERHEAD] = sizeof(struct ct_overhead),
-	[CT_RECORD_STREAM] = sizeof(struct ct_stream),
-	[CT_RECORD_CONTEXT] = sizeof(struct ct_context),
-	[CT_RECORD_GPU] = sizeof(struct ct_gpu),
-	[CT_RECORD_STRING] = sizeof(struct ct_string),
-	[CT_RECORD_STACK] = sizeof(struct ct_stack),
-	[CT_RECORD_MODULE] = sizeof(struct ct_module),
-	[CT_RECORD_API] = sizeof(struct ct_api_record),
-	[CT_RECORD_NOTE] = sizeof(struct ct_note),
-	[CT_RECORD_SCRIPT] = sizeof(struct ct_script),
-};
-
-/* Bytes the record says it needs; more than it has if its inner lengths lie. */
-static uint64_t needed_bytes(enum ct_record_type type, const void *record)
-{
-	const struct ct_module *module = record;
-	const struct ct_script *script = record;
-
-	switch (type) {
-	case CT_RECORD_STRING:
-		return sizeof(struct ct_string) + (uint64_t)((const struct ct_string *)record)->length;
-	case CT_RECORD_STACK:
-		return sizeof(struct ct_stack) + (uint64_t)((const struct ct_stack *)record)->count * 8;
-	case CT_RECORD_MODULE:
-		if (module->build_id_length > sizeof(module->build_id))
-			return UINT64_MAX;
-		return sizeof(*module) + (uint64_t)module->path_length;
-	case CT_RECORD_API:
-		return sizeof(struct ct_api_record) + ((const struct ct_api_record *)record)->name_length;
-	case CT_RECORD_NOTE:
-		return sizeof(struct ct_note) + ((const struct ct_note *)record)->length;
-	case CT_RECORD_SCRIPT:
-		return sizeof(*script) + script->file_length + script->function_length;
-	default:
-		return least_bytes[type];
-	}
-}
-
-/*
- * Is there a whole record at r->at? Unknown types of a plausible length are
- * skipped by the caller, so that older readers survive additions.
- */
-static bool take(struct ct_reader *r, struct ct_item *item)
-{
-	const uint8_t *p = r->base + r->at;
-	uint32_t word = __atomic_load_n((const uint32_t *)(const void *)p, __ATOMIC_ACQUIRE);
-	uint64_t bytes = (uint64_t)CT_COMMIT_SLOTS(word) * CT_SLOT_BYTES;
-	uint32_t type = CT_COMMIT_TYPE(word);
-
-	if (!word)
-		return false;
-	if (!bytes || bytes > r->chunk_end - r->at) {
-		damage(r, r->at, r->chunk_end - r->at);
-		r->at = r->chunk_end;
-		return false;
-	}
-	item->type = type < CT_RECORD_TYPES ? (enum ct_record_type)type : CT_RECORD_NONE;
-	item->bytes = (uint32_t)bytes;
-	item->offset = r->at;
-	item->record = p;
-	item->tid = r->tid;
-	r->at += bytes;
-	return true;
-}
-
-static bool sound(struct ct_reader *r, const struct ct_item *item)
-{
-	uint32_t least = least_bytes[item->type];
-
-	if (!least)
-		return false; /* a type of the future: its length was enough to step over it */
-	if (item->bytes < least || needed_bytes(item->type, item->record) > item->bytes) {
-		damage(r, item->offset, item->bytes);
-		return false;
-	}
-	return true;
+	if (r->current)
+		add_damage_of(r->current, &r->damage);
+	ct_cursor_close(r->current);
+	r->current = NULL;
+	if (r->next_block == r->chunks.count)
+		return 0;
+	err = ct_cursor_open(r, r->next_block, &r->current);
+	if (err)
+		return err;
+	r->next_block++;
+	return 1;
 }
 
 int ct_reader_next(struct ct_reader *r, struct ct_item *ret_item)
 {
-	for (;;) {
-		while (r->at + CT_SLOT_BYTES <= r->chunk_end && take(r, ret_item)) {
-			if (!sound(r, ret_item))
-				continue;
-			if (ret_item->type == CT_RECORD_THREAD) {
-				r->tid = ((const struct ct_thread_record *)ret_item->record)->tid;
-				ret_item->tid = r->tid;
-			}
+	int got = 1;
+
+	while (got == 1) {
+		if (r->current && ct_cursor_next(r->current, ret_item) == 1)
 			return 1;
-		}
-		if (!next_chunk(r))
-			return 0;
+		got = next_block(r);
 	}
+	return got;
 }
