@@ -25,6 +25,15 @@ enum ct_effect {
 	CT_DRIVER_API = 1 << 15
 };
 
+/*
+ * Does the light mode leave a call with these effects alone? Such calls neither allocate, free
+ * nor load, and wait only where the launch queue is full. Copies stay: one of pageable memory
+ * waits, whatever its name. A constant for constant effects.
+ */
+#define CT_LEFT_BY_LIGHT(effects)                                                                \
+	(((effects) & (CT_LAUNCH | CT_ORDER | CT_POLL)) != 0 ||                                  \
+	 ((effects) & (CT_FILL | CT_ASYNC)) == (CT_FILL | CT_ASYNC))
+
 enum ct_api {
 	CT_API_NONE = 0,
 #define CT_RUNTIME(name, ...) CT_API_##name,

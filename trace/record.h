@@ -447,7 +447,14 @@ enum ct_note_code {
 	CT_NOTE_WORLD_SIZE = 11,   /* value: number of ranks; text: as above */
 	CT_NOTE_SHARED_GPU = 12,   /* other processes may use the GPU at the same time; text says why */
 	CT_NOTE_YIELDED = 13,      /* seen_ns: no device times from then on; text: CUPTI function called */
+	CT_NOTE_MODE = 14,         /* value: enum ct_mode, in effect from seen_ns on */
 	CT_NOTE_GPU_MEMORY = 15    /* value: bytes that CUPTI sets aside in each context; text: of what */
+};
+
+/* How much is recorded; full where no note says otherwise. */
+enum ct_mode {
+	CT_MODE_FULL = 0,
+	CT_MODE_LIGHT = 1 /* no calls that CT_LEFT_BY_LIGHT() names, of the device only copies */
 };
 
 struct ct_note {
