@@ -18,12 +18,16 @@ static const struct ct_cupti_host *host;
 static void *pool[POOL_BUFFERS];
 static uint32_t outstanding; /* buffers that CUPTI has */
 static bool leaving;
+static bool nodes; /* of graphs, not their launches */
+
+enum when { ALWAYS, FULL }; /* FULL: not in the light mode */
 
 static const struct {
 	CUpti_ActivityKind kind;
+	enum when when;
 	const char *loses; /* NULL: without it CUPTI is of no use */
 } kinds[] = {
-#define CT_KIND(name, loses) { CUPTI_ACTIVITY_KIND_##name, loses },
+#define CT_KIND(name, light, loses) { CUPTI_ACTIVITY_KIND_##name, light, loses },
 #include "cupti/kinds.def"
 #undef CT_KIND
 };
@@ -146,28 +150,67 @@ uint32_t ct_activity_outstanding(void)
 	return __atomic_load_n(&outstanding, __ATOMIC_RELAXED);
 }
 
-int ct_activity_enable(const struct ct_cupti_host *to, bool graph_nodes)
+/* CUPTI refuses this kind: say so, the first time. Returns 0, or -EIO where we need it. */
+static int refused(size_t i)
 {
+	static bool said[KINDS];
+
+	if (!kinds[i].loses)
+		return -EIO;
+	if (!said[i])
+		host->note(CT_NOTE_PARTIAL_CUPTI, kinds[i].kind, "CUPTI here does not report %s",
+			   kinds[i].loses);
+	said[i] = true;
+	return 0;
+}
+
+static int enable(enum when when)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < KINDS; i++)
+		if (kinds[i].when == when &&
+		    !(nodes && kinds[i].kind == CUPTI_ACTIVITY_KIND_GRAPH_TRACE) &&
+		    ct_cupti.cuptiActivityEnable(kinds[i].kind) != CUPTI_SUCCESS)
+			r = refused(i);
+	return r;
+}
+
+static void disable(enum when when)
+{
+	for (size_t i = 0; i < KINDS; i++)
+		if (kinds[i].when == when)
+			ct_cupti.cuptiActivityDisable(kinds[i].kind);
+}
+
+int ct_activity_enable(const struct ct_cupti_host *to, bool graph_nodes, bool light)
+{
+	int r;
+
 	host = to;
+	nodes = graph_nodes;
 	if (ct_cupti.cuptiActivityRegisterCallbacks(on_request, on_complete) != CUPTI_SUCCESS)
 		return -EIO;
-	for (size_t i = 0; i < KINDS; i++) {
-		if ((graph_nodes && kinds[i].kind == CUPTI_ACTIVITY_KIND_GRAPH_TRACE) ||
-		    ct_cupti.cuptiActivityEnable(kinds[i].kind) == CUPTI_SUCCESS)
-			continue;
-		if (!kinds[i].loses)
-			return -EIO;
-		host->note(CT_NOTE_PARTIAL_CUPTI, kinds[i].kind,
-			   "CUPTI here does not report %s", kinds[i].loses);
-	}
+	r = enable(ALWAYS);
+	if (r == 0 && !light)
+		r = enable(FULL);
 	/* queries that find work unfinished are not waits; without this they flood the trace */
 	if (ct_cupti.cuptiActivityEnableAllSyncRecords)
 		ct_cupti.cuptiActivityEnableAllSyncRecords(0);
-	return 0;
+	return r;
+}
+
+int ct_activity_switch(bool full)
+{
+	int r = full ? enable(FULL) : 0;
+
+	if (!full || r < 0)
+		disable(FULL);
+	return r;
 }
 
 void ct_activity_disable(void)
 {
-	for (size_t i = 0; i < KINDS; i++)
-		ct_cupti.cuptiActivityDisable(kinds[i].kind);
+	disable(ALWAYS);
+	disable(FULL);
 }

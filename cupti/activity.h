@@ -8,10 +8,16 @@
 /*
  * Register the buffer functions and enable the kinds we use. Kinds that this CUPTI
  * refuses are noted in the trace. Launches of graphs are recorded as one operation each,
- * or, with graph_nodes, as the operations they consist of: CUPTI offers either. Returns 0,
- * or -EIO when the essential kinds fail.
+ * or, with graph_nodes, as the operations they consist of: CUPTI offers either. light: only
+ * the kinds of the light mode. Returns 0, or -EIO when the essential kinds fail.
  */
-int ct_activity_enable(const struct ct_cupti_host *host, bool graph_nodes);
+int ct_activity_enable(const struct ct_cupti_host *host, bool graph_nodes, bool light);
+
+/*
+ * Enable the kinds that the light mode lacks, or disable them. Returns 0, or -EIO when an
+ * essential kind fails; they are disabled then.
+ */
+int ct_activity_switch(bool full);
 
 /* CUPTI's clock is so far ahead of ours: to be taken off the times of records from now on. */
 void ct_activity_set_offset(int64_t offset_ns);

@@ -100,19 +100,28 @@ void CUPTIAPI ct_callbacks_handle(void *unused, CUpti_CallbackDomain domain, CUp
 	errno = saved;
 }
 
-static int enable_rows(CUpti_SubscriberHandle subscriber, CUpti_CallbackDomain domain,
-		       const struct ct_row *rows)
+/* Of a domain: the calls that the light mode leaves alone, or those it does not. */
+static int set_rows(CUpti_SubscriberHandle subscriber, CUpti_CallbackDomain domain,
+		    const struct ct_row *rows, bool left, bool on)
 {
 	int refused = 0;
 
 	for (uint32_t id = 0; id < CT_ROWS_MAX; id++)
 		if (rows[id].api != CT_API_NONE &&
-		    ct_cupti.cuptiEnableCallback(1, subscriber, domain, id) != CUPTI_SUCCESS)
+		    CT_LEFT_BY_LIGHT(ct_apis[rows[id].api].effects) == left &&
+		    ct_cupti.cuptiEnableCallback(on, subscriber, domain, id) != CUPTI_SUCCESS)
 			refused++;
 	return refused;
 }
 
-int ct_callbacks_enable(CUpti_SubscriberHandle subscriber, const struct ct_cupti_host *to)
+static int set_calls(CUpti_SubscriberHandle subscriber, bool left, bool on)
+{
+	return set_rows(subscriber, CUPTI_CB_DOMAIN_RUNTIME_API, ct_runtime_rows, left, on) +
+	       set_rows(subscriber, CUPTI_CB_DOMAIN_DRIVER_API, ct_driver_rows, left, on);
+}
+
+int ct_callbacks_enable(CUpti_SubscriberHandle subscriber, const struct ct_cupti_host *to,
+			bool light)
 {
 	static const CUpti_CallbackId resources[] = {
 		CUPTI_CBID_RESOURCE_CONTEXT_CREATED,
@@ -123,11 +132,17 @@ int ct_callbacks_enable(CUpti_SubscriberHandle subscriber, const struct ct_cupti
 	int refused;
 
 	host = to;
-	refused = enable_rows(subscriber, CUPTI_CB_DOMAIN_RUNTIME_API, ct_runtime_rows) +
-		  enable_rows(subscriber, CUPTI_CB_DOMAIN_DRIVER_API, ct_driver_rows);
+	refused = set_calls(subscriber, false, true);
+	if (!light)
+		refused += set_calls(subscriber, true, true);
 	for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++)
 		if (ct_cupti.cuptiEnableCallback(1, subscriber, CUPTI_CB_DOMAIN_RESOURCE,
 						 resources[i]) != CUPTI_SUCCESS)
 			refused++;
 	return refused;
+}
+
+void ct_callbacks_switch(CUpti_SubscriberHandle subscriber, bool full)
+{
+	set_calls(subscriber, true, full);
 }

@@ -153,13 +153,12 @@ static void set_clock(bool own_clock)
 		    ct_cupti.cuptiActivityRegisterTimestampCallback(timestamp) == CUPTI_SUCCESS;
 }
 
-static int start(const char *library, bool graph_nodes, bool own_clock, char *why,
-		 size_t why_size)
+static int start(const struct ct_cupti_setup *setup, char *why, size_t why_size)
 {
 	CUptiResult result;
 	int r;
 
-	r = ct_cupti_load(library, why, why_size);
+	r = ct_cupti_load(setup->library, why, why_size);
 	if (r < 0)
 		return r;
 	host->note(CT_NOTE_CUPTI_VERSION, ct_cupti.version, "%s", ct_cupti.path);
@@ -167,9 +166,9 @@ static int start(const char *library, bool graph_nodes, bool own_clock, char *wh
 	result = ct_cupti.cuptiSubscribe(&subscriber, ct_callbacks_handle, NULL);
 	if (result != CUPTI_SUCCESS)
 		return explain(result, "cuptiSubscribe", why, why_size);
-	set_clock(own_clock);
-	ct_callbacks_enable(subscriber, host);
-	r = ct_activity_enable(host, graph_nodes);
+	set_clock(setup->own_clock);
+	ct_callbacks_enable(subscriber, host, setup->light);
+	r = ct_activity_enable(host, setup->graph_nodes, setup->light);
 	if (r < 0)
 		return explain(CUPTI_ERROR_UNKNOWN, "enabling device records", why, why_size);
 	note_clock();
@@ -178,14 +177,14 @@ static int start(const char *library, bool graph_nodes, bool own_clock, char *wh
 	return 0;
 }
 
-int ct_cupti_start(const struct ct_cupti_host *to, const char *library, bool graph_nodes,
-		   bool own_clock, char *why, size_t why_size)
+int ct_cupti_start(const struct ct_cupti_host *to, const struct ct_cupti_setup *setup, char *why,
+		   size_t why_size)
 {
 	int r;
 
 	host = to;
 	pthread_mutex_lock(&using);
-	r = start(library, graph_nodes, own_clock, why, why_size);
+	r = start(setup, why, why_size);
 	pthread_mutex_unlock(&using);
 	return r;
 }
@@ -203,6 +202,29 @@ void ct_cupti_flush(void)
 		follow_clock();
 	}
 	pthread_mutex_unlock(&using);
+}
+
+/*
+ * To full, callbacks first: the caller opens no calls for them yet, so no call is recorded
+ * whose work is not. To light in the reverse order, for the same reason.
+ */
+int ct_cupti_switch(bool full)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&using);
+	if (running && full) {
+		ct_callbacks_switch(subscriber, true);
+		r = ct_activity_switch(true);
+	}
+	if (running && (!full || r < 0)) {
+		ct_cupti.cuptiActivityFlushAll(0);
+		ct_activity_switch(false);
+		ct_callbacks_switch(subscriber, false);
+	}
+	r = running ? r : -ENODEV;
+	pthread_mutex_unlock(&using);
+	return r;
 }
 
 /* Fetch everything and have no more recorded. */

@@ -36,19 +36,36 @@ struct ct_cupti_host {
 	uint64_t (*now_ns)(void);
 };
 
+struct ct_cupti_setup {
+	const char *library; /* a path to use instead of searching; may be empty */
+	bool graph_nodes;    /* see ct_activity_enable() */
+	/*
+	 * Have CUPTI read our clock. It cannot be taken back, so where somebody else may use CUPTI
+	 * later, its own clock is left as it is and the distance is measured.
+	 */
+	bool own_clock;
+	bool light;          /* begin in the light mode */
+};
+
 /*
  * Find CUPTI, subscribe, enable callbacks and activity kinds. Call once, before any
- * context exists (InitializeInjection). library: a path to use instead of
- * searching; may be empty. graph_nodes: see ct_activity_enable(). own_clock: have CUPTI
- * read our clock. It cannot be taken back, so where somebody else may use CUPTI later, its
- * own clock is left as it is and the distance is measured.
+ * context exists (InitializeInjection).
  *
  * Returns 0, or -errno with one sentence in `why` that says what is wrong and what
  * to do: -ENOENT no library, -EBUSY another tool has it, -EACCES not permitted,
  * -EIO anything else. Single kinds that could not be enabled are noted, not errors.
  */
-int ct_cupti_start(const struct ct_cupti_host *host, const char *library, bool graph_nodes,
-		   bool own_clock, char *why, size_t why_size);
+int ct_cupti_start(const struct ct_cupti_host *host, const struct ct_cupti_setup *setup, char *why,
+		   size_t why_size);
+
+/*
+ * Have everything recorded, or only what the light mode has. Meanwhile the caller must open
+ * no calls that CT_LEFT_BY_LIGHT() names.
+ *
+ * Returns 0, -ENODEV if CUPTI is not in use, or -EIO if it now refuses a kind without which it
+ * is of no use: it is in the light mode then.
+ */
+int ct_cupti_switch(bool full);
 
 /* Fetch the records of finished buffers. Nothing happens if CUPTI is not in use. */
 void ct_cupti_flush(void);

@@ -6,6 +6,7 @@
 #include <cuda.h>
 #include <errno.h>
 
+#include "shim/mode.h"
 #include "shim/real.h"
 #include "shim/shim.h"
 
@@ -35,7 +36,8 @@ struct ct_call *ct_entry_open(enum ct_api api)
 {
 	if (__atomic_load_n(&ct_entry_state, __ATOMIC_ACQUIRE) == CT_ENTRY_UNDECIDED)
 		ct_entry_settle();
-	if (__atomic_load_n(&ct_entry_state, __ATOMIC_ACQUIRE) != CT_ENTRY_RECORDS)
+	if (__atomic_load_n(&ct_entry_state, __ATOMIC_ACQUIRE) != CT_ENTRY_RECORDS ||
+	    ct_mode_leaves(ct_apis[api].effects))
 		return NULL;
 	return ct_hook_open(api, CT_ORIGIN_ENTRY);
 }

@@ -12,12 +12,14 @@
 #include <unistd.h>
 
 #include "cupti/session.h"
+#include "shim/mode.h"
 #include "shim/python.h"
 #include "shim/shim.h"
 #include "shim/thread.h"
 
-#define PERIOD_S 1
-#define DEADLINE_S 5
+#define SECOND_NS 1000000000ull
+#define PERIOD_NS SECOND_NS
+#define DEADLINE_NS (5 * SECOND_NS)
 #define STACK_BYTES (512 * 1024)
 
 enum { IDLE = 0, RUNG = 1, ASKED = 2, DONE = 3 };
@@ -26,9 +28,12 @@ static uint32_t request = IDLE;
 static bool running;
 
 /* Wait until *word is no longer `value`, or the time is up. */
-static void wait_word(uint32_t *word, uint32_t value, time_t seconds)
+static void wait_word(uint32_t *word, uint32_t value, uint64_t ns)
 {
-	struct timespec limit = { .tv_sec = seconds };
+	struct timespec limit = {
+		.tv_sec = (time_t)(ns / SECOND_NS),
+		.tv_nsec = (long)(ns % SECOND_NS),
+	};
 
 	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &limit, NULL, 0);
 }
@@ -39,8 +44,8 @@ static void set_word(uint32_t *word, uint32_t value)
 	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
-/* A thread that traces has taken a spare chunk of the file. */
-static void ring(void)
+/* A thread that traces has taken a spare chunk of the file, or a call was long. */
+void ct_flusher_ring(void)
 {
 	uint32_t idle = IDLE;
 
@@ -63,15 +68,16 @@ static void *run(void *unused)
 	if (!thread)
 		return NULL;
 	thread->in_tool = true;
-	ct_shim.file.ring = ring;
+	ct_shim.file.ring = ct_flusher_ring;
 	while (__atomic_load_n(&request, __ATOMIC_ACQUIRE) <= RUNG) {
 		uint32_t rung = RUNG;
+		uint64_t turn_ns = ct_mode_turn();
 
-		wait_word(&request, IDLE, PERIOD_S);
+		wait_word(&request, IDLE, turn_ns < PERIOD_NS ? turn_ns : PERIOD_NS);
 		if (__atomic_compare_exchange_n(&request, &rung, IDLE, false, __ATOMIC_ACQUIRE,
 						__ATOMIC_RELAXED))
 			ct_file_prepare(&ct_shim.file);
-		if (rung <= RUNG && ct_now_ns() - flushed_ns >= PERIOD_S * 1000000000ull) {
+		if (rung <= RUNG && ct_now_ns() - flushed_ns >= PERIOD_NS) {
 			ct_cupti_flush();
 			ct_clock_follow();
 			flushed_ns = ct_now_ns();
@@ -103,7 +109,7 @@ void ct_flusher_start(void)
 
 bool ct_flusher_finish(void)
 {
-	uint64_t deadline = ct_now_ns() + DEADLINE_S * 1000000000ull;
+	uint64_t deadline = ct_now_ns() + DEADLINE_NS;
 
 	if (!running) {
 		last_flush();
@@ -111,6 +117,6 @@ bool ct_flusher_finish(void)
 	}
 	set_word(&request, ASKED);
 	while (__atomic_load_n(&request, __ATOMIC_ACQUIRE) != DONE && ct_now_ns() < deadline)
-		wait_word(&request, ASKED, 1);
+		wait_word(&request, ASKED, SECOND_NS);
 	return __atomic_load_n(&request, __ATOMIC_ACQUIRE) == DONE;
 }

@@ -2,6 +2,7 @@
 #include "shim/hook.h"
 
 #include "shim/log.h"
+#include "shim/mode.h"
 #include "shim/shim.h"
 #include "shim/stack.h"
 #include "shim/thread.h"
@@ -61,6 +62,13 @@ static bool cut(const struct ct_thread *thread)
 	       __atomic_load_n(&cupti_gone, __ATOMIC_ACQUIRE);
 }
 
+/* CUPTI opened this call, and the callback that would close it was then switched off. */
+static bool abandoned(const struct ct_thread *thread)
+{
+	return thread->in_call && !thread->in_tool && !of_wrapper(&thread->call) &&
+	       ct_mode_cut(&thread->call);
+}
+
 /* What the runtime or cutrace calls in the driver is part of the call that is open. */
 static bool part_of_open(const struct ct_thread *thread, enum ct_origin origin)
 {
@@ -68,15 +76,24 @@ static bool part_of_open(const struct ct_thread *thread, enum ct_origin origin)
 	       (thread->in_tool || thread->call.origin != CT_ORIGIN_ENTRY);
 }
 
+/* Start if need be. The mode is known only then: is this call, too, one to leave alone? */
+static bool start_for(enum ct_api api, enum ct_origin origin)
+{
+	if (ct_shim_alive())
+		return true;
+	if (ct_shim_start())
+		return !ct_mode_leaves(ct_apis[api].effects);
+	if (ct_shim_closed())
+		lose_late(origin);
+	return false;
+}
+
 struct ct_call *ct_hook_open(enum ct_api api, enum ct_origin origin)
 {
 	struct ct_thread *thread;
 
-	if (!ct_shim_alive() && !ct_shim_start()) {
-		if (ct_shim_closed())
-			lose_late(origin);
+	if (!start_for(api, origin))
 		return NULL;
-	}
 	thread = ct_thread_self();
 	if (!thread)
 		return NULL;
@@ -84,6 +101,8 @@ struct ct_call *ct_hook_open(enum ct_api api, enum ct_origin origin)
 		ct_file_lose(&ct_shim.file, CT_LOSS_CUT, 1);
 		thread->in_call = false;
 	}
+	if (abandoned(thread))
+		thread->in_call = false;
 	if (thread->in_call || thread->in_tool) {
 		if (!part_of_open(thread, origin))
 			ct_file_lose(&ct_shim.file, CT_LOSS_NESTED, 1);
@@ -132,6 +151,7 @@ __attribute__((noinline)) void ct_hook_close(struct ct_call *call, int error, co
 	put_in_order(thread, call);
 	call->stack = ct_stack_take(thread, way(call, site));
 	ct_writer_put(&thread->writer, CT_RECORD_CALL, call);
+	ct_mode_watch(call);
 	thread->in_call = false;
 	thread->in_tool = false;
 }
@@ -148,6 +168,8 @@ struct ct_call *ct_hook_cupti_enter(enum ct_api api, enum ct_origin origin, uint
 	if (!thread || thread->in_tool)
 		return NULL;
 	call = &thread->call;
+	if (abandoned(thread))
+		thread->in_call = false;
 	if (thread->in_call) {
 		/* code may be loaded first, under an id of its own: the call's own id is what counts */
 		if (of_wrapper(call) && (!call->correlation || call->api == api)) {
@@ -158,12 +180,22 @@ struct ct_call *ct_hook_cupti_enter(enum ct_api api, enum ct_origin origin, uint
 			call->context = context;
 		return NULL;
 	}
-	if (__atomic_load_n(&cupti_leaving, __ATOMIC_ACQUIRE))
+	if (__atomic_load_n(&cupti_leaving, __ATOMIC_ACQUIRE) || ct_mode_leaves(ct_apis[api].effects))
 		return NULL;
 	call = open_call(thread, api, origin);
 	call->correlation = correlation;
 	call->context = context;
 	return call;
+}
+
+/*
+ * Did this call load us? One of a kind that the light mode leaves alone did not: its
+ * callback was not enabled then, but was since, in the middle of the call.
+ */
+static bool loaded_us(const struct ct_thread *thread, enum ct_api api, enum ct_origin origin)
+{
+	return !thread->in_call && thread->injected_ns && origin == CT_ORIGIN_RUNTIME &&
+	       (ct_shim.options.mode == CT_LEVEL_FULL || !CT_LEFT_BY_LIGHT(ct_apis[api].effects));
 }
 
 /* The call that loaded us: it began, at the latest, when the driver injected us. */
@@ -188,7 +220,7 @@ struct ct_call *ct_hook_cupti_exit(enum ct_api api, enum ct_origin origin, uint3
 	if (!thread || thread->in_tool || !ct_shim_alive())
 		return NULL;
 	call = &thread->call;
-	if (!thread->in_call && thread->injected_ns && origin == CT_ORIGIN_RUNTIME)
+	if (loaded_us(thread, api, origin))
 		call = first_call(thread, api, origin, correlation);
 	else if (!thread->in_call || of_wrapper(call) || call->api != api ||
 		 call->correlation != correlation)

@@ -109,6 +109,12 @@ static const struct ct_cupti_host host = {
 
 static void start_cupti(void)
 {
+	const struct ct_cupti_setup setup = {
+		.library = ct_shim.options.cupti_library,
+		.graph_nodes = ct_shim.options.graph_nodes,
+		.own_clock = ct_shim.options.cupti == CT_CUPTI_ON,
+		.light = ct_shim.options.mode != CT_LEVEL_FULL,
+	};
 	char why[512];
 	int r;
 
@@ -122,8 +128,7 @@ static void start_cupti(void)
 		ct_entry_decide(CT_ENTRY_RECORDS);
 		return;
 	}
-	r = ct_cupti_start(&host, ct_shim.options.cupti_library, ct_shim.options.graph_nodes,
-			   ct_shim.options.cupti == CT_CUPTI_ON, why, sizeof(why));
+	r = ct_cupti_start(&host, &setup, why, sizeof(why));
 	ct_entry_decide(r < 0 ? CT_ENTRY_RECORDS : CT_ENTRY_QUIET);
 	if (r < 0)
 		explain_blindness(why);

@@ -53,6 +53,42 @@ static bool parse_number(const char *text, uint64_t *ret)
 	return true;
 }
 
+static bool parse_level(const char *text, enum ct_level *ret)
+{
+	static const char *const names[] = {
+		[CT_LEVEL_FULL] = "full", [CT_LEVEL_LIGHT] = "light", [CT_LEVEL_AUTO] = "auto",
+	};
+
+	for (int i = 0; i < 3; i++)
+		if (strcasecmp(text, names[i]) == 0) {
+			*ret = (enum ct_level)i;
+			return true;
+		}
+	return false;
+}
+
+/* A whole number and its unit, which is not optional: 500us. */
+static bool parse_duration(const char *text, uint64_t *ret)
+{
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = { { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 } };
+	unsigned long long n;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	for (int i = 0; !errno && i < 4; i++)
+		if (strcasecmp(end, units[i].name) == 0 && n <= UINT64_MAX / units[i].ns) {
+			*ret = n * units[i].ns;
+			return true;
+		}
+	return false;
+}
+
 static bool parse_text(const char *text, const char **ret)
 {
 	*ret = text;
@@ -63,6 +99,8 @@ static bool parse_text(const char *text, const char **ret)
 #define PARSE_SWITCH parse_switch
 #define PARSE_NUMBER parse_number
 #define PARSE_MODE parse_mode
+#define PARSE_LEVEL parse_level
+#define PARSE_DURATION parse_duration
 
 static bool known(const char *variable, size_t length)
 {

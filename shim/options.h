@@ -10,12 +10,21 @@
 #define CT_OPTION_FIELD_SWITCH bool
 #define CT_OPTION_FIELD_NUMBER uint64_t
 #define CT_OPTION_FIELD_MODE enum ct_cupti_mode
+#define CT_OPTION_FIELD_LEVEL enum ct_level
+#define CT_OPTION_FIELD_DURATION uint64_t
 
 /* Whose CUPTI is. One tool at a time can use it, and the program may bring its own. */
 enum ct_cupti_mode {
 	CT_CUPTI_OFF,  /* never ours */
 	CT_CUPTI_ON,   /* ours to the end: the program's profiler is refused */
 	CT_CUPTI_YIELD /* ours until the program first uses it */
+};
+
+/* How much is recorded. */
+enum ct_level {
+	CT_LEVEL_FULL,
+	CT_LEVEL_LIGHT, /* what may block: see CT_LEFT_BY_LIGHT() */
+	CT_LEVEL_AUTO   /* light, and full around what did block; see mode.h */
 };
 
 struct ct_options {

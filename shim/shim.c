@@ -21,6 +21,7 @@
 #include "shim/flusher.h"
 #include "shim/inject.h"
 #include "shim/log.h"
+#include "shim/mode.h"
 #include "shim/modules.h"
 #include "shim/name.h"
 #include "shim/python.h"
@@ -244,6 +245,7 @@ static void start(void)
 	write_api_table(thread);
 	note_sharing();
 	note_identity();
+	ct_mode_start();
 	ct_stack_init(ct_shim.options.stacks);
 	ct_python_init(ct_shim.options.stacks && ct_shim.options.python);
 	ct_modules_refresh();

@@ -10,6 +10,7 @@
 #include <cuda_runtime_api.h>
 
 #include "shim/hook.h"
+#include "shim/mode.h"
 #include "shim/real.h"
 #include "shim/shim.h"
 
@@ -59,7 +60,16 @@ static const char *const libraries[] = {
 
 struct ct_real_table ct_real_runtime = { .functions = functions, .libraries = libraries };
 
-#define WRAP(symbol, api, params, args, in, out)                                                   \
+/* Each row's effects, as constants: a wrapper knows when it is built whether light leaves it. */
+enum {
+#define CT_RUNTIME(name, version, effects, params, args, in, out) EFFECTS_##name = (effects),
+#define CT_RUNTIME_VOID(name, version, effects) EFFECTS_##name = (effects),
+#include "trace/apis_begin.h"
+#include "trace/apis.def"
+#include "trace/apis_end.h"
+};
+
+#define WRAP(symbol, row, params, args, in, out)                                                   \
 	EXPORT cudaError_t symbol params                                                           \
 	{                                                                                          \
 		const void *site = __builtin_return_address(0);                                    \
@@ -70,7 +80,9 @@ struct ct_real_table ct_real_runtime = { .functions = functions, .libraries = li
 		*(void **)&real = ct_real_of_caller(&ct_real_runtime, SLOT_##symbol, site);        \
 		if (!real)                                                                         \
 			return cudaErrorSharedObjectSymbolNotFound;                                \
-		call = ct_hook_open(api, CT_ORIGIN_PLT);                                           \
+		if (ct_mode_leaves(EFFECTS_##row))                                                 \
+			return real args;                                                          \
+		call = ct_hook_open(CT_API_##row, CT_ORIGIN_PLT);                                  \
 		if (!call)                                                                         \
 			return real args;                                                          \
 		in;                                                                                \
@@ -85,10 +97,10 @@ struct ct_real_table ct_real_runtime = { .functions = functions, .libraries = li
 	}
 
 #define CT_RUNTIME(name, version, effects, params, args, in, out)                                  \
-	WRAP(name, CT_API_##name, params, args, in, out)
-#define CT_RUNTIME_VOID(name, version, effects) WRAP(name, CT_API_##name, (void), (), , )
+	WRAP(name, name, params, args, in, out)
+#define CT_RUNTIME_VOID(name, version, effects) WRAP(name, name, (void), (), , )
 #define CT_RUNTIME_ALIAS(name, cbid, as, params, args, in)                                         \
-	WRAP(name, CT_API_##as, params, args, in, )
+	WRAP(name, as, params, args, in, )
 #include "trace/apis_begin.h"
 #include "trace/apis.def"
 #include "trace/apis_end.h"

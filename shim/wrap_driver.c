@@ -13,6 +13,7 @@
 #include "shim/driver_params.inc"
 #include "shim/entry.h"
 #include "shim/hook.h"
+#include "shim/mode.h"
 #include "shim/real.h"
 
 /*
@@ -66,7 +67,7 @@ static const char *const libraries[] = { "libcuda.so.1", "libcuda.so", NULL };
 
 struct ct_real_table ct_real_driver = { .functions = functions, .libraries = libraries };
 
-#define WRAP(name, params, args, in, out)                                                          \
+#define WRAP(name, effects, params, args, in, out)                                                 \
 	CUresult name params                                                                       \
 	{                                                                                          \
 		const void *site = __builtin_return_address(0);                                    \
@@ -76,7 +77,7 @@ struct ct_real_table ct_real_driver = { .functions = functions, .libraries = lib
                                                                                                    \
 		*(void **)&real = __atomic_load_n(&functions[SLOT_##name].function,                \
 						  __ATOMIC_RELAXED);                               \
-		if (ct_entry_quiet() && real)                                                      \
+		if ((ct_entry_quiet() || ct_mode_leaves(effects)) && real)                         \
 			return real args;                                                          \
 		*(void **)&real = ct_real(&ct_real_driver, SLOT_##name, site);                     \
 		if (!real)                                                                         \
@@ -95,9 +96,9 @@ struct ct_real_table ct_real_driver = { .functions = functions, .libraries = lib
 		return error;                                                                      \
 	}
 
-#define CT_DRIVER(name, effects, in, out) WRAP(name, PARAMS_##name, ARGS_##name, in, out)
-#define CT_DRIVER_VOID(name, effects) WRAP(name, (void), (), , )
-#define CT_DRIVER_SEEN(name, cbid, effects) KNOWN_##name(WRAP(name, PARAMS_##name, ARGS_##name, , ))
+#define CT_DRIVER(name, effects, in, out) WRAP(name, effects, PARAMS_##name, ARGS_##name, in, out)
+#define CT_DRIVER_VOID(name, effects) WRAP(name, effects, (void), (), , )
+#define CT_DRIVER_SEEN(name, cbid, effects) KNOWN_##name(WRAP(name, effects, PARAMS_##name, ARGS_##name, , ))
 #include "trace/apis_begin.h"
 #include "trace/apis.def"
 #include "trace/apis_end.h"

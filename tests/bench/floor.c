@@ -41,7 +41,7 @@ int InitializeInjection(void)
 	if (!callbacks || !enable)
 		return 1;
 	callbacks(request, complete);
-#define CT_KIND(name, loses) enable(CUPTI_ACTIVITY_KIND_##name);
+#define CT_KIND(name, light, loses) enable(CUPTI_ACTIVITY_KIND_##name);
 #include "cupti/kinds.def"
 #undef CT_KIND
 	return 1;

@@ -149,6 +149,50 @@ static void test_number(void **state)
 	}
 }
 
+static void test_level(void **state)
+{
+	static const char *const bad[] = { "1", "on", "lite", "full ", "fullest" };
+
+	(void)state;
+	assert_int_equal(read_options().mode, CT_LEVEL_FULL);
+	setenv("CUTRACE_MODE", "light", 1);
+	assert_int_equal(read_options().mode, CT_LEVEL_LIGHT);
+	setenv("CUTRACE_MODE", "Auto", 1);
+	assert_int_equal(read_options().mode, CT_LEVEL_AUTO);
+	assert_int_equal(warnings, 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		setenv("CUTRACE_MODE", bad[i], 1);
+		assert_int_equal(read_options().mode, CT_LEVEL_FULL);
+		assert_int_equal(warnings, (int)i + 1);
+	}
+}
+
+static void test_duration(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t ns;
+	} good[] = {
+		{ "0s", 0 }, { "7ns", 7 }, { "500us", 500000 }, { "3ms", 3000000 },
+		{ "2S", 2000000000 }, { "18446744073s", 18446744073000000000u }, { "", 1000000 },
+	};
+	static const char *const bad[] = {
+		"1", "ms", "-1ms", "1.5ms", "1 ms", "1m", "1ms ", "18446744074s", "99999999999999999999s",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		setenv("CUTRACE_AUTO_THRESHOLD", good[i].text, 1);
+		assert_int_equal(read_options().auto_threshold_ns, good[i].ns);
+	}
+	assert_int_equal(warnings, 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		setenv("CUTRACE_AUTO_THRESHOLD", bad[i], 1);
+		assert_int_equal(read_options().auto_threshold_ns, 1000000);
+		assert_int_equal(warnings, (int)i + 1);
+	}
+}
+
 static void test_unknown(void **state)
 {
 	(void)state;
@@ -168,6 +212,8 @@ int main(void)
 		TEST(test_switch),
 		TEST(test_mode),
 		TEST(test_number),
+		TEST(test_level),
+		TEST(test_duration),
 		TEST(test_unknown),
 	};
 

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/mode.h"
+
+#include <string.h>
+
+#include "cupti/session.h"
+#include "shim/clock.h"
+#include "shim/flusher.h"
+#include "shim/shim.h"
+
+uint32_t ct_mode_light;
+uint64_t ct_mode_threshold_ns = UINT64_MAX;
+uint64_t ct_mode_switched_ns;
+
+static uint64_t alarm_ns; /* when the last long call ended; 0 = there was none */
+static bool refused;      /* CUPTI would not go back to full */
+
+static void set(enum ct_mode mode)
+{
+	__atomic_store_n(&ct_mode_light, mode == CT_MODE_LIGHT, __ATOMIC_RELAXED);
+}
+
+static void note(enum ct_mode mode)
+{
+	ct_shim_note(CT_NOTE_MODE, mode, "%s", mode == CT_MODE_LIGHT ? "light" : "full");
+}
+
+void ct_mode_start(void)
+{
+	if (ct_shim.options.mode == CT_LEVEL_FULL)
+		return;
+	note(CT_MODE_LIGHT);
+	set(CT_MODE_LIGHT);
+	if (ct_shim.options.mode == CT_LEVEL_AUTO)
+		ct_mode_threshold_ns = ct_shim.options.auto_threshold_ns;
+}
+
+void ct_mode_alarm(uint64_t end_ns)
+{
+	__atomic_store_n(&alarm_ns, end_ns, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&ct_mode_light, __ATOMIC_RELAXED))
+		ct_flusher_ring();
+}
+
+static void stamp(void)
+{
+	__atomic_store_n(&ct_mode_switched_ns, ct_now_ns(), __ATOMIC_RELAXED);
+}
+
+/* The note says that from then on everything is there: it comes last. */
+static void go_full(void)
+{
+	int r = ct_cupti_switch(true);
+
+	if (r < 0) {
+		refused = true;
+		ct_shim_note(CT_NOTE_PARTIAL_CUPTI, 0, "kernels: CUPTI would not record them again "
+			     "(%s), the mode stays light", strerror(-r));
+		return;
+	}
+	stamp();
+	set(CT_MODE_FULL);
+	note(CT_MODE_FULL);
+}
+
+/* And here it comes first: from then on something may be missing. */
+static void go_light(void)
+{
+	note(CT_MODE_LIGHT);
+	set(CT_MODE_LIGHT);
+	ct_cupti_switch(false);
+	stamp();
+}
+
+uint64_t ct_mode_turn(void)
+{
+	uint64_t last = __atomic_load_n(&alarm_ns, __ATOMIC_RELAXED), now = ct_now_ns();
+	uint64_t window = ct_shim.options.auto_window_ns, past = now > last ? now - last : 0;
+	bool full;
+
+	if (ct_shim.options.mode != CT_LEVEL_AUTO || refused)
+		return UINT64_MAX;
+	/* without CUPTI there are no device records that a window could complete */
+	full = last && past < window && ct_cupti_in_use();
+	if (full && ct_mode_light)
+		go_full();
+	else if (!full && !ct_mode_light)
+		go_light();
+	return full ? window - past : UINT64_MAX;
+}

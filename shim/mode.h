@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How much is recorded: CUTRACE_MODE. The light mode leaves the calls that CT_LEFT_BY_LIGHT()
+ * names alone, and CUPTI records no kernels. Under `auto`, a call that takes longer than the
+ * threshold wakes the cutrace thread, which has everything recorded until there was no
+ * such call for the length of a window. Each change is a note in the trace.
+ */
+#ifndef CT_SHIM_MODE_H
+#define CT_SHIM_MODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "trace/apis.h"
+#include "trace/record.h"
+
+extern uint32_t ct_mode_light;         /* 1: light */
+extern uint64_t ct_mode_threshold_ns;  /* UINT64_MAX: no call is that long */
+extern uint64_t ct_mode_switched_ns;   /* when the callbacks were last changed; 0 = never */
+
+/* Is a call with these effects to be passed on at once? Constant where they are not left. */
+static inline bool ct_mode_leaves(uint32_t effects)
+{
+	return CT_LEFT_BY_LIGHT(effects) && __atomic_load_n(&ct_mode_light, __ATOMIC_RELAXED);
+}
+
+/*
+ * A call that a callback opened: is it from before the last change of callbacks, so that
+ * nobody may have come to close it?
+ */
+static inline bool ct_mode_cut(const struct ct_call *call)
+{
+	return CT_LEFT_BY_LIGHT(ct_apis[call->api].effects) &&
+	       call->enter_ns < __atomic_load_n(&ct_mode_switched_ns, __ATOMIC_RELAXED);
+}
+
+/* A call of more than the threshold ended at that time. */
+void ct_mode_alarm(uint64_t end_ns);
+
+/* A call has ended. */
+static inline void ct_mode_watch(const struct ct_call *call)
+{
+	if (__builtin_expect(call->leave_ns - call->enter_ns > ct_mode_threshold_ns, 0))
+		ct_mode_alarm(call->leave_ns);
+}
+
+/* Begin as the options say. Call once, before any call is recorded. */
+void ct_mode_start(void);
+
+/*
+ * Change the mode if it is time to; for the cutrace thread alone. Returns in how many
+ * nanoseconds it may be time again; UINT64_MAX: not before an alarm.
+ */
+uint64_t ct_mode_turn(void);
+
+#endif
