@@ -12,6 +12,7 @@
 #include "analyze/convoy.h"
 #include "analyze/lock.h"
 #include "analyze/scope.h"
+#include "analyze/seen.h"
 
 /* A call of these kinds may work in the driver for as long as it likes. */
 #define WORKS_LONG (CT_ALLOC | CT_FREE | CT_OBJECT | CT_CONFIG | CT_INIT)
@@ -46,6 +47,7 @@ struct splitter {
 	size_t placed_count;
 	struct ct_spans left;    /* of the call at hand: what no rule has claimed yet */
 	struct ct_host_call *call;
+	enum ct_seen seen;       /* how much is known of what it waited for */
 	/* of the claim at hand */
 	enum ct_part part;
 	uint32_t op, other;
@@ -145,7 +147,13 @@ static void claim_overheads(struct splitter *s, size_t first, size_t count)
 /* Are there no device times at the end of the call at hand, when waits end? */
 static bool blind(const struct splitter *s)
 {
-	return s->call->raw.leave_ns >= s->model->blind_ns;
+	return s->seen == CT_SEEN_NOTHING;
+}
+
+/* May it have waited for work that was not recorded because of the mode? */
+static bool may_have_waited(const struct splitter *s)
+{
+	return s->seen == CT_SEEN_LIGHT && ct_scope_may_wait(s->model, s->allocations, s->call);
 }
 
 static void claim_device_wait(struct splitter *s)
@@ -160,10 +168,11 @@ static void claim_device_wait(struct splitter *s)
 	call->first_pending = (uint32_t)s->model->pending.count;
 	call->chance = scope.chance;
 	if (scope.last == CT_NONE) {
-		if (call->effects & CT_SYNC && blind(s))
+		if (call->effects & CT_SYNC && s->seen != CT_SEEN_ALL)
 			claim(s, call->raw.enter_ns, call->raw.leave_ns, CT_PART_DEVICE_WAIT, CT_NONE,
-			      CT_NONE, "the program asked to wait; for what is unknown without "
-			      "device records");
+			      CT_NONE, blind(s) ? "the program asked to wait; for what is unknown "
+						  "without device records"
+						: "the program asked to wait");
 		return;
 	}
 	for (uint32_t i = 0; i < scope.count; i++)
@@ -242,6 +251,11 @@ static enum ct_part judge_long(const struct splitter *s, uint32_t *ret_other, co
 {
 	const struct ct_host_call *call = s->call;
 
+	if (may_have_waited(s)) {
+		*ret_why = call->effects & CT_SYNC ? "the program asked to wait"
+						   : "such calls wait for work in flight";
+		return CT_PART_DEVICE_WAIT;
+	}
 	if (call->effects & CT_SYNC && s->pool_freed) {
 		*ret_why = "a synchronise returns freed pool memory to the system";
 		return CT_PART_DRIVER_WORK;
@@ -261,7 +275,10 @@ static enum ct_part judge_long(const struct splitter *s, uint32_t *ret_other, co
 		return CT_PART_FIRST_USE;
 	}
 	*ret_why = blind(s) ? "there are no device times: it may have waited, or worked in the driver"
-			    : "no rule explains it";
+		   : s->seen == CT_SEEN_LIGHT
+			   ? "no rule explains it; launches were not recorded (light), and may have "
+			     "filled the queue or held a lock"
+			   : "no rule explains it";
 	return CT_PART_UNEXPLAINED;
 }
 
@@ -304,7 +321,7 @@ static uint64_t longest_work(const struct splitter *s)
 
 	if (blind(s) && !(call->effects & (CT_OBJECT | CT_INIT)))
 		return BLIND_WORK_NS;
-	if (call->effects & WORKS_LONG)
+	if (call->effects & WORKS_LONG && !may_have_waited(s))
 		return LONG_WORK_NS + call->raw.bytes;
 	return call->released_ns > call->raw.enter_ns ? WOKEN_WORK_NS : PLAIN_WORK_NS;
 }
@@ -334,6 +351,7 @@ static void claim_rest(struct splitter *s)
 static void split(struct splitter *s, struct ct_host_call *call, size_t first, size_t count)
 {
 	s->call = call;
+	s->seen = ct_seen_call(s->model, call);
 	s->left.count = 0;
 	call->first_wait = (uint32_t)s->model->waits.count;
 	call->released_ns = call->submitted_ns = call->raw.enter_ns;

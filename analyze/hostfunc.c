@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "analyze/replay.h"
+#include "analyze/seen.h"
 #include "analyze/victim.h"
 
 struct function {
@@ -51,7 +52,7 @@ static bool gap_of(const struct ct_model *model, uint32_t index, struct function
 	*ret = (struct function){ index, next, call->raw.enter_ns, model->ops.at[next].raw.start_ns };
 	if (before != CT_NONE && model->ops.at[before].raw.end_ns > ret->ready_ns)
 		ret->ready_ns = model->ops.at[before].raw.end_ns;
-	return ret->done_ns > ret->ready_ns;
+	return ret->done_ns > ret->ready_ns && ct_seen_gap(model, ret->ready_ns, ret->done_ns);
 }
 
 static int by_done(const void *a, const void *b)

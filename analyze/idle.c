@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "analyze/seen.h"
+
 static uint64_t overlap(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
 	uint64_t start = a > c ? a : c, end = b < d ? b : d;
@@ -93,6 +95,7 @@ static int blocked_spans(const struct ct_model *model, struct ct_spans *ret)
 	return r;
 }
 
+/* Of the operations that began while all were recorded; between them the device was idle. */
 static int find_gaps(const struct ct_model *model, struct ct_idle *idle,
 		     const struct ct_spans *blocked)
 {
@@ -102,8 +105,10 @@ static int find_gaps(const struct ct_model *model, struct ct_idle *idle,
 		const struct ct_device_op *op = &model->ops.at[i].raw;
 		struct ct_gap gap = { .start_ns = until, .end_ns = op->start_ns, .next_op = i };
 
+		if (!ct_sight_at(model, op->start_ns))
+			continue;
 		idle->work_ns += op->end_ns - op->start_ns;
-		if (i > 0 && op->start_ns > until) {
+		if (until && op->start_ns > until && ct_seen_gap(model, until, op->start_ns)) {
 			idle->idle_ns += op->start_ns - until;
 			idle->idle_blocked_ns += ct_spans_overlap(blocked, until, op->start_ns);
 			find_cause(model, &gap);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analyze/blocking.h"
+#include "analyze/seen.h"
 
 static const struct {
 	const char *prefix, *statement, *source;
@@ -72,11 +73,12 @@ static void add_call(const struct ct_model *model, const struct ct_host_call *ca
 		     struct ct_ledger_line *line)
 {
 	uint64_t took = call->raw.leave_ns - call->raw.enter_ns;
+	bool known = ct_seen_call(model, call) != CT_SEEN_LIGHT;
 
 	line->api = call->api;
 	line->calls++;
-	line->chances += chance;
-	line->waited += call->parts[CT_PART_DEVICE_WAIT] >= CT_LEDGER_BLOCKED_NS;
+	line->chances += known && chance;
+	line->waited += known && call->parts[CT_PART_DEVICE_WAIT] >= CT_LEDGER_BLOCKED_NS;
 	line->locked += call->parts[CT_PART_LOCK_WAIT] > 0;
 	line->blocked += ct_blocking_blocked(call) >= CT_LEDGER_BLOCKED_NS;
 	if (took > line->longest_ns)

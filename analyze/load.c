@@ -178,6 +178,7 @@ static int load_script(struct ct_model *model, const struct ct_script *record)
 static int load_note(struct ct_model *model, const struct ct_note *record)
 {
 	struct ct_note_info note = { .code = record->code, .value = record->value };
+	struct ct_mode_change change = { record->seen_ns, (enum ct_mode)record->value };
 
 	note.text = strndup(record->text, record->length);
 	if (!note.text)
@@ -185,8 +186,12 @@ static int load_note(struct ct_model *model, const struct ct_note *record)
 	ct_tame(note.text);
 	model->has_cupti |= note.code == CT_NOTE_CUPTI_VERSION;
 	model->has_no_cupti |= note.code == CT_NOTE_NO_CUPTI;
-	if (note.code == CT_NOTE_YIELDED && record->seen_ns < model->blind_ns)
-		model->blind_ns = record->seen_ns;
+	if (note.code == CT_NOTE_YIELDED && record->seen_ns < model->cupti_end_ns)
+		model->cupti_end_ns = record->seen_ns;
+	if (note.code == CT_NOTE_MODE && CT_PUSH(&model->mode_changes, change) < 0) {
+		free(note.text);
+		return -ENOMEM;
+	}
 	if (CT_PUSH(&model->notes, note) < 0) {
 		free(note.text);
 		return -ENOMEM;
@@ -292,7 +297,7 @@ int ct_load_records(struct ct_model *model)
 	struct ct_item item;
 	int r = 0, got = 0;
 
-	model->blind_ns = UINT64_MAX;
+	model->cupti_end_ns = UINT64_MAX;
 	l.apis = calloc(API_IDS, sizeof(*l.apis));
 	l.effects = calloc(API_IDS, sizeof(*l.effects));
 	if (!l.apis || !l.effects)
@@ -310,7 +315,7 @@ int ct_load_records(struct ct_model *model)
 		r = got;
 	model->has_device = model->has_cupti && !model->has_no_cupti;
 	if (!model->has_device)
-		model->blind_ns = 0;
+		model->cupti_end_ns = 0;
 	model->damaged_bytes = ct_reader_damage(model->reader, &model->damaged_at);
 	free(l.apis);
 	free(l.effects);

@@ -8,6 +8,7 @@
 
 #include "analyze/capture.h"
 #include "analyze/demangle.h"
+#include "analyze/seen.h"
 
 const char *const ct_part_names[CT_PART_COUNT] = {
 #define X(id, name, text) [CT_PART_##id] = name,
@@ -47,6 +48,8 @@ int ct_model_load(const char *path, struct ct_model **ret_model)
 		r = ct_join(model);
 	if (r == 0)
 		r = ct_captures_mark(model);
+	if (r == 0)
+		r = ct_sights_find(model);
 	if (r < 0) {
 		ct_model_destroy(model);
 		return r;
@@ -76,6 +79,8 @@ void ct_model_destroy(struct ct_model *model)
 		free(model->modules.at[i]);
 	for (size_t i = 0; i < model->notes.count; i++)
 		free(model->notes.at[i].text);
+	free(model->mode_changes.at);
+	free(model->sights.at);
 	free(model->calls.at);
 	free(model->ops.at);
 	free(model->syncs.at);

@@ -155,6 +155,18 @@ struct ct_stack_info {
 	const uint64_t *pc; /* the model frees them */
 };
 
+/* From a time on, this mode. */
+struct ct_mode_change {
+	uint64_t time_ns;
+	enum ct_mode mode;
+};
+
+/* A stretch of time in which everything was recorded. */
+struct ct_sight {
+	uint64_t start_ns, end_ns; /* UINT64_MAX: to the end */
+	uint64_t settled_ns; /* from here on no work from before start_ns is in flight */
+};
+
 struct ct_note_info {
 	enum ct_note_code code;
 	uint64_t value;
@@ -200,7 +212,9 @@ struct ct_model {
 	uint64_t begin_ns, end_ns;           /* of everything recorded */
 	bool has_cupti, has_no_cupti;        /* notes say it was loaded; that it was of no use */
 	bool has_device;                     /* CUPTI was at work: device times exist */
-	uint64_t blind_ns;                   /* but not from here on; UINT64_MAX: to the end */
+	uint64_t cupti_end_ns;               /* but not from here on; UINT64_MAX: to the end */
+	CT_ARRAY(struct ct_mode_change) mode_changes; /* by time */
+	CT_ARRAY(struct ct_sight) sights;    /* by time, disjoint; see seen.h */
 };
 
 /*

@@ -8,6 +8,7 @@
 #include "analyze/blocking.h"
 #include "analyze/identity.h"
 #include "analyze/report.h"
+#include "analyze/seen.h"
 
 bool ct_process_communicates(const char *kernel)
 {
@@ -64,13 +65,14 @@ static int subtract(const struct ct_spans *set, const struct ct_spans *other, st
 static int take_device(const struct ct_model *model, struct ct_process *p, struct ct_spans *ret)
 {
 	bool *by_name = find_communication(model);
+	bool partly = ct_seen_partly(model); /* some of what communicated was not recorded */
 	struct ct_spans work = { 0 }, comm = { 0 };
 	int r = by_name ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && i < model->ops.count; i++) {
 		const struct ct_device_op *op = &model->ops.at[i].raw;
-		bool communicates = op->kind == CT_DEVICE_KERNEL && op->name < model->strings.count &&
-				    by_name[op->name];
+		bool communicates = !partly && op->kind == CT_DEVICE_KERNEL &&
+				    op->name < model->strings.count && by_name[op->name];
 
 		p->comm_ops += communicates;
 		p->graph_ops += op->kind == CT_DEVICE_GRAPH;

@@ -2,6 +2,7 @@
 /* What to write instead, one sentence per kind of wait, and how sure the diagnosis is. */
 #include <string.h>
 
+#include "analyze/seen.h"
 #include "analyze/site.h"
 
 #define LONG_NS 1000000  /* a wait this long is no coincidence */
@@ -97,8 +98,8 @@ const char *ct_site_certainty(const struct ct_model *model, const struct ct_site
 	if (site->worst_wait == CT_NONE)
 		return site->edge != CT_EDGES ? "strong" : "";
 	wait = &model->waits.at[site->worst_wait];
-	if (model->calls.at[wait->call].raw.leave_ns >= model->blind_ns)
-		return wait->part == CT_PART_UNEXPLAINED ? "" : "fair"; /* there are no device times */
+	if (ct_seen_call(model, &model->calls.at[wait->call]) != CT_SEEN_ALL)
+		return wait->part == CT_PART_UNEXPLAINED ? "" : "fair"; /* device times are missing */
 	switch (wait->part) {
 	case CT_PART_DEVICE_WAIT:
 		if (site->effects & CT_SYNC && model->calls.at[wait->call].sync != CT_NONE)

@@ -8,6 +8,8 @@
 #define CT_NAME_BYTES 4608 /* a demangled kernel name, cut */
 
 /* What a wait was for: an operation, or a call of another thread; "" if neither. */
+/* The stream whose work a wait was for, as CUPTI numbers it; CT_NONE: not known, or several. */
+uint32_t ct_report_wait_stream(const struct ct_model *model, const struct ct_wait *wait);
 void ct_report_waited_for(const struct ct_model *model, const struct ct_wait *wait, char *ret,
 			  size_t size);
 

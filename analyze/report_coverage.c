@@ -11,6 +11,7 @@
 #include "analyze/identity.h"
 #include "analyze/report.h"
 #include "analyze/script.h"
+#include "analyze/seen.h"
 
 static const char *const loss_texts[] = {
 #define X(name, text) [CT_LOSS_##name] = text,
@@ -106,12 +107,33 @@ static int line(FILE *to, int printed)
 static void print_yield(const struct ct_model *model, const struct ct_note_info *note,
 			const char *first, FILE *to)
 {
-	uint64_t at = model->blind_ns > model->begin_ns ? model->blind_ns - model->begin_ns : 0;
+	uint64_t at = model->cupti_end_ns > model->begin_ns ? model->cupti_end_ns - model->begin_ns : 0;
 	char text[16];
 
 	ct_report_wrapped(to, first, "          ", "device times from %s on, since the program's own profiler "
 			  "took CUPTI (%s); CUTRACE_CUPTI=on keeps them and refuses the profiler",
 			  ct_report_time(at, text), note->text);
+}
+
+/* What share of the run was recorded in which mode. */
+static int print_modes(const struct ct_model *model, FILE *to, int printed)
+{
+	uint64_t span = model->end_ns - model->begin_ns, seen = ct_seen_ns(model);
+	char full[16], all[16], windows[48];
+
+	if (!ct_seen_partly(model))
+		return printed;
+	if (!seen)
+		ct_report_wrapped(to, lead(printed), lead(1), "kernels and launches, and so what waits were "
+				  "for: the mode was light all the time (CUTRACE_MODE); nothing is "
+				  "extrapolated");
+	else
+		ct_report_wrapped(to, lead(printed), lead(1), "full for %s of %s (%.1f %%, %s), light "
+				  "otherwise: kernels and launches of that time were not recorded; nothing "
+				  "is extrapolated", ct_report_time(seen, full), ct_report_time(span, all),
+				  span ? 100.0 * (double)seen / (double)span : 0,
+				  ct_report_count(model->sights.count, "window", windows));
+	return 1;
 }
 
 /* Why there may be no device times, in the words of whoever found out. */
@@ -124,7 +146,7 @@ static int print_blindness(const struct ct_model *model, FILE *to, int printed)
 			ct_report_wrapped(to, lead(printed), "          ", "device times: %s", note->text);
 			ct_report_wrapped(to, lead(1), lead(1), UNSEEN);
 			printed = 1;
-		} else if (note->code == CT_NOTE_YIELDED && model->blind_ns) {
+		} else if (note->code == CT_NOTE_YIELDED && model->cupti_end_ns) {
 			print_yield(model, note, lead(printed), to);
 			ct_report_wrapped(to, lead(1), lead(1), "from then on, " UNSEEN);
 			printed = 1;
@@ -177,15 +199,16 @@ static bool submits(const struct ct_host_call *call)
 	return call->effects & CT_LAUNCH || (call->effects & (CT_COPY | CT_FILL) && call->raw.bytes);
 }
 
-/* Calls whose work no record tells of. */
-static uint64_t calls_without_work(const struct ct_model *model)
+/* Calls whose work no record tells of; cut: because the mode changed before it had ended. */
+static uint64_t calls_without_work(const struct ct_model *model, bool cut)
 {
 	uint64_t count = 0;
 
 	for (size_t i = 0; model->has_device && i < model->calls.count; i++) {
 		const struct ct_host_call *call = &model->calls.at[i];
 
-		count += !call->op_count && call->raw.correlation && submits(call);
+		count += !call->op_count && call->raw.correlation && submits(call) &&
+			 ct_seen_cut(model, call) == cut;
 	}
 	return count;
 }
@@ -229,10 +252,15 @@ static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 		fprintf(to, "%" PRIu64 " bytes that are missing at the end of the trace file\n",
 			model->header->claimed_bytes - ct_reader_size(model->reader));
 	}
-	if (calls_without_work(model)) {
+	if (calls_without_work(model, false)) {
 		printed = line(to, printed);
 		fprintf(to, "what %" PRIu64 " calls submitted: no device record of it came (it had not ended "
-			"when the program did, or CUPTI lost it)\n", calls_without_work(model));
+			"when the program did, or CUPTI lost it)\n", calls_without_work(model, false));
+	}
+	if (calls_without_work(model, true)) {
+		printed = line(to, printed);
+		fprintf(to, "what %" PRIu64 " calls submitted that had not ended when the mode became light "
+			"again\n", calls_without_work(model, true));
 	}
 	if (managed_allocations(model)) {
 		printed = line(to, printed);
@@ -246,8 +274,8 @@ static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 	}
 	if (model->unjoined_ops) {
 		printed = line(to, printed);
-		fprintf(to, "the calls that submitted %" PRIu64 " device operations\n",
-			model->unjoined_ops);
+		fprintf(to, "the calls that submitted %" PRIu64 " device operations%s\n",
+			model->unjoined_ops, ct_seen_partly(model) ? ": made while the mode was light" : "");
 	}
 	if (ct_symbols_mismatched(a->sites->symbols) || ct_symbols_missing(a->sites->symbols)) {
 		printed = line(to, printed);
@@ -273,10 +301,13 @@ int ct_report_unseen(const struct ct_analysis *a, char **ret)
 	size_t size, used = 0;
 	char *text = NULL;
 	FILE *to = open_memstream(&text, &size);
+	int printed;
 
 	if (!to)
 		return -ENOMEM;
-	print_gaps(a, to, print_scripts(a->model, to, print_blindness(a->model, to, 0)));
+	printed = print_modes(a->model, to, 0);
+	printed = print_blindness(a->model, to, printed);
+	print_gaps(a, to, print_scripts(a->model, to, printed));
 	if (fclose(to) != 0) {
 		free(text);
 		return -ENOMEM;
@@ -346,7 +377,8 @@ void ct_report_coverage(const struct ct_analysis *a, FILE *to)
 
 	print_title(a->model, to);
 	print_seen(a->model, to);
-	printed = print_blindness(a->model, to, 0);
+	printed = print_modes(a->model, to, 0);
+	printed = print_blindness(a->model, to, printed);
 	printed = print_losses(a->model, to, printed);
 	printed = print_scripts(a->model, to, printed);
 	printed = print_gaps(a, to, printed);

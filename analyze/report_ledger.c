@@ -42,7 +42,10 @@ static void print_line(const struct ct_model *model, const struct ct_ledger_line
 	}
 	wait = &model->waits.at[line->longest_wait];
 	ct_report_waited_for(model, wait, name, sizeof(name));
-	ct_demangle_short(name, small, sizeof(small), 44);
+	if (wait->op == CT_NONE) /* a text of ours */
+		snprintf(small, sizeof(small), "%.63s", name);
+	else
+		ct_demangle_short(name, small, sizeof(small), 44);
 	fprintf(to, "%s %s%s%s\n", ct_part_names[wait->part],
 		ct_report_time(line->longest_wait_ns, longest), *small ? ": " : "", small);
 }

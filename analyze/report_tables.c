@@ -6,6 +6,7 @@
 #include "analyze/analysis.h"
 #include "analyze/csv.h"
 #include "analyze/report.h"
+#include "analyze/seen.h"
 
 /* Waits of these kinds are listed from here on; the others whatever their length. */
 #define LISTED_NS 20000
@@ -123,6 +124,30 @@ static void write_device(const struct ct_analysis *a, FILE *to)
 	}
 }
 
+/* Of work that was not recorded: what the call and CUPTI's record of it still tell. */
+static void unrecorded_name(const struct ct_model *model, const struct ct_host_call *call, char *ret,
+			    size_t size)
+{
+	const struct ct_sync *sync = call->sync == CT_NONE ? NULL : &model->syncs.at[call->sync];
+	int n = snprintf(ret, size, "device work not recorded (light)");
+
+	if (sync && sync->kind == CT_SYNC_EVENT && sync->event != CT_ID_NONE)
+		snprintf(ret + n, size - (size_t)n, ", up to event %u", sync->event);
+}
+
+uint32_t ct_report_wait_stream(const struct ct_model *model, const struct ct_wait *wait)
+{
+	const struct ct_host_call *call = &model->calls.at[wait->call];
+
+	if (wait->op != CT_NONE)
+		return model->ops.at[wait->op].raw.stream;
+	if (!ct_seen_unrecorded(model, wait))
+		return CT_NONE;
+	if (call->sync != CT_NONE && model->syncs.at[call->sync].stream != CT_ID_NONE)
+		return model->syncs.at[call->sync].stream;
+	return call->stream == CT_NONE ? CT_NONE : model->streams.at[call->stream].id;
+}
+
 /* What a wait was for, in a few words. */
 void ct_report_waited_for(const struct ct_model *model, const struct ct_wait *wait, char *ret,
 			  size_t size)
@@ -133,6 +158,8 @@ void ct_report_waited_for(const struct ct_model *model, const struct ct_wait *wa
 	else if (wait->other != CT_NONE)
 		snprintf(ret, size, "%s in thread %u", model->calls.at[wait->other].name,
 			 model->calls.at[wait->other].tid);
+	else if (ct_seen_unrecorded(model, wait))
+		unrecorded_name(model, &model->calls.at[wait->call], ret, size);
 }
 
 static void waited_fields(struct ct_csv *csv, const struct ct_model *model,
@@ -141,12 +168,13 @@ static void waited_fields(struct ct_csv *csv, const struct ct_model *model,
 	const struct ct_device_op *op = wait->op == CT_NONE ? NULL : &model->ops.at[wait->op].raw;
 	const struct ct_call *other =
 		wait->other == CT_NONE ? NULL : &model->calls.at[wait->other].raw;
+	uint32_t stream = ct_report_wait_stream(model, wait);
 	char name[CT_NAME_BYTES];
 
 	ct_report_waited_for(model, wait, name, sizeof(name));
 	ct_csv_text(csv, name);
-	if (op)
-		ct_csv_number(csv, op->stream);
+	if (stream != CT_NONE)
+		ct_csv_number(csv, stream);
 	else
 		ct_csv_none(csv);
 	if (op || other) {
@@ -197,7 +225,7 @@ static void write_polls(const struct ct_analysis *a, struct ct_csv *csv)
 {
 	for (size_t i = 0; i < a->model->polls.count; i++) {
 		const struct ct_poll *poll = &a->model->polls.at[i];
-		const struct ct_wait wait = { .op = poll->op, .other = CT_NONE,
+		const struct ct_wait wait = { .call = poll->call, .op = poll->op, .other = CT_NONE,
 					      .why = "asked again and again until it was done" };
 
 		ct_csv_number(csv, poll->start_ns);

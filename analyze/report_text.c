@@ -7,6 +7,7 @@
 #include "analyze/blocking.h"
 #include "analyze/demangle.h"
 #include "analyze/report.h"
+#include "analyze/seen.h"
 
 #define LINE_WIDTH 98
 #define SITES_SHOWN 10
@@ -157,8 +158,15 @@ static void print_device(const struct ct_analysis *a, FILE *to)
 	const struct ct_idle *idle = a->idle;
 	char text[16], busy[16], blocked[16];
 
-	if (a->model->has_device && a->model->blind_ns < a->model->end_ns)
+	if (a->model->has_device && a->model->cupti_end_ns < a->model->end_ns)
 		fprintf(to, "All about the device is the time before the program's own profiler:\n");
+	if (a->model->has_device && ct_seen_partly(a->model) && !ct_seen_ns(a->model)) {
+		fprintf(to, "The device: its kernels were not recorded (light).\n");
+		return;
+	}
+	if (a->model->has_device && ct_seen_partly(a->model))
+		fprintf(to, "All about the device is the %s in which everything was recorded:\n",
+			ct_report_time(ct_seen_ns(a->model), text));
 	if (!a->model->ops.count) {
 		fprintf(to, a->model->has_device ? "The device had nothing to do: no operation was seen.\n"
 						 : "The device: nothing is known.\n");
@@ -173,9 +181,14 @@ static void print_device(const struct ct_analysis *a, FILE *to)
 
 static void print_verdict(const struct ct_analysis *a, FILE *to)
 {
-	uint64_t span = a->model->end_ns - a->model->begin_ns;
+	bool partly = ct_seen_partly(a->model);
+	uint64_t span = partly ? ct_seen_ns(a->model) : a->model->end_ns - a->model->begin_ns;
 	char text[16], calls[48];
 
+	if (a->model->has_device && !span && partly) {
+		fprintf(to, "Serialization: cannot be judged, kernels were not recorded (light).\n");
+		return;
+	}
 	if (!a->model->has_device) {
 		fprintf(to, "Serialization: cannot be judged without device times.\n");
 		return;
@@ -188,9 +201,10 @@ static void print_verdict(const struct ct_analysis *a, FILE *to)
 					  "waits the program would have reached its next call sooner.");
 		return;
 	}
-	ct_report_wrapped(to, "", "", "Serialization cost %s (%.0f %% of the run): calls that were not meant "
+	ct_report_wrapped(to, "", "", "Serialization cost %s (%.0f %% of the %s): calls that were not meant "
 			  "to wait kept %s from overlapping.", ct_report_time(a->serialization->lost_ns, text),
 			  span ? 100.0 * (double)a->serialization->lost_ns / (double)span : 0,
+			  partly ? "time in which everything was recorded" : "run",
 			  ct_report_count(a->serialization->pairs.count, "operation", calls));
 }
 
@@ -198,6 +212,7 @@ static void print_verdict(const struct ct_analysis *a, FILE *to)
 static void print_cause(const struct ct_analysis *a, const struct ct_host_call *holder, FILE *to)
 {
 	char name[CT_NAME_BYTES];
+	uint32_t stream;
 
 	for (uint32_t i = 0; i < holder->wait_count; i++) {
 		const struct ct_wait *cause = &a->model->waits.at[holder->first_wait + i];
@@ -205,8 +220,11 @@ static void print_cause(const struct ct_analysis *a, const struct ct_host_call *
 		if (cause->part != CT_PART_DEVICE_WAIT)
 			continue;
 		ct_report_waited_for(a->model, cause, name, sizeof(name));
-		fprintf(to, "       which itself waited for %s, stream %u\n", name,
-			a->model->ops.at[cause->op].raw.stream);
+		fprintf(to, "       which itself waited for %s", name);
+		stream = ct_report_wait_stream(a->model, cause);
+		if (stream != CT_NONE)
+			fprintf(to, ", stream %u", stream);
+		fputc('\n', to);
 		return;
 	}
 }
@@ -217,18 +235,22 @@ static void print_waited(const struct ct_analysis *a, const struct ct_site *site
 	const struct ct_wait *wait;
 	char name[CT_NAME_BYTES], small[128], longest[16], text[1024];
 	const char *sure;
+	uint32_t stream;
 	int n;
 
 	if (site->worst_wait == CT_NONE)
 		return;
 	wait = &a->model->waits.at[site->worst_wait];
 	ct_report_waited_for(a->model, wait, name, sizeof(name));
-	ct_demangle_short(name, small, sizeof(small), 60);
+	if (wait->op == CT_NONE) /* a text of ours */
+		snprintf(small, sizeof(small), "%.127s", name);
+	else
+		ct_demangle_short(name, small, sizeof(small), 60);
 	n = snprintf(text, sizeof(text), "%s%s%s", ct_part_names[wait->part], *small ? " on " : "",
 		     small);
-	if (wait->op != CT_NONE)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, ", stream %u",
-			      a->model->ops.at[wait->op].raw.stream);
+	stream = ct_report_wait_stream(a->model, wait);
+	if (stream != CT_NONE)
+		n += snprintf(text + n, sizeof(text) - (size_t)n, ", stream %u", stream);
 	sure = ct_site_certainty(a->model, site);
 	snprintf(text + n, sizeof(text) - (size_t)n, " (longest %s%s%s): %s",
 		 ct_report_time(wait->end_ns - wait->start_ns, longest), *sure ? "; " : "", sure,
@@ -278,7 +300,7 @@ static void print_model(const struct ct_analysis *a, FILE *to)
 	const struct ct_serialization *s = a->serialization;
 	char end[16], mean[16], most[16];
 
-	if (!a->model->ops.count)
+	if (!a->model->ops.count || !ct_seen_ns(a->model))
 		return;
 	ct_report_wrapped(to, "", "", "The model replays the run unchanged within %s; operations start within "
 			  "%s of the measured time on average, %s at most.",

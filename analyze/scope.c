@@ -227,6 +227,18 @@ static void launch_scope(const struct ct_model *model, const struct ct_host_call
 	add(model, call, index, scope);
 }
 
+bool ct_scope_may_wait(const struct ct_model *model, const struct ct_allocations *allocations,
+		       const struct ct_host_call *call)
+{
+	if (call->raw.flags & CT_CALL_CAPTURING)
+		return false;
+	if (call->effects & CT_DRAINS && call->effects & CT_FREE)
+		return call->raw.addr && !stream_ordered_memory(allocations, call->raw.addr);
+	if (call->effects & (CT_COPY | CT_FILL))
+		return !(call->effects & CT_ASYNC) || ct_scope_pageable(model, call);
+	return (call->effects & (CT_SYNC | CT_DRAINS)) != 0;
+}
+
 void ct_scope_of(const struct ct_model *model, const struct ct_allocations *allocations,
 		 const struct ct_host_call *call, struct ct_scope *ret)
 {

@@ -39,4 +39,8 @@ void ct_scope_of(const struct ct_model *model, const struct ct_allocations *allo
 /* Does the call move pageable host memory, by CUPTI's word? */
 bool ct_scope_pageable(const struct ct_model *model, const struct ct_host_call *call);
 
+/* May a call of this kind wait for work in flight, of which nothing is known? */
+bool ct_scope_may_wait(const struct ct_model *model, const struct ct_allocations *allocations,
+		       const struct ct_host_call *call);
+
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "analyze/replay.h"
+#include "analyze/seen.h"
 
 #define VICTIMS_MAX 10000 /* operations looked at behind one culprit */
 #define ROOM 1.02         /* shares add up to 1, give or take rounding */
@@ -173,7 +174,7 @@ static void judge(struct ct_finder *f, uint32_t index, uint64_t saved_ns, uint32
 		.edge = CT_EDGES,
 	};
 
-	if (could + CT_VICTIM_LEAST_NS > op->raw.start_ns)
+	if (could + CT_VICTIM_LEAST_NS > op->raw.start_ns || !ct_seen_op(f->model, op))
 		return;
 	f->stamp[index] = f->culprit + 1;
 	f->could_end_ns[index] = would_end;
@@ -289,7 +290,8 @@ static void find_ordered(struct ct_finder *f, uint32_t index, enum ct_edge_kind 
 int ct_victims_find(struct ct_finder *f)
 {
 	for (uint32_t i = 0; i < f->model->calls.count; i++)
-		if (ct_serialize_culprit(&f->model->calls.at[i])) {
+		if (ct_serialize_culprit(&f->model->calls.at[i]) &&
+		    ct_seen_call(f->model, &f->model->calls.at[i]) == CT_SEEN_ALL) {
 			f->culprits[i] = CT_REMOVE_WAIT | CT_REMOVE_ORDER;
 			find_victims(f, i);
 		}

@@ -443,7 +443,7 @@ static void test_device_records_end(void **state)
 	struct model_builder *b = *state;
 	struct ct_call *before, *after, *quick;
 
-	b->yielded_us = 1000;
+	mb_note(b, CT_NOTE_YIELDED, 1000, 0);
 	before = mb_call_about(b, CT_API_cudaFree, BLOCK, 0, 300);
 	after = mb_call_about(b, CT_API_cudaFree, BLOCK, 1100, 1400);
 	quick = mb_call_about(b, CT_API_cudaFree, BLOCK, 1500, 1510);

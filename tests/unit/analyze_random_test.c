@@ -69,6 +69,13 @@ static void nonsense(struct model_builder *b, uint64_t *seed)
 	}
 }
 
+/* The mode changes at any time, or not at all. */
+static void modes(struct model_builder *b, uint64_t *seed)
+{
+	for (uint32_t n = mb_random(seed, 6); n > 0; n--)
+		mb_note(b, CT_NOTE_MODE, mb_random(seed, 4000), mb_random(seed, 2));
+}
+
 /* Waits lie within their call, do not overlap, and are what its parts add up. */
 static void check_waits(const struct ct_model *model, const struct ct_host_call *call)
 {
@@ -104,6 +111,7 @@ static void test_parts_sum(void **state)
 		mb_restart(b);
 		streams(b);
 		nonsense(b, &seed);
+		modes(b, &seed);
 		mb_split(b);
 		assert_int_equal(b->model->calls.count, CALLS);
 		for (size_t i = 0; i < CALLS; i++) {
@@ -139,6 +147,7 @@ static void test_nonsense_in_any_order(void **state)
 		mb_restart(b);
 		streams(b);
 		nonsense(b, &seed);
+		modes(b, &seed);
 		mb_serialize(b);
 		lost = b->serialization->lost_ns;
 		pairs = b->serialization->pairs.count;

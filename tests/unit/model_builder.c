@@ -45,7 +45,7 @@ void mb_restart(struct model_builder *b)
 	b->correlation = 0;
 	b->event_sync = 0;
 	b->no_cupti = false;
-	b->yielded_us = 0;
+	b->note_count = 0;
 	mb_thread(b, MB_A);
 	gpu = put(b, CT_RECORD_GPU, WORKER);
 	gpu->multiprocessors = MB_FULL;
@@ -296,6 +296,12 @@ struct ct_context *mb_context(struct model_builder *b, uint32_t context, uint32_
 	return record;
 }
 
+void mb_note(struct model_builder *b, enum ct_note_code code, double us, uint64_t value)
+{
+	assert_true(b->note_count < MB_NOTES);
+	b->notes[b->note_count++] = (struct mb_note){ code, us, value };
+}
+
 void mb_shuffle(struct model_builder *b, unsigned seed)
 {
 	uint64_t random = seed + 1;
@@ -350,13 +356,14 @@ static void write_apis(struct model_builder *b, struct ct_writer *writer)
 	}
 }
 
-static void write_note(struct ct_writer *writer, enum ct_note_code code, uint64_t seen_ns)
+static void write_note(struct ct_writer *writer, const struct mb_note *said)
 {
 	struct ct_note *note = ct_writer_reserve(writer, sizeof(*note));
 
 	assert_non_null(note);
-	note->code = (uint16_t)code;
-	note->seen_ns = seen_ns;
+	note->code = (uint16_t)said->code;
+	note->seen_ns = mb_ns(said->us);
+	note->value = said->value;
 	ct_writer_commit(note, CT_RECORD_NOTE, sizeof(*note));
 }
 
@@ -367,10 +374,10 @@ static void write_file(struct model_builder *b, struct ct_file *file, const char
 	assert_int_equal(ct_file_create(file, path, "built"), 0);
 	write_apis(b, writer_of(writers, file, WORKER));
 	if (!b->no_cupti)
-		write_note(writer_of(writers, file, WORKER), CT_NOTE_CUPTI_VERSION, 0);
-	if (b->yielded_us)
-		write_note(writer_of(writers, file, WORKER), CT_NOTE_YIELDED,
-			   mb_ns((int64_t)b->yielded_us));
+		write_note(writer_of(writers, file, WORKER),
+			   &(struct mb_note){ .code = CT_NOTE_CUPTI_VERSION });
+	for (size_t i = 0; i < b->note_count; i++)
+		write_note(writer_of(writers, file, WORKER), &b->notes[i]);
 	for (size_t i = 0; i < b->count; i++) {
 		const struct mb_record *record = &b->records[i];
 

@@ -16,6 +16,7 @@
 #include "analyze/site.h"
 
 #define MB_RECORDS 8192
+#define MB_NOTES 16
 
 enum {
 	MB_CONTEXT = 1,
@@ -42,6 +43,12 @@ struct mb_record {
 	} u;
 };
 
+struct mb_note {
+	enum ct_note_code code;
+	double us;
+	uint64_t value;
+};
+
 struct model_builder {
 	struct mb_record *records; /* never move: tests keep pointers to them */
 	size_t count;
@@ -49,7 +56,8 @@ struct model_builder {
 	uint32_t correlation;
 	uint64_t event_sync;
 	bool no_cupti;
-	uint64_t yielded_us;       /* when device records end; 0 = they do not */
+	struct mb_note notes[MB_NOTES];
+	size_t note_count;
 	struct ct_model *model;
 	struct ct_sites *sites;
 	struct ct_serialization *serialization;
@@ -109,6 +117,9 @@ struct ct_overhead *mb_overhead(struct model_builder *b, enum ct_overhead_kind k
 				double end);
 struct ct_context *mb_context(struct model_builder *b, uint32_t context, uint32_t null_stream,
 			      double seen);
+
+/* A note written at that time, such as a change of mode. */
+void mb_note(struct model_builder *b, enum ct_note_code code, double us, uint64_t value);
 
 /* Put the records into another order, and those of the device into other threads' chunks. */
 void mb_shuffle(struct model_builder *b, unsigned seed);
