@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CUTRACE_MODE: what each mode records, and what the report makes of it."""
+import collections
+import re
+import signal
+
+from harness import (PATHS, calls, case, check, cutrace, quiet, report_text, same, says_blind,
+                     says_clean, table, victim)
+
+ROUNDS = 20       # of launches, fills, records and queries in a calm phase
+BAD_KERNELS = 3   # in one bad moment, each waited for
+LONG_NS = 20000000
+# Only bad calls are that long; the context's creation may be as well, and its window passes.
+AUTO = {"CUTRACE_MODE": "auto", "CUTRACE_AUTO_THRESHOLD": "10ms", "CUTRACE_AUTO_WINDOW": "200ms"}
+PAUSE_US = "800000"
+LEFT = {"cudaLaunchKernel", "cudaMemsetAsync", "cudaEventRecord", "cudaEventQuery"}
+UNRECORDED = "device work not recorded (light)"
+
+
+def names(trace):
+    return collections.Counter(row["Name"] for row in calls(trace))
+
+
+def long_waits(trace):
+    return [row for row in table(trace, "blocked") if row["Class"] == "device_wait"
+            and int(row["Blocked (ns)"]) > LONG_NS // 2]
+
+
+def sums_hold(trace):
+    check("WRONG" not in report_text(trace), "the parts of calls sum up", report_text(trace))
+
+
+def no_losses(trace):
+    text = report_text(trace)
+    for word in ("dropped:", "calls made from inside", "under way", "CUPTI lost it"):
+        check(word not in text, f"no {word!r}", text)
+
+
+@case
+def mode_full(here):
+    """The default, and the sum of what the other modes may see."""
+    run = quiet(here.both(victim("moments", "1000")))
+    says_clean(run.trace())
+    found = names(run.trace())
+    same({name: found[name] for name in LEFT},
+         {"cudaLaunchKernel": 2 * ROUNDS + 4 * BAD_KERNELS, "cudaMemsetAsync": 2 * ROUNDS,
+          "cudaEventRecord": 2 * ROUNDS + 4, "cudaEventQuery": 2 * ROUNDS}, "calls in calls.csv")
+
+
+def is_light(trace, origin):
+    """All that blocks is there, with its place; nothing is said of what is not."""
+    found = names(trace)
+    check(not LEFT & set(found), "no launches and the like", found)
+    same([found[name] for name in ("cudaMalloc", "cudaFree", "cudaEventSynchronize",
+                                   "cudaDeviceSynchronize", "cudaMemcpy")], [5, 4, 4, 4, 1],
+         "calls that may block")
+    check(all(row["Origin"] == origin for row in calls(trace)), "who saw them", origin)
+    same({row["Kind"] for row in table(trace, "device")} - {"copy"}, set(),
+         "kinds of device records")
+    waits = long_waits(trace)
+    same(len(waits), 12, "long waits")
+    for wait in waits:
+        check(wait["Waited For"].startswith(UNRECORDED), "what it waited for", wait)
+        check(origin == "runtime" or "victim_modes.c" in wait["Call Site"], "where", wait)
+    check(any(", up to event" in wait["Waited For"] for wait in waits), "the event is named")
+    text = report_text(trace)
+    check("unexplained 0 ns" in text and "no rule explains" not in text, "no riddles", text)
+    check("cannot be judged, kernels were not recorded (light)" in text, "no verdict", text)
+    same(table(trace, "serialized") + table(trace, "idle"), [], "claims without evidence")
+    says_blind(trace, "the mode was light all the time", "nothing is extrapolated")
+    no_losses(trace)
+    sums_hold(trace)
+
+
+@case
+def mode_light(here):
+    run = quiet(here.both(victim("moments", "1000"), CUTRACE_MODE="light"))
+    is_light(run.trace(), "wrapper")
+
+
+@case
+def mode_light_static(here):
+    """No wrapper is in the way: by what CUPTI is asked for alone."""
+    run = quiet(here.both([PATHS["STATIC"], "moments", "1000"], CUTRACE_MODE="light"))
+    is_light(run.trace(), "runtime")
+
+
+@case
+def mode_light_without_cupti(here):
+    """The report knows neither device times nor launches, and says both."""
+    for program in (PATHS["VICTIM"], PATHS["STATIC"]):
+        for mode in ("light", "auto"):  # nothing that a window could complete
+            run = quiet(here.both([program, "moments", "1000"], CUTRACE_MODE=mode,
+                                  CUTRACE_CUPTI="off"))
+            found = names(run.trace())
+            check(not [name for name in found if re.search("Launch|Query|Record|Async", name)],
+                  "no launches and the like", found)
+            check(sum(found[name] for name in found if "Free" in name) >= 4, "frees", found)
+            says_blind(run.trace(), "switched off", "the mode was light all the time")
+            no_losses(run.trace())
+
+
+def coverage(trace):
+    """Of "full for A of B (P %, N windows)": P and N."""
+    text = " ".join(report_text(trace).split())
+    found = re.search(r"full for [\d.]+ \w+ of [\d.]+ \w+ \(([\d.]+) %, (\d+) windows?\), light "
+                      r"otherwise: kernels and launches of that time were not recorded; nothing "
+                      r"is extrapolated", text)
+    check(found, "the report says what share was seen in which mode", text)
+    return float(found[1]), int(found[2])
+
+
+def launches_have_kernels(trace):
+    """Whatever was launched in a window, and no other kernel, has its record."""
+    kernels = collections.Counter(row["Correlation"] for row in table(trace, "device")
+                                  if row["Kind"] == "kernel")
+    launches = collections.Counter(row["Correlation"] for row in calls(trace)
+                                   if row["Name"] == "cudaLaunchKernel")
+    return kernels, launches
+
+
+@case
+def mode_auto(here):
+    """Each second bad moment is complete; the first of each phase has no kernels."""
+    run = quiet(here.both(victim("moments", PAUSE_US), **AUTO))
+    trace = run.trace()
+    share, windows = coverage(trace)
+    check(0 < share < 90 and windows in (2, 3), "the share in full", (share, windows))
+    waits = long_waits(trace)
+    same(len(waits), 12, "long waits")
+    unknown = [wait["Waited For"].startswith(UNRECORDED) for wait in waits]
+    check(unknown[0] and unknown[6], "the waits that rang had no records", unknown)
+    for i in (3, 4, 5, 9, 10, 11):
+        same(waits[i]["Waited For"], "spin_work", f"wait {i}")
+    check(any(row["Culprit"] == "cudaFree" for row in table(trace, "serialized"))
+          or "Serialization: none found" in report_text(trace), "serialization is judged")
+    found = names(trace)
+    check(2 * BAD_KERNELS <= found["cudaLaunchKernel"] <= 4 * BAD_KERNELS,
+          "launches of the bad moments, not of the calm ones", found)
+    kernels, launches = launches_have_kernels(trace)
+    same(launches - kernels, collections.Counter(), "launches without a kernel")
+    no_losses(trace)
+    sums_hold(trace)
+
+
+@case
+def mode_auto_calm(here):
+    """No call is that long: light from beginning to end."""
+    run = quiet(here.both(victim("moments", "1000"), **{**AUTO, "CUTRACE_AUTO_THRESHOLD": "30s"}))
+    is_light(run.trace(), "wrapper")
+
+
+@case
+def mode_auto_kept(here):
+    """Within the window, long calls make it longer: no more than one."""
+    run = quiet(here.both(victim("moments", "1000"),
+                          **{**AUTO, "CUTRACE_AUTO_THRESHOLD": "1us", "CUTRACE_AUTO_WINDOW": "30s"}))
+    _, windows = coverage(run.trace())
+    same(windows, 1, "windows")
+    no_losses(run.trace())
+
+
+def ends_in_window(here, mode, status, cut_off):
+    run = quiet(here.both(victim(mode, PAUSE_US), **{**AUTO, "CUTRACE_AUTO_WINDOW": "5s"}))
+    same(run.status, status, "how it ended")
+    if cut_off:
+        same(here.bare(cutrace("report", run.trace())).status, 0, "cutrace report")
+        says_blind(run.trace(), "cut off")
+    coverage(run.trace())
+    same([wait["Waited For"] for wait in long_waits(run.trace())[3:]], ["spin_work"] * 3,
+         "waits of the second bad moment")
+    no_losses(run.trace())
+    sums_hold(run.trace())
+
+
+@case
+def mode_auto_exit(here):
+    ends_in_window(here, "moment_exit", 0, False)
+
+
+@case
+def mode_auto_killed(here):
+    ends_in_window(here, "moment_killed", -signal.SIGKILL, True)
+
+
+def switched(here, program, origin):
+    """Threads launch while the mode changes: no call is lost, doubled or stretched."""
+    run = quiet(here.both([program, "switches", "20"], **{**AUTO, "CUTRACE_AUTO_THRESHOLD": "3ms",
+                                                          "CUTRACE_AUTO_WINDOW": "10ms"}))
+    trace = run.trace()
+    _, windows = coverage(trace)
+    check(windows >= 5, "the mode changed often", windows)
+    found = names(trace)
+    same((found["cudaMalloc"], found["cudaFree"], found["cudaDeviceSynchronize"]), (20, 20, 1),
+         "calls that every mode records")
+    kernels, launches = launches_have_kernels(trace)
+    check(launches and max(launches.values()) == 1, "launches are there, each once")
+    missing = sum((launches - kernels).values())
+    check(missing <= windows * 64, "launches whose kernel had not ended with the window", missing)
+    check(("had not ended when the mode became light" in report_text(trace)) == (missing > 0),
+          "the report says how many", missing)
+    check(all(row["Origin"] == origin for row in calls(trace)
+              if row["Name"] in ("cudaMalloc", "cudaFree")), "who saw them", origin)
+    ends = collections.defaultdict(int)
+    for row in calls(trace):
+        check(int(row["Start (ns)"]) >= ends[row["Thread"]], "calls of a thread do not overlap", row)
+        ends[row["Thread"]] = int(row["Start (ns)"]) + int(row["Duration (ns)"])
+    no_losses(trace)
+    sums_hold(trace)
+
+
+@case
+def mode_auto_switches(here):
+    switched(here, PATHS["VICTIM"], "wrapper")
+
+
+@case
+def mode_auto_switches_static(here):
+    switched(here, PATHS["STATIC"], "runtime")
+
+
+@case
+def mode_auto_yield(here):
+    """The program's profiler takes CUPTI: it sees all, and we stay light from then on."""
+    run = quiet(here.both([PATHS["PROFILER"]], **{**AUTO, "CUTRACE_AUTO_THRESHOLD": "1us"}))
+    check("the profiler saw all" in run.out, "it got its records", run.out)
+    says_blind(run.trace(), "since the program's own profiler took")
+    coverage(run.trace())
+    no_losses(run.trace())
+
+
+@case
+def mode_by_option(here):
+    run = here.bare(cutrace("run", "--mode", "light", "--quiet", "--", *victim("moments", "1000")))
+    same(run.status, 0, "cutrace run")
+    is_light(run.trace(), "wrapper")
+    check("--mode=VALUE" in here.bare(cutrace("run", "--help")).out, "the help lists it")
