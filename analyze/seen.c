@@ -88,7 +88,7 @@ static int add_sight(struct ct_model *model, uint64_t start_ns, uint64_t end_ns)
 int ct_sights_find(struct ct_model *model)
 {
 	uint64_t since_ns = 0;
-	bool full = true;
+	bool full = !model->mode_changes.count; /* a trace with changes begins light */
 	int r = 0;
 
 	if (model->mode_changes.count)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shim/mode.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "cupti/session.h"
@@ -52,6 +53,8 @@ static void go_full(void)
 {
 	int r = ct_cupti_switch(true);
 
+	if (r == -ENODEV) /* given up this very moment */
+		return;
 	if (r < 0) {
 		refused = true;
 		ct_shim_note(CT_NOTE_PARTIAL_CUPTI, 0, "kernels: CUPTI would not record them again "

@@ -5,6 +5,7 @@
 #include "tests/unit/model_builder.h"
 
 #include "analyze/idle.h"
+#include "analyze/report.h"
 #include "analyze/seen.h"
 
 #define S1 21
@@ -199,6 +200,25 @@ static void test_event(void **state)
 	EXPECT_PARTS(b, known, .DEVICE_WAIT = 180, .DRIVER_WORK = 5);
 }
 
+/* Of a wait for work that was not recorded, the stream and event are known all the same. */
+static void test_what_is_still_known(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_call *stream, *event;
+	char text[CT_NAME_BYTES];
+
+	mode(b, -100, CT_MODE_LIGHT);
+	mb_stream(b, S1, CT_STREAM_FLAG_NON_BLOCKING);
+	stream = mb_sync_stream(b, S1, 0, 100);
+	event = mb_sync_event(b, mb_record_event(b, 5, S1, 110, 111), 120, 200);
+	mb_split(b);
+	assert_int_equal(ct_report_wait_stream(b->model, mb_wait(b, stream, CT_PART_DEVICE_WAIT)), S1);
+	ct_report_waited_for(b->model, mb_wait(b, stream, CT_PART_DEVICE_WAIT), text, sizeof(text));
+	assert_string_equal(text, "device work not recorded (light)");
+	ct_report_waited_for(b->model, mb_wait(b, event, CT_PART_DEVICE_WAIT), text, sizeof(text));
+	assert_string_equal(text, "device work not recorded (light), up to event 5");
+}
+
 static void expect_unrecorded(const struct model_builder *b, const struct ct_call *call)
 {
 	const struct ct_wait *wait = mb_wait(b, call, CT_PART_DEVICE_WAIT);
@@ -385,6 +405,7 @@ int main(void)
 		MB_TEST(test_not_settled),
 		MB_TEST(test_settled_by_streams),
 		MB_TEST(test_event),
+		MB_TEST(test_what_is_still_known),
 		MB_TEST(test_parts_in_light),
 		MB_TEST(test_copies_in_light),
 		MB_TEST(test_rest_of_the_past),
