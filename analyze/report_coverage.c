@@ -92,6 +92,7 @@ static const char *lead(int printed)
 }
 
 #define LEAD_BYTES 10 /* what stands before each line of what was not seen */
+#define GO_ON "            " /* the same and more: the line goes on with the one before */
 
 static int line(FILE *to, int printed)
 {
@@ -110,7 +111,7 @@ static void print_yield(const struct ct_model *model, const struct ct_note_info 
 	uint64_t at = model->cupti_end_ns > model->begin_ns ? model->cupti_end_ns - model->begin_ns : 0;
 	char text[16];
 
-	ct_report_wrapped(to, first, "          ", "device times from %s on, since the program's own profiler "
+	ct_report_wrapped(to, first, GO_ON, "device times from %s on, since the program's own profiler "
 			  "took CUPTI (%s); CUTRACE_CUPTI=on keeps them and refuses the profiler",
 			  ct_report_time(at, text), note->text);
 }
@@ -124,11 +125,11 @@ static int print_modes(const struct ct_model *model, FILE *to, int printed)
 	if (!ct_seen_partly(model))
 		return printed;
 	if (!seen)
-		ct_report_wrapped(to, lead(printed), lead(1), "kernels and launches, and so what waits were "
+		ct_report_wrapped(to, lead(printed), GO_ON, "kernels and launches, and so what waits were "
 				  "for: the mode was light all the time (CUTRACE_MODE); nothing is "
 				  "extrapolated");
 	else
-		ct_report_wrapped(to, lead(printed), lead(1), "full for %s of %s (%.1f %%, %s), light "
+		ct_report_wrapped(to, lead(printed), GO_ON, "full for %s of %s (%.1f %%, %s), light "
 				  "otherwise: kernels and launches of that time were not recorded; nothing "
 				  "is extrapolated", ct_report_time(seen, full), ct_report_time(span, all),
 				  span ? 100.0 * (double)seen / (double)span : 0,
@@ -143,12 +144,12 @@ static int print_blindness(const struct ct_model *model, FILE *to, int printed)
 		const struct ct_note_info *note = &model->notes.at[i];
 
 		if (note->code == CT_NOTE_NO_CUPTI) {
-			ct_report_wrapped(to, lead(printed), "          ", "device times: %s", note->text);
-			ct_report_wrapped(to, lead(1), lead(1), UNSEEN);
+			ct_report_wrapped(to, lead(printed), GO_ON, "device times: %s", note->text);
+			ct_report_wrapped(to, lead(1), GO_ON, UNSEEN);
 			printed = 1;
 		} else if (note->code == CT_NOTE_YIELDED && model->cupti_end_ns) {
 			print_yield(model, note, lead(printed), to);
-			ct_report_wrapped(to, lead(1), lead(1), "from then on, " UNSEEN);
+			ct_report_wrapped(to, lead(1), GO_ON, "from then on, " UNSEEN);
 			printed = 1;
 		} else if (note->code == CT_NOTE_SHARED_GPU) {
 			printed = line(to, printed);
@@ -313,10 +314,14 @@ int ct_report_unseen(const struct ct_analysis *a, char **ret)
 		return -ENOMEM;
 	}
 	for (size_t at = 0; at < size;) {
-		size_t next = at + strcspn(text + at, "\n") + 1;
+		size_t next = at + strcspn(text + at, "\n") + 1, skip = LEAD_BYTES;
 
-		memmove(text + used, text + at + LEAD_BYTES, next - at - LEAD_BYTES);
-		used += next - at - LEAD_BYTES;
+		if (used && strncmp(text + at, GO_ON, strlen(GO_ON)) == 0) {
+			text[used - 1] = ' ';
+			skip = strlen(GO_ON);
+		}
+		memmove(text + used, text + at + skip, next - at - skip);
+		used += next - at - skip;
 		at = next;
 	}
 	text[used] = '\0';

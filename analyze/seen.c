@@ -13,15 +13,29 @@ static int by_time(const void *a, const void *b)
 	return x->time_ns < y->time_ns ? -1 : x->time_ns > y->time_ns;
 }
 
-/* Does this call, when it returns, leave no work in flight that was there when it began? */
-static bool waits_for_all(const struct ct_host_call *call)
+/* Was memory allocated in stream order? Freeing such memory in the ordinary way waits for nothing. */
+static bool uses_pools(const struct ct_model *model)
 {
-	return call->effects & CT_SYNC && !call->raw.error && !call->raw.addr &&
-	       call->raw.stream == CT_STREAM_NONE;
+	for (size_t i = 0; i < model->calls.count; i++)
+		if (model->calls.at[i].effects & CT_ALLOC && model->calls.at[i].effects & CT_ASYNC)
+			return true;
+	return false;
+}
+
+/* Does this call, when it returns, leave no work in flight that was there when it began? */
+static bool waits_for_all(const struct ct_host_call *call, bool pools)
+{
+	uint32_t frees = CT_FREE | CT_DRAINS;
+
+	if (call->raw.error)
+		return false;
+	if ((call->effects & (frees | CT_HOSTMEM)) == frees)
+		return call->raw.addr && !pools;
+	return call->effects & CT_SYNC && !call->raw.addr && call->raw.stream == CT_STREAM_NONE;
 }
 
 /* When the first call that waits for the whole device, made within the sight, returned. */
-static uint64_t settled_by_call(const struct ct_model *model, const struct ct_sight *sight)
+static uint64_t settled_by_call(const struct ct_model *model, const struct ct_sight *sight, bool pools)
 {
 	size_t low = 0, high = model->calls.count;
 
@@ -36,7 +50,7 @@ static uint64_t settled_by_call(const struct ct_model *model, const struct ct_si
 			high = middle;
 	}
 	for (; low < model->calls.count && model->calls.at[low].raw.enter_ns < sight->end_ns; low++)
-		if (waits_for_all(&model->calls.at[low]))
+		if (waits_for_all(&model->calls.at[low], pools))
 			return model->calls.at[low].raw.leave_ns;
 	return UINT64_MAX;
 }
@@ -68,7 +82,7 @@ static uint64_t settled_by_streams(const struct ct_model *model, const struct ct
 	return last_ns ? last_ns : UINT64_MAX;
 }
 
-static int add_sight(struct ct_model *model, uint64_t start_ns, uint64_t end_ns)
+static int add_sight(struct ct_model *model, uint64_t start_ns, uint64_t end_ns, bool pools)
 {
 	struct ct_sight sight = { .start_ns = start_ns, .end_ns = end_ns };
 	uint64_t by_call, by_streams;
@@ -78,7 +92,7 @@ static int add_sight(struct ct_model *model, uint64_t start_ns, uint64_t end_ns)
 	if (start_ns >= end_ns || end_ns <= model->begin_ns)
 		return 0;
 	if (start_ns > model->begin_ns) {
-		by_call = settled_by_call(model, &sight);
+		by_call = settled_by_call(model, &sight, pools);
 		by_streams = settled_by_streams(model, &sight);
 		sight.settled_ns = by_call < by_streams ? by_call : by_streams;
 	}
@@ -89,6 +103,7 @@ int ct_sights_find(struct ct_model *model)
 {
 	uint64_t since_ns = 0;
 	bool full = !model->mode_changes.count; /* a trace with changes begins light */
+	bool pools = uses_pools(model);
 	int r = 0;
 
 	if (model->mode_changes.count)
@@ -98,13 +113,13 @@ int ct_sights_find(struct ct_model *model)
 		const struct ct_mode_change *change = &model->mode_changes.at[i];
 
 		if (full && change->mode != CT_MODE_FULL)
-			r = add_sight(model, since_ns, change->time_ns);
+			r = add_sight(model, since_ns, change->time_ns, pools);
 		if (!full && change->mode == CT_MODE_FULL)
 			since_ns = change->time_ns;
 		full = change->mode == CT_MODE_FULL;
 	}
 	if (r == 0 && full)
-		r = add_sight(model, since_ns, UINT64_MAX);
+		r = add_sight(model, since_ns, UINT64_MAX, pools);
 	return r;
 }
 

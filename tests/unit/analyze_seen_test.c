@@ -111,6 +111,28 @@ static void test_without_device_records(void **state)
 	assert_int_equal(ct_seen_call(b->model, mb_host(b, before)), CT_SEEN_NOTHING);
 }
 
+/* A free waits for the device too, unless its memory may be of the stream-ordered sort. */
+static void test_settled_by_free(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_call *last, *host;
+
+	window(b, 100, 900);
+	run_of(b, 0, 1000);
+	mb_thread(b, MB_B);
+	host = mb_call_about(b, CT_API_cudaFreeHost, BLOCK, 150, 160);
+	mb_call_about(b, CT_API_cudaFree, 0, 200, 210);
+	mb_call_about(b, CT_API_cudaFree, BLOCK, 300, 310);
+	last = mb_call_about(b, CT_API_cudaFree, BLOCK, 500, 510);
+	mb_load(b);
+	assert_int_equal(b->model->sights.at[0].settled_ns, mb_ns(310));
+	assert_int_equal(ct_seen_call(b->model, mb_host(b, host)), CT_SEEN_LIGHT);
+	assert_int_equal(ct_seen_call(b->model, mb_host(b, last)), CT_SEEN_ALL);
+	mb_call_about(b, CT_API_cudaMallocAsync, BLOCK, 20, 30);
+	mb_load(b);
+	assert_int_equal(ct_seen_call(b->model, mb_host(b, last)), CT_SEEN_LIGHT);
+}
+
 /* A call is seen if all of it lies in a window, behind one that waited for what was there. */
 static void test_calls(void **state)
 {
@@ -121,7 +143,7 @@ static void test_calls(void **state)
 	run_of(b, 0, 1000);
 	mb_thread(b, MB_B);
 	into = mb_call_about(b, CT_API_cudaFree, BLOCK, 50, 150);
-	early = mb_call_about(b, CT_API_cudaFree, BLOCK, 200, 210);
+	early = mb_call_on(b, CT_API_cudaMemcpy, MB_LEGACY, 200, 210);
 	sync = mb_sync_device(b, 300, 400);
 	late = mb_call_about(b, CT_API_cudaFree, BLOCK, 500, 510);
 	out_of = mb_call_about(b, CT_API_cudaFree, BLOCK, 850, 950);
@@ -286,8 +308,7 @@ static void test_rest_of_the_past(void **state)
 	mb_stream(b, S1, CT_STREAM_FLAG_NON_BLOCKING);
 	mb_launch(b, S1, 10, 20, 30, 40);
 	k = mb_launch(b, MB_LEGACY, 200, 205, 210, 500);
-	frees = mb_call_about(b, CT_API_cudaFree, BLOCK, 210, 2000);
-	mb_sync_device(b, 2100, 2110);
+	frees = mb_call_about(b, CT_API_cudaFree, BLOCK, 210, 2000); /* it settles the window */
 	after = mb_call_about(b, CT_API_cudaFree, BLOCK, 2200, 2900);
 	mb_split(b);
 	EXPECT_PARTS(b, frees, .DEVICE_WAIT = 1790);
@@ -401,6 +422,7 @@ int main(void)
 		MB_TEST(test_light_throughout),
 		MB_TEST(test_windows),
 		MB_TEST(test_without_device_records),
+		MB_TEST(test_settled_by_free),
 		MB_TEST(test_calls),
 		MB_TEST(test_not_settled),
 		MB_TEST(test_settled_by_streams),
