@@ -209,7 +209,7 @@ static uint64_t calls_without_work(const struct ct_model *model, bool cut)
 		const struct ct_host_call *call = &model->calls.at[i];
 
 		count += !call->op_count && call->raw.correlation && submits(call) &&
-			 ct_seen_cut(model, call) == cut;
+			 ct_seen_work(model, call) && ct_seen_cut(model, call) == cut;
 	}
 	return count;
 }

@@ -207,16 +207,19 @@ bool ct_seen_partly(const struct ct_model *model)
 	return false;
 }
 
+bool ct_seen_work(const struct ct_model *model, const struct ct_host_call *call)
+{
+	return call->effects & CT_COPY || !ct_seen_partly(model) ||
+	       ct_sight_at(model, call->raw.enter_ns);
+}
+
 bool ct_seen_cut(const struct ct_model *model, const struct ct_host_call *call)
 {
 	const struct ct_sight *sight = ct_sight_at(model, call->raw.enter_ns);
 	uint32_t next;
 
-	if (!CT_LEFT_BY_LIGHT(call->effects) || !ct_seen_partly(model))
-		return false;
-	if (!sight)
-		return true; /* recorded by chance, in the middle of a change */
-	if (sight->end_ns >= model->end_ns)
+	if (call->effects & CT_COPY || !ct_seen_partly(model) || !sight ||
+	    sight->end_ns >= model->end_ns)
 		return false;
 	next = call->stream == CT_NONE
 		       ? CT_NONE

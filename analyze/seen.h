@@ -39,9 +39,12 @@ uint64_t ct_seen_ns(const struct ct_model *model);
 /* Was less than everything recorded for some of the time, by CUTRACE_MODE? */
 bool ct_seen_partly(const struct ct_model *model);
 
+/* Is work that a call submits recorded at its time? Copies are in every mode. */
+bool ct_seen_work(const struct ct_model *model, const struct ct_host_call *call);
+
 /*
- * A call whose work had no record because the mode became light before it had ended:
- * no record of the same stream came later.
+ * A call whose work has no record: is that because the mode became light before it had
+ * ended? Then no record of the same stream came later in its window.
  */
 bool ct_seen_cut(const struct ct_model *model, const struct ct_host_call *call);
 

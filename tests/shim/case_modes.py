@@ -220,6 +220,43 @@ def mode_auto_switches_static(here):
 
 
 @case
+def mode_light_launch_first(here):
+    """Nor is the launch recorded that brought us in; what it loads and creates may be."""
+    for program in (PATHS["VICTIM"], PATHS["STATIC"]):
+        run = quiet(here.both([program, "long_launch"], CUTRACE_MODE="light",
+                              CUDA_LAUNCH_BLOCKING="1"))
+        found = names(run.trace())
+        check(not LEFT & set(found), "no launches", found)
+        same(found["cudaFree"], 4, "frees")
+        no_losses(run.trace())
+
+
+def launch_cut(here, program):
+    """The window ends inside a launch: what the thread does afterwards is there."""
+    run = quiet(here.both([program, "long_launch"], CUDA_LAUNCH_BLOCKING="1",
+                          **{**AUTO, "CUTRACE_AUTO_THRESHOLD": "1us", "CUTRACE_AUTO_WINDOW": "80ms"}))
+    _, windows = coverage(run.trace())
+    check(windows >= 1, "there was a window", windows)
+    found = names(run.trace())
+    same((found["cudaMalloc"], found["cudaFree"]), (4, 4), "calls that every mode records")
+    for row in calls(run.trace()):
+        if row["Name"] == "cudaLaunchKernel":
+            check(int(row["Duration (ns)"]) < 11 * LONG_NS, "no launch is stretched", row)
+    no_losses(run.trace())
+    sums_hold(run.trace())
+
+
+@case
+def mode_auto_launch_cut(here):
+    launch_cut(here, PATHS["VICTIM"])
+
+
+@case
+def mode_auto_launch_cut_static(here):
+    launch_cut(here, PATHS["STATIC"])
+
+
+@case
 def mode_auto_yield(here):
     """The program's profiler takes CUPTI: it sees all, and we stay light from then on."""
     run = quiet(here.both([PATHS["PROFILER"]], **{**AUTO, "CUTRACE_AUTO_THRESHOLD": "1us"}))

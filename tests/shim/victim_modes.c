@@ -122,10 +122,27 @@ static int switches(const char *count)
 	return 0;
 }
 
+/*
+ * Under CUDA_LAUNCH_BLOCKING=1 each launch lasts as long as its kernel: the first call of all,
+ * and one that begins in a window and ends behind it. Then the thread works on.
+ */
+static int long_launch(const char *unused)
+{
+	(void)unused;
+	victim_must(victim_kernel(SHORT_NS), "launching");
+	victim_must(victim_kernel(2 * LONG_NS), "launching");
+	victim_must(victim_cuda(1) != 1, "a first round");
+	usleep(20000); /* time to wake up and switch */
+	victim_must(victim_kernel(10 * LONG_NS), "launching");
+	victim_work(3);
+	return 0;
+}
+
 const struct victim_mode victim_modes[] = {
 	{ "moments", moments },
 	{ "moment_killed", moment_killed },
 	{ "moment_exit", moment_exit },
 	{ "switches", switches },
+	{ "long_launch", long_launch },
 	{ 0 },
 };

@@ -397,7 +397,7 @@ static void test_idle(void **state)
 static void test_cut(void **state)
 {
 	struct model_builder *b = *state;
-	struct ct_call *early, *last, *outside, *copy;
+	struct ct_call *early, *last, *outside, *copy, *copy_outside;
 
 	window(b, 100, 900);
 	run_of(b, 0, 1000);
@@ -406,13 +406,16 @@ static void test_cut(void **state)
 	mb_launch(b, MB_LEGACY, 300, 305, 310, 320);
 	last = mb_call_on(b, CT_API_cudaLaunchKernel, MB_LEGACY, 400, 405);
 	copy = mb_call_on(b, CT_API_cudaMemcpyAsync, MB_LEGACY, 410, 415);
-	outside = mb_call_on(b, CT_API_cudaLaunchKernel, MB_LEGACY, 950, 955);
+	copy_outside = mb_call_on(b, CT_API_cudaMemcpyAsync, MB_LEGACY, 940, 945);
+	outside = mb_call_on(b, CT_API_cudaMemset, MB_LEGACY, 950, 955);
 	mb_launch(b, MB_LEGACY, 960, 965, 970, 980);
 	mb_load(b);
 	assert_false(ct_seen_cut(b->model, mb_host(b, early)));
 	assert_true(ct_seen_cut(b->model, mb_host(b, last)));
-	assert_true(ct_seen_cut(b->model, mb_host(b, outside)));
-	assert_false(ct_seen_cut(b->model, mb_host(b, copy))); /* those are recorded in any mode */
+	assert_false(ct_seen_cut(b->model, mb_host(b, copy)));
+	assert_true(ct_seen_work(b->model, mb_host(b, early)));
+	assert_true(ct_seen_work(b->model, mb_host(b, copy_outside)));
+	assert_false(ct_seen_work(b->model, mb_host(b, outside)));
 }
 
 int main(void)
