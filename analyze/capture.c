@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/seen.h"
+
 /* A stream or event that belongs to a capture, by its handle. */
 struct member {
 	uint64_t handle;
@@ -14,6 +16,7 @@ struct member {
 };
 
 struct captures {
+	const struct ct_model *model;
 	CT_ARRAY(struct member) members;
 };
 
@@ -91,6 +94,16 @@ static int order(struct captures *c, struct ct_host_call *call)
 	return 0;
 }
 
+/*
+ * In the light mode the events are not recorded by which a stream joins a capture. A copy
+ * without a record of its work, made while there is a capture, is taken for a part of it.
+ */
+static bool may_have_joined(const struct captures *c, const struct ct_host_call *call)
+{
+	return call->effects & CT_COPY && call->effects & CT_ASYNC && ct_seen_partly(c->model) &&
+	       !ct_sight_at(c->model, call->raw.enter_ns);
+}
+
 static int note(struct captures *c, struct ct_host_call *call, uint32_t index)
 {
 	uint32_t capture;
@@ -112,14 +125,15 @@ static int note(struct captures *c, struct ct_host_call *call, uint32_t index)
 		return 0;
 	if (call->effects & CT_ORDER)
 		r = order(c, call);
-	if (!(call->effects & CT_SYNC) && capture_of(c, stream_of(call)) != CT_NONE)
+	if (!(call->effects & CT_SYNC) &&
+	    (capture_of(c, stream_of(call)) != CT_NONE || may_have_joined(c, call)))
 		call->raw.flags |= CT_CALL_CAPTURING;
 	return r;
 }
 
 int ct_captures_mark(struct ct_model *model)
 {
-	struct captures c = { .members = { NULL, 0, 0 } };
+	struct captures c = { .model = model };
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < model->calls.count; i++)

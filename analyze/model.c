@@ -47,9 +47,9 @@ int ct_model_load(const char *path, struct ct_model **ret_model)
 	if (r == 0)
 		r = ct_join(model);
 	if (r == 0)
-		r = ct_captures_mark(model);
-	if (r == 0)
 		r = ct_sights_find(model);
+	if (r == 0)
+		r = ct_captures_mark(model);
 	if (r < 0) {
 		ct_model_destroy(model);
 		return r;

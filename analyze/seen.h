@@ -15,7 +15,7 @@ enum ct_seen {
 	CT_SEEN_NOTHING /* no device times at all when the call ended */
 };
 
-/* Fill model->sights from the changes of mode; the last step of loading. 0 or -ENOMEM. */
+/* Fill model->sights from the changes of mode; once records are joined. 0 or -ENOMEM. */
 int ct_sights_find(struct ct_model *model);
 
 /* The sight that a time lies in; NULL: not everything was recorded then. */

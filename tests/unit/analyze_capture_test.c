@@ -87,6 +87,33 @@ static void test_event_recorded_anew(void **state)
 	expect(b, after, false);
 }
 
+static struct ct_call *copies(struct model_builder *b, uint32_t stream, double enter)
+{
+	return mb_call_on(b, CT_API_cudaMemcpyAsync, stream, enter, enter + 1);
+}
+
+/* The events that make S2 join are not recorded: a copy without work must have been captured. */
+static void test_joined_in_light(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_call *before, *joined, *worked, *after;
+
+	mb_note(b, CT_NOTE_MODE, -100, CT_MODE_LIGHT);
+	mb_thread(b, MB_B);
+	before = copies(b, S2, -10);
+	begin(b);
+	joined = copies(b, S2, 20);
+	worked = copies(b, S2, 30);
+	mb_copy(b, worked, S2, CT_MEMORY_PINNED, 40, 50);
+	mb_call_on(b, CT_API_cudaStreamEndCapture, S1, 60, 61);
+	after = copies(b, S2, 70);
+	mb_split(b);
+	expect(b, before, false);
+	expect(b, joined, true);
+	expect(b, worked, false);
+	expect(b, after, false);
+}
+
 /* Thread by thread 100 us for the lock: the last waits for three others, one by one. */
 static void test_convoy(void **state)
 {
@@ -111,6 +138,7 @@ int main(void)
 		MB_TEST(test_streams_join_and_leave),
 		MB_TEST(test_invalid_capture_ends),
 		MB_TEST(test_event_recorded_anew),
+		MB_TEST(test_joined_in_light),
 		MB_TEST(test_convoy),
 	};
 
