@@ -260,8 +260,8 @@ static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 	}
 	if (calls_without_work(model, true)) {
 		printed = line(to, printed);
-		fprintf(to, "what %" PRIu64 " calls submitted that had not ended when the mode became light "
-			"again\n", calls_without_work(model, true));
+		fprintf(to, "what %" PRIu64 " calls submitted: no device record of it came before the mode "
+			"was light again\n", calls_without_work(model, true));
 	}
 	if (managed_allocations(model)) {
 		printed = line(to, printed);

@@ -197,7 +197,7 @@ def switched(here, program, origin):
     check(launches and max(launches.values()) == 1, "launches are there, each once")
     missing = sum((launches - kernels).values())
     check(missing <= windows * 64, "launches whose kernel had not ended with the window", missing)
-    check(("had not ended when the mode became light" in report_text(trace)) == (missing > 0),
+    check(("came before the mode was light again" in report_text(trace)) == (missing > 0),
           "the report says how many", missing)
     check(all(row["Origin"] == origin for row in calls(trace)
               if row["Name"] in ("cudaMalloc", "cudaFree")), "who saw them", origin)
