@@ -404,9 +404,15 @@ static int by_placed_call(const void *a, const void *b)
 	return x->overhead < y->overhead ? -1 : x->overhead > y->overhead;
 }
 
+static void note_outside(struct ct_outside *outside, const struct ct_overhead *o)
+{
+	outside->ns += o->end_ns > o->start_ns ? o->end_ns - o->start_ns : 0;
+	outside->count++;
+}
+
 static int place_overheads(struct splitter *s)
 {
-	const struct ct_model *model = s->model;
+	struct ct_model *model = s->model;
 
 	s->placed = malloc((model->overheads.count + 1) * sizeof(*s->placed));
 	if (!s->placed)
@@ -419,6 +425,8 @@ static int place_overheads(struct splitter *s)
 			call = call_around(model, o);
 		if (call != CT_NONE)
 			s->placed[s->placed_count++] = (struct placed){ call, (uint32_t)i };
+		else
+			note_outside(&model->outside[overhead_part(o->kind)], o);
 	}
 	qsort(s->placed, s->placed_count, sizeof(*s->placed), by_placed_call);
 	return 0;

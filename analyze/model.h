@@ -50,6 +50,12 @@ struct ct_wait {
 	const char *why;  /* the rule that says so, one clause; static text */
 };
 
+/* Overheads of calls that were not recorded, of one part. */
+struct ct_outside {
+	uint64_t ns;
+	uint32_t count;
+};
+
 /* A loop that waited by asking; its queries are calls of their own. */
 struct ct_poll {
 	uint32_t call;     /* the first query */
@@ -202,6 +208,7 @@ struct ct_model {
 	CT_ARRAY(struct ct_key) call_keys;   /* by correlation */
 	CT_ARRAY(uint32_t) by_correlation;   /* ops, by correlation, then start_ns */
 	CT_ARRAY(struct ct_wait) waits;      /* filled by blocking.c */
+	struct ct_outside outside[CT_PART_COUNT]; /* filled by blocking.c */
 	CT_ARRAY(uint32_t) pending;          /* filled by blocking.c */
 	CT_ARRAY(struct ct_poll) polls;      /* filled by poll.c */
 	CT_ARRAY(struct ct_stream_wait) stream_waits; /* by stream, then time */

@@ -104,6 +104,23 @@ static void print_polls(const struct ct_model *model, FILE *to)
 				  ct_report_count(model->polls.count, "loop", count), queries);
 }
 
+/* What CUPTI still says of launches that light leaves alone. */
+static void print_outside(const struct ct_model *model, FILE *to)
+{
+	static const enum ct_part parts[] = { CT_PART_QUEUE_FULL, CT_PART_FIRST_USE };
+	char text[16], count[48];
+
+	for (size_t i = 0; ct_seen_partly(model) && i < sizeof(parts) / sizeof(parts[0]); i++) {
+		const struct ct_outside *outside = &model->outside[parts[i]];
+
+		if (outside->ns >= WORTH_NS)
+			ct_report_wrapped(to, "  ", "                        ",
+					  "%-11s %9s more, %s, in launches that were not recorded (light)",
+					  ct_part_names[parts[i]], ct_report_time(outside->ns, text),
+					  ct_report_count(outside->count, "time", count));
+	}
+}
+
 static void print_blocked(const struct ct_analysis *a, FILE *to)
 {
 	uint64_t blocked = 0;
@@ -123,6 +140,7 @@ static void print_blocked(const struct ct_analysis *a, FILE *to)
 		if (part != CT_PART_TOOL && part != CT_PART_DRIVER_WORK)
 			print_class(a, (enum ct_part)part, to);
 	print_polls(a->model, to);
+	print_outside(a->model, to);
 	fprintf(to, "and besides, not counted as blocked,\n");
 	print_class(a, CT_PART_DRIVER_WORK, to);
 }

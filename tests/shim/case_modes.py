@@ -12,7 +12,7 @@ BAD_KERNELS = 3   # in one bad moment, each waited for
 LONG_NS = 20000000
 # Only bad calls are that long; the context's creation may be as well, and its window passes.
 AUTO = {"CUTRACE_MODE": "auto", "CUTRACE_AUTO_THRESHOLD": "10ms", "CUTRACE_AUTO_WINDOW": "200ms"}
-PAUSE_US = "800000"
+PAUSE_US = "1200000"
 LEFT = {"cudaLaunchKernel", "cudaMemsetAsync", "cudaEventRecord", "cudaEventQuery"}
 UNRECORDED = "device work not recorded (light)"
 
@@ -65,6 +65,7 @@ def is_light(trace, origin):
     check(any(", up to event" in wait["Waited For"] for wait in waits), "the event is named")
     text = report_text(trace)
     check("unexplained 0 ns" in text and "no rule explains" not in text, "no riddles", text)
+    check("Surprises" not in text, "no surprise without evidence", text)
     check("cannot be judged, kernels were not recorded (light)" in text, "no verdict", text)
     same(table(trace, "serialized") + table(trace, "idle"), [], "claims without evidence")
     says_blind(trace, "the mode was light all the time", "nothing is extrapolated")
@@ -229,6 +230,17 @@ def mode_light_launch_first(here):
         check(not LEFT & set(found), "no launches", found)
         same(found["cudaFree"], 4, "frees")
         no_losses(run.trace())
+
+
+@case
+def mode_light_queue_full(here):
+    """CUPTI tells of launches that had to wait, though not of the launches."""
+    run = quiet(here.both(victim("flood", "3000"), CUTRACE_MODE="light"))
+    text = " ".join(report_text(run.trace()).split())
+    check(re.search(r"queue_full [\d.]+ ms more, \d+ times, in launches that were not recorded "
+                    r"\(light\)", text), "time spent on room in the queue", text)
+    run = quiet(here.both(victim("flood", "3000")))
+    check("in launches that were not recorded" not in report_text(run.trace()), "full has them all")
 
 
 def launch_cut(here, program):

@@ -122,6 +122,15 @@ static int switches(const char *count)
 	return 0;
 }
 
+/* More launches than the queue takes. */
+static int flood(const char *count)
+{
+	for (int i = 0; i < atoi(count); i++)
+		victim_must(victim_kernel(50 * SHORT_NS), "launching");
+	victim_must(cudaDeviceSynchronize(), "waiting for the device");
+	return 0;
+}
+
 /*
  * Under CUDA_LAUNCH_BLOCKING=1 each launch lasts as long as its kernel: the first call of all,
  * and one that begins in a window and ends behind it. Then the thread works on.
@@ -143,6 +152,7 @@ const struct victim_mode victim_modes[] = {
 	{ "moment_killed", moment_killed },
 	{ "moment_exit", moment_exit },
 	{ "switches", switches },
+	{ "flood", flood },
 	{ "long_launch", long_launch },
 	{ 0 },
 };

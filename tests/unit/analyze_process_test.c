@@ -93,6 +93,23 @@ static void test_communication(void **state)
 	ct_process_free(&p);
 }
 
+/* Where some kernels were not recorded, those that were are no measure of communication. */
+static void test_communication_in_part(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_process p;
+
+	mb_note(b, CT_NOTE_MODE, -100, CT_MODE_LIGHT);
+	mb_note(b, CT_NOTE_MODE, -50, CT_MODE_FULL);
+	add_string(b, NAME, "ncclDevKernel_AllReduce_Sum_f32_RING_LL");
+	mb_launch(b, MB_LEGACY, 0, 2, 10, 100)->name = NAME;
+	p = take(b);
+	assert_int_equal(p.comm_ops, 0);
+	assert_int_equal(p.comm_ns, 0);
+	assert_int_equal(p.work_ns, 90000);
+	ct_process_free(&p);
+}
+
 /* Gaps of less than 10 us between calls are time in CUDA, longer ones are not. */
 static void test_outside(void **state)
 {
@@ -157,6 +174,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MB_TEST(test_communication),
+		MB_TEST(test_communication_in_part),
 		MB_TEST(test_outside),
 		MB_TEST(test_identity),
 		MB_TEST(test_empty),

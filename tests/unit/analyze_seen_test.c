@@ -274,6 +274,24 @@ static void test_parts_in_light(void **state)
 	expect_unrecorded(b, frees);
 }
 
+/* Overheads of launches that were not recorded lie in no call; those of others do. */
+static void test_overheads_outside(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_call *call;
+
+	mode(b, -100, CT_MODE_LIGHT);
+	mb_overhead(b, CT_OVERHEAD_QUEUE_FULL, 0, 300);
+	mb_overhead(b, CT_OVERHEAD_QUEUE_FULL, 400, 500);
+	call = mb_call(b, CT_API_cudaMalloc, 600, 900);
+	mb_overhead(b, CT_OVERHEAD_LAZY_LOADING, 600, 700);
+	mb_split(b);
+	assert_int_equal(b->model->outside[CT_PART_QUEUE_FULL].ns, 400000);
+	assert_int_equal(b->model->outside[CT_PART_QUEUE_FULL].count, 2);
+	assert_int_equal(b->model->outside[CT_PART_FIRST_USE].count, 0);
+	EXPECT_PARTS(b, call, .FIRST_USE = 100, .DRIVER_WORK = 200);
+}
+
 /* A copy's own record is used; what came before it in the call was a wait for something. */
 static void test_copies_in_light(void **state)
 {
@@ -432,6 +450,7 @@ int main(void)
 		MB_TEST(test_event),
 		MB_TEST(test_what_is_still_known),
 		MB_TEST(test_parts_in_light),
+		MB_TEST(test_overheads_outside),
 		MB_TEST(test_copies_in_light),
 		MB_TEST(test_rest_of_the_past),
 		MB_TEST(test_serialization),
