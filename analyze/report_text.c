@@ -212,8 +212,9 @@ static void print_verdict(const struct ct_analysis *a, FILE *to)
 		return;
 	}
 	if (!a->serialization->pairs.count) {
-		ct_report_wrapped(to, "", "", "Serialization: none found. No call that was not meant to wait "
-				  "kept device work from overlapping.");
+		ct_report_wrapped(to, "", "", "Serialization: none found%s. No call that was not meant to wait "
+				  "kept device work from overlapping.",
+				  partly ? " in the time in which everything was recorded" : "");
 		if (a->serialization->lost_ns)
 			ct_report_wrapped(to, "", "", "The times lost below are host time: without those "
 					  "waits the program would have reached its next call sooner.");
