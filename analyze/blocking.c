@@ -404,6 +404,11 @@ static int by_placed_call(const void *a, const void *b)
 	return x->overhead < y->overhead ? -1 : x->overhead > y->overhead;
 }
 
+static bool in_time(const struct ct_call *call, const struct ct_overhead *o)
+{
+	return o->start_ns < call->leave_ns && o->end_ns > call->enter_ns;
+}
+
 static void note_outside(struct ct_outside *outside, const struct ct_overhead *o)
 {
 	outside->ns += o->end_ns > o->start_ns ? o->end_ns - o->start_ns : 0;
@@ -421,7 +426,7 @@ static int place_overheads(struct splitter *s)
 		const struct ct_overhead *o = &model->overheads.at[i];
 		uint32_t call = o->correlation ? ct_model_call_of(model, o->correlation) : CT_NONE;
 
-		if (call == CT_NONE)
+		if (call == CT_NONE || !in_time(&model->calls.at[call].raw, o))
 			call = call_around(model, o);
 		if (call != CT_NONE)
 			s->placed[s->placed_count++] = (struct placed){ call, (uint32_t)i };

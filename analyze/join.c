@@ -61,7 +61,8 @@ static int by_key(const void *a, const void *b)
 {
 	const struct ct_key *x = a, *y = b;
 
-	return COMPARE(x->correlation, y->correlation) ?: COMPARE(x->call, y->call);
+	return COMPARE(x->correlation, y->correlation) ?: COMPARE(x->other, y->other) ?:
+	       COMPARE(x->call, y->call);
 }
 
 #define SORT(array, compare)                                                                       \
@@ -152,10 +153,17 @@ static int join_threads(struct ct_model *model)
 	return r;
 }
 
+/*
+ * Ids are shared by the driver calls that a launch of the runtime makes, where that was not
+ * recorded itself: the one that submits work comes first.
+ */
 static int index_calls(struct ct_model *model)
 {
+	const uint32_t recorded = CT_LAUNCH | CT_COPY | CT_FILL | CT_SYNC | CT_ORDER;
+
 	for (size_t i = 0; i < model->calls.count; i++) {
-		struct ct_key key = { model->calls.at[i].raw.correlation, (uint32_t)i };
+		const struct ct_host_call *call = &model->calls.at[i];
+		struct ct_key key = { call->raw.correlation, (uint32_t)i, !(call->effects & recorded) };
 
 		if (key.correlation && CT_PUSH(&model->call_keys, key) < 0)
 			return -ENOMEM;

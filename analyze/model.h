@@ -146,6 +146,7 @@ struct ct_handle {
 /* A correlation id and the call that has it. */
 struct ct_key {
 	uint32_t correlation, call;
+	bool other; /* not a call of the sort whose work has records */
 };
 
 /* A script frame; file and function are texts of this struct. */

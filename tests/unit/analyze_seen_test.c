@@ -292,6 +292,29 @@ static void test_overheads_outside(void **state)
 	EXPECT_PARTS(b, call, .FIRST_USE = 100, .DRIVER_WORK = 200);
 }
 
+/* What a launch that was not recorded did in the driver has one id, and the kernel has it too. */
+static void test_shared_correlation(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_call *retain, *launch;
+	struct ct_device_op *k;
+
+	mode(b, -100, CT_MODE_LIGHT);
+	retain = mb_call(b, CT_API_cuDevicePrimaryCtxRetain, 0, 300);
+	launch = mb_call_on(b, CT_API_cuLaunchKernel, MB_LEGACY, 310, 320);
+	launch->correlation = retain->correlation;
+	k = mb_kernel(b, launch, MB_LEGACY, 330, 340);
+	mb_overhead(b, CT_OVERHEAD_LAZY_LOADING, 312, 318)->correlation = retain->correlation;
+	mb_overhead(b, CT_OVERHEAD_LAZY_LOADING, 100, 200)->correlation = retain->correlation;
+	mb_split(b);
+	assert_int_equal(b->model->calls.at[1].api, CT_API_cuLaunchKernel);
+	assert_int_equal(b->model->ops.at[mb_op(b, k)].call, 1);
+	assert_int_equal(b->model->calls.at[1].parts[CT_PART_FIRST_USE], 6000);
+	assert_int_equal(b->model->calls.at[0].op_count, 0);
+	assert_int_equal(b->model->calls.at[0].parts[CT_PART_FIRST_USE], 300000);
+	assert_int_equal(b->model->outside[CT_PART_FIRST_USE].count, 0);
+}
+
 /* A copy's own record is used; what came before it in the call was a wait for something. */
 static void test_copies_in_light(void **state)
 {
@@ -451,6 +474,7 @@ int main(void)
 		MB_TEST(test_what_is_still_known),
 		MB_TEST(test_parts_in_light),
 		MB_TEST(test_overheads_outside),
+		MB_TEST(test_shared_correlation),
 		MB_TEST(test_copies_in_light),
 		MB_TEST(test_rest_of_the_past),
 		MB_TEST(test_serialization),
