@@ -10,7 +10,8 @@
  * counted in the header; the first record's commit word is cleared, from which moment on the
  * chunk is an empty one; all its bytes are zeroed; only then are records written.
  *
- * Nothing here allocates memory after the start, locks or prints.
+ * Nothing here allocates memory after the start (8 bytes for each 64 KiB of the limit, used as
+ * the file grows), locks or prints.
  */
 #ifndef CT_TRACE_FLIGHT_H
 #define CT_TRACE_FLIGHT_H
