@@ -212,7 +212,7 @@ void *ct_file_claim(struct ct_file *file, uint32_t bytes)
 	chunk = map_range(file, offset, bytes, true);
 	if (!chunk) {
 		unclaim_range(file, offset, bytes);
-		return NULL;
+		return ct_flight_recycle(file); /* the disk is full: keep to what there is */
 	}
 	chunk->bytes = bytes;
 	chunk->offset = offset;

@@ -109,7 +109,8 @@ void ct_writer_release(struct ct_writer *writer);
 
 /*
  * For keep.c and flight.c. Claim a chunk: its header is stored, the rest is zero. Where there
- * is no room left a flight recorder's oldest one is used, whatever its size. NULL: none.
+ * is no room left, or no space on the disk, a flight recorder's oldest one is used, whatever
+ * its size. NULL: none.
  */
 void *ct_file_claim(struct ct_file *file, uint32_t bytes);
 

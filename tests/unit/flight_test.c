@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -119,6 +120,29 @@ static void test_idle_thread_keeps_its_chunk(void **state)
 	assert_int_equal(content.needed, content.calls - 1); /* it is there, but others of its time not */
 	put_call(&idle, 20 * IN_CHUNK + 1);
 	assert_int_equal(look().last, 20 * IN_CHUNK + 1);
+}
+
+/* A disk that is full before the limit is reached is a lower limit. */
+static void test_full_disk(void **state)
+{
+	struct rlimit old, small;
+	struct ct_writer writer;
+	struct content content;
+
+	(void)state;
+	limit(64 * CT_CHUNK_UNIT);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	small = old;
+	small.rlim_cur = SMALL;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	ct_writer_init(&writer, &file, 7);
+	for (uint64_t i = 1; i <= 20 * IN_CHUNK + 5; i++)
+		put_call(&writer, i);
+	setrlimit(RLIMIT_FSIZE, &old);
+	content = look();
+	assert_int_equal(content.calls, 6 * IN_CHUNK + 5);
+	assert_int_equal(content.calls + overwritten(&content), 20 * IN_CHUNK + 5);
+	assert_int_equal(content.header.claimed_bytes, SMALL);
 }
 
 /* What an ended thread left is there for the next one; if none comes, it is overwritten. */
@@ -455,6 +479,7 @@ int main(void)
 		TEST(test_oldest_goes_first),
 		TEST(test_room_is_used_first),
 		TEST(test_idle_thread_keeps_its_chunk),
+		TEST(test_full_disk),
 		TEST(test_remnants),
 		TEST(test_more_threads_than_chunks),
 		TEST(test_kept),
