@@ -3,6 +3,7 @@
 import collections
 import re
 import signal
+import sys
 
 from harness import (PATHS, calls, case, check, cutrace, quiet, report_text, same, says_blind, says_clean,
                      table, victim)
@@ -145,6 +146,32 @@ def limit_many_places(here):
          "calls of the whole run")
     rest = [row["Calls"] for row in table(trace, "totals") if "beyond" in row["Call Site"]]
     same(rest, ["4"], "calls of the 1025th place, which every 1024th call comes from")
+
+
+PYTHON = """
+import ctypes
+runtime = ctypes.CDLL("libcudart.so.13")
+def early():
+    runtime.cudaDeviceSynchronize()
+for _ in range(3):
+    early()
+for _ in range(20000):
+    runtime.cudaStreamSynchronize(None)
+"""
+
+
+@case
+def limit_python(here):
+    """Lines of calls that are long gone: names and stacks are kept."""
+    folder = here.folder()
+    (folder / "loop.py").write_text(PYTHON)
+    trace = quiet(here.traced([sys.executable, "loop.py"], folder=folder,
+                              CUTRACE_LIMIT="512K")).trace()
+    found = {row["Call"]: (row["Call Site"], row["Calls"]) for row in table(trace, "totals")}
+    same(found, {"cudaDeviceSynchronize": ("loop.py:5 early", "3"),
+                 "cudaStreamSynchronize": ("loop.py:9 <module>", "20000")}, "places and calls")
+    same({row["Name"] for row in calls(trace)}, {"cudaStreamSynchronize"}, "what is left")
+    says_flight(trace, "512 KiB")
 
 
 def memory_bound(here, **variables):
