@@ -32,12 +32,14 @@ static uint64_t after(uint64_t from_ns, uint64_t to_ns)
 
 void ct_report_flight(const struct ct_model *model, const char *lead, const char *next, FILE *to)
 {
+	uint64_t start_ns = model->header->start_ns;
+	uint64_t from_ns = model->kept_from_ns > start_ns ? model->kept_from_ns : start_ns;
 	char kept[16], run[16], limit[32], ops[48], calls[48];
 
 	fprintf(to, "%sflight recorder: the last %s of %s are kept (limit %s); %" PRIu64 " records before "
 		"that were overwritten; totals cover the whole run\n", lead,
-		ct_report_time(after(model->kept_from_ns, model->end_ns), kept),
-		ct_report_time(after(model->header->start_ns, model->end_ns), run),
+		ct_report_time(after(from_ns, model->end_ns), kept),
+		ct_report_time(after(start_ns, model->end_ns), run),
 		size_text(model->header->limit_bytes, limit), ct_report_overwritten(model));
 	if (model->early_calls || model->early_ops)
 		fprintf(to, "%s%s and %s of that time that were not overwritten: left out, as what else "

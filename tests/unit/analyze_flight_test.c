@@ -157,7 +157,7 @@ static void test_text(void **state)
 	b->kept_from_us = 100000;
 	ct_report_flight(mb_load(b), "first ", "next ", to);
 	fclose(to);
-	assert_non_null(strstr(text, "first flight recorder: the last 5.00 s of "));
+	assert_non_null(strstr(text, "first flight recorder: the last 5.00 s of 5.10 s "));
 	assert_non_null(strstr(text, "are kept (limit 64 MiB); 1234 records before that were overwritten; "
 			       "totals cover the whole run\nnext 1 call and 0 device operations"));
 	assert_null(strstr(text, "submitted"));

@@ -378,6 +378,7 @@ static void write_file(struct model_builder *b, struct ct_file *file, const char
 					  record->u.bytes));
 	}
 	if (b->kept_from_us) {
+		file->header->start_ns = mb_ns(0);
 		file->header->limit_bytes = 64 << 20;
 		file->header->kept_from_ns = mb_ns(b->kept_from_us);
 		file->header->overwritten[CT_RECORD_CALL] = 1000;
