@@ -51,10 +51,10 @@ static void print_title(const struct ct_model *model, FILE *to)
 			used += (size_t)snprintf(gpus + used, sizeof(gpus) - used, "%s%s",
 						 i ? ", " : "; on ", model->strings.at[name]);
 	}
-	ct_report_wrapped(to, "", "          ", "cutrace: %s (pid %u%s%s), %s, %s from first CUDA call "
-			  "to last work%s", model->header->program, model->header->pid,
+	ct_report_wrapped(to, "", "          ", "cutrace: %s (pid %u%s%s), %s, %s %s to last work%s", model->header->program, model->header->pid,
 			  id.rank == CT_NONE ? "" : ", ", ct_report_rank(id.rank, id.size, rank), date,
-			  ct_report_time(model->end_ns - model->begin_ns, span), gpus);
+			  ct_report_time(model->end_ns - model->begin_ns, span),
+			  model->kept_from_ns ? "from the first record kept" : "from first CUDA call", gpus);
 }
 
 static void print_seen(const struct ct_model *model, FILE *to)
@@ -214,6 +214,14 @@ static uint64_t blocked_without_line(const struct ct_analysis *a)
 	return count;
 }
 
+static int print_flight(const struct ct_model *model, FILE *to, int printed)
+{
+	if (!ct_report_overwritten(model))
+		return printed;
+	ct_report_flight(model, lead(printed), lead(1), to);
+	return 1;
+}
+
 static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 {
 	const struct ct_model *model = a->model;
@@ -273,10 +281,12 @@ int ct_report_unseen(const struct ct_analysis *a, char **ret)
 	size_t size, used = 0;
 	char *text = NULL;
 	FILE *to = open_memstream(&text, &size);
+	int printed;
 
 	if (!to)
 		return -ENOMEM;
-	print_gaps(a, to, print_scripts(a->model, to, print_blindness(a->model, to, 0)));
+	printed = print_flight(a->model, to, print_blindness(a->model, to, 0));
+	print_gaps(a, to, print_scripts(a->model, to, printed));
 	if (fclose(to) != 0) {
 		free(text);
 		return -ENOMEM;
@@ -347,6 +357,7 @@ void ct_report_coverage(const struct ct_analysis *a, FILE *to)
 	print_title(a->model, to);
 	print_seen(a->model, to);
 	printed = print_blindness(a->model, to, 0);
+	printed = print_flight(a->model, to, printed);
 	printed = print_losses(a->model, to, printed);
 	printed = print_scripts(a->model, to, printed);
 	printed = print_gaps(a, to, printed);

@@ -15,6 +15,7 @@
 #include "shim/python.h"
 #include "shim/shim.h"
 #include "shim/thread.h"
+#include "trace/flight.h"
 
 #define PERIOD_S 1
 #define DEADLINE_S 5
@@ -74,6 +75,7 @@ static void *run(void *unused)
 		if (rung <= RUNG && ct_now_ns() - flushed_ns >= PERIOD_S * 1000000000ull) {
 			ct_cupti_flush();
 			ct_clock_follow();
+			ct_flight_sweep(&ct_shim.file);
 			flushed_ns = ct_now_ns();
 		}
 		ct_python_settle();

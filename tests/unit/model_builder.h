@@ -39,6 +39,7 @@ struct mb_record {
 		struct ct_stream stream;
 		struct ct_context context;
 		struct ct_gpu gpu;
+		struct ct_total total;
 	} u;
 };
 
@@ -50,6 +51,7 @@ struct model_builder {
 	uint64_t event_sync;
 	bool no_cupti;
 	uint64_t yielded_us;       /* when device records end; 0 = they do not */
+	double kept_from_us;       /* a flight recorder that has overwritten records until then */
 	struct ct_model *model;
 	struct ct_sites *sites;
 	struct ct_serialization *serialization;
@@ -109,6 +111,9 @@ struct ct_overhead *mb_overhead(struct model_builder *b, enum ct_overhead_kind k
 				double end);
 struct ct_context *mb_context(struct model_builder *b, uint32_t context, uint32_t null_stream,
 			      double seen);
+
+/* What the whole run's calls of an API from a stack add up to. */
+struct ct_total *mb_total(struct model_builder *b, enum ct_api api, uint32_t stack);
 
 /* Put the records into another order, and those of the device into other threads' chunks. */
 void mb_shuffle(struct model_builder *b, unsigned seed);
