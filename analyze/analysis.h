@@ -10,6 +10,7 @@
 #include "analyze/model.h"
 #include "analyze/serialize.h"
 #include "analyze/site.h"
+#include "analyze/totals.h"
 
 struct ct_analysis {
 	char *directory;
@@ -18,6 +19,7 @@ struct ct_analysis {
 	struct ct_serialization *serialization;
 	struct ct_idle *idle;
 	struct ct_ledger *ledger;
+	struct ct_totals *totals;
 };
 
 /*
@@ -34,6 +36,7 @@ void ct_report_text(const struct ct_analysis *analysis, bool summary_only, FILE 
 struct ct_table {
 	const char *file;
 	void (*write)(const struct ct_analysis *analysis, FILE *to);
+	bool of_limit; /* only of a trace that keeps the newest records */
 };
 
 /* Every CSV file of a report; ends with a NULL file. */

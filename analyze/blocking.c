@@ -289,7 +289,7 @@ static void note_launch(struct splitter *s)
 	struct launched *one;
 
 	s->first_launch = false;
-	if (!(s->call->effects & CT_LAUNCH) || !call->addr)
+	if (!(s->call->effects & CT_LAUNCH) || !call->addr || s->model->kept_from_ns) /* who knows */
 		return;
 	HASH_FIND(hh, s->launched, &call->addr, sizeof(call->addr), one);
 	if (one)

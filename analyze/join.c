@@ -190,7 +190,11 @@ static int join_ops(struct ct_model *model)
 			return -ENOMEM;
 		op->call = ct_model_call_of(model, op->raw.correlation);
 		op->submit_ns = op->raw.start_ns;
-		if (op->call == CT_NONE)
+		if (op->call == CT_NONE && model->kept_from_ns) {
+			model->early_submits++; /* a call made later would be there */
+			if (model->kept_from_ns < op->submit_ns)
+				op->submit_ns = model->kept_from_ns;
+		} else if (op->call == CT_NONE)
 			model->unjoined_ops++;
 		else if (model->calls.at[op->call].raw.enter_ns < op->submit_ns)
 			op->submit_ns = model->calls.at[op->call].raw.enter_ns;
@@ -358,6 +362,8 @@ static void span_of_run(struct ct_model *model)
 		model->begin_ns = op->start_ns < model->begin_ns ? op->start_ns : model->begin_ns;
 		model->end_ns = op->end_ns > model->end_ns ? op->end_ns : model->end_ns;
 	}
+	if (model->begin_ns < model->kept_from_ns)
+		model->begin_ns = model->kept_from_ns;
 	if (model->begin_ns > model->end_ns)
 		model->begin_ns = model->end_ns;
 }

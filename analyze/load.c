@@ -55,6 +55,10 @@ static int load_call(struct loader *l, const struct ct_item *item)
 	};
 
 	memcpy(&call.raw, item->record, sizeof(call.raw));
+	if (call.raw.enter_ns < l->model->kept_from_ns) {
+		l->model->early_calls++;
+		return 0;
+	}
 	if (call.raw.leave_ns < call.raw.enter_ns) /* never written so: a damaged record */
 		call.raw.leave_ns = call.raw.enter_ns;
 	call.api = l->apis[call.raw.api];
@@ -78,7 +82,27 @@ static int load_op(struct ct_model *model, const void *record)
 		model->untimed_ops++;
 		return 0;
 	}
+	if (op.raw.end_ns <= model->kept_from_ns) {
+		model->early_ops += model->kept_from_ns > 0;
+		return 0;
+	}
 	return CT_PUSH(&model->ops, op);
+}
+
+static int load_sync(struct ct_model *model, const struct ct_sync *record)
+{
+	if (model->kept_from_ns && record->end_ns <= model->kept_from_ns)
+		return 0;
+	return CT_PUSH(&model->syncs, *record);
+}
+
+static int load_total(struct loader *l, const struct ct_total *record)
+{
+	struct ct_total_info info = { .raw = *record };
+	enum ct_api api = l->apis[record->api];
+
+	info.name = api ? ct_apis[api].name : "(unknown call)";
+	return CT_PUSH(&l->model->totals, info);
 }
 
 /* Put a value at an id of an array by id, growing it with zeros. */
@@ -264,7 +288,7 @@ static int load_item(struct loader *l, const struct ct_item *item)
 	case CT_RECORD_DEVICE:
 		return load_op(model, item->record);
 	case CT_RECORD_SYNC:
-		return CT_PUSH(&model->syncs, *(const struct ct_sync *)item->record);
+		return load_sync(model, item->record);
 	case CT_RECORD_EVENT:
 		return CT_PUSH(&model->events, *(const struct ct_event *)item->record);
 	case CT_RECORD_OVERHEAD:
@@ -283,6 +307,8 @@ static int load_item(struct loader *l, const struct ct_item *item)
 		return load_script(model, item->record);
 	case CT_RECORD_MODULE:
 		return load_module(model, item->record);
+	case CT_RECORD_TOTAL:
+		return load_total(l, item->record);
 	case CT_RECORD_NOTE:
 		return load_note(model, item->record);
 	default:
@@ -298,6 +324,7 @@ int ct_load_records(struct ct_model *model)
 	int r = 0, got = 0;
 
 	model->cupti_end_ns = UINT64_MAX;
+	model->kept_from_ns = model->header->kept_from_ns;
 	l.apis = calloc(API_IDS, sizeof(*l.apis));
 	l.effects = calloc(API_IDS, sizeof(*l.effects));
 	if (!l.apis || !l.effects)

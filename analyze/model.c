@@ -101,6 +101,7 @@ void ct_model_destroy(struct ct_model *model)
 	free(model->waits.at);
 	free(model->pending.at);
 	free(model->polls.at);
+	free(model->totals.at);
 	free(model->stream_waits.at);
 	ct_reader_close(model->reader);
 	free(model);

@@ -180,6 +180,12 @@ struct ct_note_info {
 	char *text;
 };
 
+/* The whole run's calls of one API from one stack; several may be about the same. */
+struct ct_total_info {
+	struct ct_total raw;
+	const char *name; /* of the call */
+};
+
 /* A growing array: CT_ARRAY(type) items, with ct_grow() to make room. */
 #define CT_ARRAY(type)                                                                             \
 	struct {                                                                                   \
@@ -213,6 +219,14 @@ struct ct_model {
 	CT_ARRAY(uint32_t) pending;          /* filled by blocking.c */
 	CT_ARRAY(struct ct_poll) polls;      /* filled by poll.c */
 	CT_ARRAY(struct ct_stream_wait) stream_waits; /* by stream, then time */
+	CT_ARRAY(struct ct_total_info) totals;
+	/*
+	 * Of a flight recorder whose oldest records were overwritten: what ended until then is not
+	 * known as a whole and left out, and so are calls that began until then. 0 = all is there.
+	 */
+	uint64_t kept_from_ns;
+	uint64_t early_calls, early_ops;     /* that were left out */
+	uint64_t early_submits;              /* operations that are there, but their calls are not */
 	uint64_t damaged_bytes, damaged_at;  /* of the file */
 	uint64_t untimed_ops;                /* device records without times: not in ops */
 	uint64_t unknown_apis;               /* calls whose name this build does not know */

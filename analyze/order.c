@@ -67,6 +67,8 @@ uint32_t ct_order_event(const struct ct_model *model, const struct ct_sync *sync
 	stream = ct_stream_index((struct ct_model *)(uintptr_t)model, event->context, event->stream,
 				 false);
 	recorded = call_time(model, event->correlation);
+	if (recorded == UINT64_MAX && model->kept_from_ns) /* before all that is kept */
+		recorded = model->kept_from_ns + 1;
 	if (stream == CT_NONE || recorded == UINT64_MAX)
 		return CT_NONE;
 	return ct_model_last_before(model, stream, recorded, CT_NONE);

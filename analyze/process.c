@@ -216,6 +216,7 @@ int ct_process_take(const struct ct_analysis *a, struct ct_process *ret)
 		.serialized_ns = a->serialization->lost_ns,
 		.busy_ns = a->idle->busy_ns,
 		.has_device = model->has_device,
+		.cut_short = model->kept_from_ns > 0,
 	};
 	struct ct_spans only = { 0 };
 	int r = take_identity(a, &p);

@@ -26,6 +26,19 @@ void ct_report_idle_csv(const struct ct_analysis *analysis, FILE *to);
 void ct_report_ledger(const struct ct_analysis *analysis, FILE *to);
 void ct_report_idle(const struct ct_analysis *analysis, FILE *to);
 
+/* Records that a flight recorder has overwritten. */
+uint64_t ct_report_overwritten(const struct ct_model *model);
+
+/*
+ * Lines that say which part of the run a flight recorder kept; lead precedes the first of
+ * them, next the others. Only if records were overwritten.
+ */
+void ct_report_flight(const struct ct_model *model, const char *lead, const char *next, FILE *to);
+
+/* What the call sites of the whole run cost: the first `limit`; all. */
+void ct_report_totals(const struct ct_analysis *analysis, size_t limit, FILE *to);
+void ct_report_totals_csv(const struct ct_analysis *analysis, FILE *to);
+
 /* Why an order between streams exists, one clause. */
 const char *ct_report_edge(enum ct_edge_kind edge);
 

@@ -52,10 +52,10 @@ static void print_title(const struct ct_model *model, FILE *to)
 			used += (size_t)snprintf(gpus + used, sizeof(gpus) - used, "%s%s",
 						 i ? ", " : "; on ", model->strings.at[name]);
 	}
-	ct_report_wrapped(to, "", "          ", "cutrace: %s (pid %u%s%s), %s, %s from first CUDA call "
-			  "to last work%s", model->header->program, model->header->pid,
+	ct_report_wrapped(to, "", "          ", "cutrace: %s (pid %u%s%s), %s, %s %s to last work%s", model->header->program, model->header->pid,
 			  id.rank == CT_NONE ? "" : ", ", ct_report_rank(id.rank, id.size, rank), date,
-			  ct_report_time(model->end_ns - model->begin_ns, span), gpus);
+			  ct_report_time(model->end_ns - model->begin_ns, span),
+			  model->kept_from_ns ? "from the first record kept" : "from first CUDA call", gpus);
 }
 
 static void print_seen(const struct ct_model *model, FILE *to)
@@ -238,6 +238,14 @@ static uint64_t blocked_without_line(const struct ct_analysis *a)
 	return count;
 }
 
+static int print_flight(const struct ct_model *model, FILE *to, int printed)
+{
+	if (!ct_report_overwritten(model))
+		return printed;
+	ct_report_flight(model, lead(printed), lead(1), to);
+	return 1;
+}
+
 static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 {
 	const struct ct_model *model = a->model;
@@ -308,6 +316,7 @@ int ct_report_unseen(const struct ct_analysis *a, char **ret)
 		return -ENOMEM;
 	printed = print_modes(a->model, to, 0);
 	printed = print_blindness(a->model, to, printed);
+	printed = print_flight(a->model, to, printed);
 	print_gaps(a, to, print_scripts(a->model, to, printed));
 	if (fclose(to) != 0) {
 		free(text);
@@ -384,6 +393,7 @@ void ct_report_coverage(const struct ct_analysis *a, FILE *to)
 	print_seen(a->model, to);
 	printed = print_modes(a->model, to, 0);
 	printed = print_blindness(a->model, to, printed);
+	printed = print_flight(a->model, to, printed);
 	printed = print_losses(a->model, to, printed);
 	printed = print_scripts(a->model, to, printed);
 	printed = print_gaps(a, to, printed);

@@ -67,6 +67,8 @@ int ct_report_write(const struct ct_analysis *analysis, const char **ret_file)
 	for (const struct ct_table *table = ct_tables; r == 0 && table->file; table++) {
 		const struct table_job job = { table, analysis };
 
+		if (table->of_limit && !analysis->model->header->limit_bytes)
+			continue;
 		*ret_file = table->file;
 		r = ct_report_write_file(directory, table->file, write_table, &job);
 	}

@@ -95,6 +95,13 @@ static void small_line(const struct ct_item *item, FILE *to)
 			g->name, g->multiprocessors, g->memory_bytes);
 }
 
+static void total_line(const struct ct_total *t, FILE *to)
+{
+	fprintf(to, "total api=%u stack=%u rest=%u calls=%" PRIu64 " ns=%" PRIu64 " longest=%" PRIu64
+		" bytes=%" PRIu64 " long=%" PRIu64 " failed=%" PRIu64 "\n", t->api, t->stack, t->rest,
+		t->calls, t->total_ns, t->longest_ns, t->bytes, t->long_calls, t->failed);
+}
+
 static void text_line(const struct ct_item *item, FILE *to)
 {
 	const struct ct_string *string = item->record;
@@ -136,6 +143,9 @@ void ct_report_record(const struct ct_item *item, FILE *to)
 		break;
 	case CT_RECORD_SYNC:
 		sync_line(item->record, to);
+		break;
+	case CT_RECORD_TOTAL:
+		total_line(item->record, to);
 		break;
 	case CT_RECORD_STACK:
 		stack_line(item->record, to);

@@ -109,7 +109,8 @@ static void print_basis(const struct ct_run *run, FILE *to)
 				  "the others wait. Class and call site leave such waits out.");
 	if (left_out)
 		ct_report_wrapped(to, "    ", "    ", "%zu process%s not compared: not at work at the same "
-				  "time as the others, without a rank where others have one%s.", left_out,
+				  "time as the others, without a rank where others have one, known in part "
+				  "(CUTRACE_LIMIT)%s.", left_out,
 				  left_out == 1 ? " was" : "es were", run->basis == CT_RUN_CUDA ? ""
 				  : ", or without communication kernels");
 	if (graphs)
@@ -118,6 +119,14 @@ static void print_basis(const struct ct_run *run, FILE *to)
 	if (count_hosts(run) > 1)
 		ct_report_wrapped(to, "    ", "    ", "Times of different hosts were compared by their clocks of "
 				  "day, which may differ.");
+}
+
+static bool any_cut_short(const struct ct_run *run)
+{
+	for (size_t i = 0; i < run->processes.count; i++)
+		if (run->processes.at[i].cut_short)
+			return true;
+	return false;
 }
 
 static void print_slowest(const struct ct_run *run, FILE *to)
@@ -129,7 +138,8 @@ static void print_slowest(const struct ct_run *run, FILE *to)
 		return;
 	if (run->basis == CT_RUN_NOTHING) {
 		ct_report_wrapped(to, "", "", "Slowest: cannot be said; no two of these processes ran at the "
-				  "same time.");
+				  "same time%s.", any_cut_short(run)
+				  ? " and are known as a whole (CUTRACE_LIMIT)" : "");
 		return;
 	}
 	if (s->process == CT_NONE) {

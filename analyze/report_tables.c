@@ -349,15 +349,16 @@ static void write_callsites(const struct ct_analysis *a, FILE *to)
 }
 
 const struct ct_table ct_tables[] = {
-	{ "calls.csv", write_calls },
-	{ "device.csv", write_device },
-	{ "blocked.csv", write_blocked },
-	{ "serialized.csv", write_serialized },
-	{ "callsites.csv", write_callsites },
-	{ "ledger.csv", ct_report_ledger_csv },
-	{ "idle.csv", ct_report_idle_csv },
-	{ "streams.csv", ct_report_streams_csv },
-	{ "cuda_api_sum.csv", ct_report_api_sum },
-	{ "cuda_gpu_kern_sum.csv", ct_report_kernel_sum },
-	{ NULL, NULL },
+	{ "calls.csv", write_calls, false },
+	{ "device.csv", write_device, false },
+	{ "blocked.csv", write_blocked, false },
+	{ "serialized.csv", write_serialized, false },
+	{ "callsites.csv", write_callsites, false },
+	{ "ledger.csv", ct_report_ledger_csv, false },
+	{ "idle.csv", ct_report_idle_csv, false },
+	{ "streams.csv", ct_report_streams_csv, false },
+	{ "cuda_api_sum.csv", ct_report_api_sum, false },
+	{ "cuda_gpu_kern_sum.csv", ct_report_kernel_sum, false },
+	{ "totals.csv", ct_report_totals_csv, true },
+	{ NULL, NULL, false },
 };

@@ -64,6 +64,12 @@ void ct_report_wrapped(FILE *to, const char *first, const char *indent, const ch
 	}
 }
 
+/* What times are a share of. */
+static const char *whole(const struct ct_model *model)
+{
+	return model->kept_from_ns ? "part kept" : "run";
+}
+
 /* One class of waits: how long in all, in how many calls, and where most of it. */
 static void print_class(const struct ct_analysis *a, enum ct_part part, FILE *to)
 {
@@ -131,9 +137,9 @@ static void print_blocked(const struct ct_analysis *a, FILE *to)
 		calling += a->model->threads.at[t].call_count > 0;
 	for (size_t i = 0; i < a->model->calls.count; i++)
 		blocked += ct_blocking_blocked(&a->model->calls.at[i]);
-	ct_report_wrapped(to, "", "", "Host threads were blocked%s for %s in CUDA calls (the run took %s%s)",
+	ct_report_wrapped(to, "", "", "Host threads were blocked%s for %s in CUDA calls (the %s took %s%s)",
 			  a->model->has_device ? "" : ", or at work in the driver,",
-			  ct_report_time(blocked, text),
+			  ct_report_time(blocked, text), whole(a->model),
 			  ct_report_time(a->model->end_ns - a->model->begin_ns, run),
 			  calling > 1 ? ", threads add up" : "");
 	for (int part = 0; part < CT_PART_COUNT; part++)
@@ -223,7 +229,7 @@ static void print_verdict(const struct ct_analysis *a, FILE *to)
 	ct_report_wrapped(to, "", "", "Serialization cost %s (%.0f %% of the %s): calls that were not meant "
 			  "to wait kept %s from overlapping.", ct_report_time(a->serialization->lost_ns, text),
 			  span ? 100.0 * (double)a->serialization->lost_ns / (double)span : 0,
-			  partly ? "time in which everything was recorded" : "run",
+			  partly ? "time in which everything was recorded" : whole(a->model),
 			  ct_report_count(a->serialization->pairs.count, "operation", calls));
 }
 
@@ -355,6 +361,7 @@ void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)
 		print_model(a, to);
 	print_pageable(a, to);
 	print_sites(a, summary_only ? SITES_SUMMARY : SITES_SHOWN, to);
+	ct_report_totals(a, !summary_only ? SITES_SHOWN : a->model->kept_from_ns ? SITES_SUMMARY : 0, to);
 	if (summary_only) {
 		fprintf(to, "\ncutrace: the whole report is in %s/report.txt, tables beside it\n",
 			a->directory);

@@ -18,7 +18,8 @@
  *   work, and besides all time after every other rank had ended.
  *
  * Compared are the processes that ran at one moment, the one with most of them; where two
- * or more have a rank, only such.
+ * or more have a rank, only such. Processes of which a flight recorder kept only the last
+ * part are not: their parts begin at different times.
  */
 #ifndef CT_ANALYZE_RUN_H
 #define CT_ANALYZE_RUN_H

@@ -218,7 +218,7 @@ void ct_sites_stack_text(const struct ct_model *model, struct ct_sites *sites, u
 		walk(model, sites->symbols, stack, every_frame, &text);
 }
 
-static const char *where_of(const struct ct_model *model, struct ct_sites *sites, uint32_t stack)
+const char *ct_sites_where(const struct ct_model *model, struct ct_sites *sites, uint32_t stack)
 {
 	struct text text = { .size = WHERE_BYTES };
 	const struct ct_frame *script;
@@ -309,7 +309,7 @@ static uint32_t site_of(const struct ct_model *model, struct ct_sites *sites,
 	if (!one)
 		return CT_NONE;
 	one->key = key;
-	one->site = find_site(sites, call, where_of(model, sites, call->raw.stack));
+	one->site = find_site(sites, call, ct_sites_where(model, sites, call->raw.stack));
 	HASH_ADD(hh, *shortcuts, key, sizeof(one->key), one);
 	return one->site;
 }

@@ -51,6 +51,9 @@ void ct_sites_rank(struct ct_sites *sites);
 void ct_sites_stack_text(const struct ct_model *model, struct ct_sites *sites, uint32_t stack,
 			 char *ret, size_t size);
 
+/* The place of a stack as sites name it: "file.cu:12 function"; lives as long as sites. */
+const char *ct_sites_where(const struct ct_model *model, struct ct_sites *sites, uint32_t stack);
+
 /* What to do about a site's waits, in one sentence; "" if there is nothing to do. */
 const char *ct_site_remedy(const struct ct_model *model, const struct ct_site *site);
 

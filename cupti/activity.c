@@ -11,7 +11,7 @@
 #include "cupti/names.h"
 
 #define BUFFER_BYTES (1u << 20)
-#define POOL_BUFFERS 256 /* kept for reuse; more are unmapped again */
+#define POOL_BUFFERS 16 /* kept for reuse; more are unmapped again */
 
 static int64_t offset_ns;
 static const struct ct_cupti_host *host;

@@ -8,6 +8,8 @@
 #define HASH_NONFATAL_OOM 1 /* never exit from inside somebody's program */
 #include <uthash.h>
 
+#define NAMES_BYTES (4u << 20) /* programs that generate kernels may do so without end */
+
 struct name {
 	uint32_t id;
 	UT_hash_handle hh;
@@ -16,6 +18,7 @@ struct name {
 
 static struct name *names;
 static uint32_t count;
+static size_t kept_bytes;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static bool write_name(const struct ct_cupti_host *host, const struct name *name, size_t length)
@@ -34,7 +37,7 @@ static bool write_name(const struct ct_cupti_host *host, const struct name *name
 
 static struct name *add(const struct ct_cupti_host *host, const char *text, size_t length)
 {
-	struct name *name = malloc(sizeof(*name) + length + 1);
+	struct name *name = kept_bytes < NAMES_BYTES ? malloc(sizeof(*name) + length + 1) : NULL;
 
 	if (!name)
 		return NULL;
@@ -45,6 +48,7 @@ static struct name *add(const struct ct_cupti_host *host, const char *text, size
 		free(name);
 		return NULL;
 	}
+	kept_bytes += sizeof(*name) + length + 1;
 	HASH_ADD_KEYPTR(hh, names, name->text, length, name);
 	return name;
 }

@@ -16,6 +16,7 @@
 #include "shim/python.h"
 #include "shim/shim.h"
 #include "shim/thread.h"
+#include "trace/flight.h"
 
 #define SECOND_NS 1000000000ull
 #define PERIOD_NS SECOND_NS
@@ -80,6 +81,7 @@ static void *run(void *unused)
 		if (rung <= RUNG && ct_now_ns() - flushed_ns >= PERIOD_NS) {
 			ct_cupti_flush();
 			ct_clock_follow();
+			ct_flight_sweep(&ct_shim.file);
 			flushed_ns = ct_now_ns();
 		}
 		ct_python_settle();

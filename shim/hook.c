@@ -6,6 +6,8 @@
 #include "shim/shim.h"
 #include "shim/stack.h"
 #include "shim/thread.h"
+#include "shim/totals.h"
+#include "trace/flight.h"
 
 static struct ct_call *open_call(struct ct_thread *thread, enum ct_api api, enum ct_origin origin)
 {
@@ -152,6 +154,8 @@ __attribute__((noinline)) void ct_hook_close(struct ct_call *call, int error, co
 	call->stack = ct_stack_take(thread, way(call, site));
 	ct_writer_put(&thread->writer, CT_RECORD_CALL, call);
 	ct_mode_watch(call);
+	if (ct_flight_on(&ct_shim.file))
+		ct_totals_add(thread, call);
 	thread->in_call = false;
 	thread->in_tool = false;
 }

@@ -15,6 +15,7 @@
 #include "shim/shim.h"
 #include "shim/thread.h"
 #include "shim/yield.h"
+#include "trace/keep.h"
 
 #define INJECTION_VARIABLE "CUDA_INJECTION64_PATH"
 
@@ -73,14 +74,14 @@ static bool put(enum ct_record_type type, const void *record)
 {
 	struct ct_thread *thread = ct_thread_self();
 
-	return thread && ct_writer_put(&thread->writer, type, record);
+	return thread && ct_keep_put(&thread->writer, type, record);
 }
 
 static void *reserve(uint32_t bytes)
 {
 	struct ct_thread *thread = ct_thread_self();
 
-	return thread ? ct_writer_reserve(&thread->writer, bytes) : NULL;
+	return thread ? ct_keep_reserve(&thread->writer, bytes) : NULL;
 }
 
 static void lose(enum ct_loss what, uint64_t n)

@@ -12,6 +12,7 @@
 #include "shim/python.h"
 #include "shim/shim.h"
 #include "shim/thread.h"
+#include "trace/keep.h"
 
 static uint32_t busy;
 static unsigned long long seen_adds; /* loader's count of loads at the last pass */
@@ -85,7 +86,7 @@ static int record_module(struct dl_phdr_info *info, size_t size, void *arg)
 	}
 	length = (uint32_t)strlen(path);
 	bytes = (uint32_t)sizeof(*module) + length;
-	module = ct_writer_reserve(&thread->writer, bytes);
+	module = ct_keep_reserve(&thread->writer, bytes);
 	if (!module)
 		return 1;
 	describe(info, module);

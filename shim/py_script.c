@@ -8,6 +8,7 @@
 #include "shim/py_text.h"
 #include "shim/shim.h"
 #include "shim/thread.h"
+#include "trace/keep.h"
 
 #define TABLE_SLOTS (1u << 16)
 #define PROBES_MAX 64
@@ -64,7 +65,7 @@ static void record(struct ct_thread *thread, uint32_t id, const struct place *pl
 {
 	uint32_t bytes = (uint32_t)sizeof(struct ct_script) +
 			 (uint32_t)(place->file_length + place->name_length);
-	struct ct_script *script = ct_writer_reserve(&thread->writer, bytes);
+	struct ct_script *script = ct_keep_reserve(&thread->writer, bytes);
 
 	if (!script)
 		return;

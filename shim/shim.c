@@ -29,6 +29,8 @@
 #include "shim/stack.h"
 #include "shim/thread.h"
 #include "trace/apis.h"
+#include "trace/flight.h"
+#include "trace/keep.h"
 
 #define DIRECTORY_TRIES 1000
 
@@ -91,12 +93,21 @@ static int create_trace(const char *name, const char *program)
 /* The limit on the trace's size; one that leaves no room for records is a slip. */
 static uint64_t limit(void)
 {
-	uint64_t least = 8 * CT_CHUNK_UNIT, wanted = ct_shim.options.limit;
+	uint64_t wanted = ct_shim.options.limit;
 
-	if (!wanted || wanted >= least)
+	if (!wanted || wanted >= CT_FLIGHT_LEAST)
 		return wanted;
-	ct_warn("CUTRACE_LIMIT is too small for any trace, using %u KiB", (unsigned)(least >> 10));
-	return least;
+	ct_warn("CUTRACE_LIMIT is too small for any trace, using %u KiB",
+		(unsigned)(CT_FLIGHT_LEAST >> 10));
+	return CT_FLIGHT_LEAST;
+}
+
+static void start_flight(void)
+{
+	uint64_t bytes = limit();
+
+	if (bytes && ct_flight_start(&ct_shim.file, bytes) < 0)
+		ct_warn("no memory to keep the newest records: recording ends at CUTRACE_LIMIT");
 }
 
 static int open_trace(void)
@@ -115,7 +126,7 @@ static int open_trace(void)
 		ct_warn("nothing is recorded: cannot create %.600s: %s; set CUTRACE_OUTPUT to a "
 			"writable place with free space", name, strerror(-r));
 	else
-		ct_shim.file.limit_bytes = limit();
+		start_flight();
 	return r;
 }
 
@@ -155,7 +166,7 @@ static void write_api_table(struct ct_thread *thread)
 	for (int i = 1; i < CT_API_COUNT; i++) {
 		uint32_t length = (uint32_t)strlen(ct_apis[i].name);
 		uint32_t bytes = (uint32_t)sizeof(struct ct_api_record) + length;
-		struct ct_api_record *record = ct_writer_reserve(&thread->writer, bytes);
+		struct ct_api_record *record = ct_keep_reserve(&thread->writer, bytes);
 
 		if (!record)
 			return;
@@ -286,7 +297,7 @@ void ct_shim_note(enum ct_note_code code, uint64_t value, const char *format, ..
 	if (n >= (int)sizeof(text))
 		n = (int)sizeof(text) - 1;
 	bytes = (uint32_t)sizeof(*note) + (uint32_t)n;
-	note = ct_writer_reserve(&thread->writer, bytes);
+	note = ct_keep_reserve(&thread->writer, bytes);
 	if (!note)
 		return;
 	note->code = (uint16_t)code;

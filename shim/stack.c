@@ -14,6 +14,7 @@
 #include "shim/shim.h"
 #include "shim/thread.h"
 #include "shim/walk.h"
+#include "trace/keep.h"
 
 #define TABLE_SLOTS (1u << 16)
 #define PROBES_MAX 64
@@ -128,7 +129,7 @@ static void write_stack(struct ct_thread *thread, uint32_t id, const uint64_t *p
 	ct_modules_refresh();
 	if (!looked)
 		script = ct_python_absence();
-	record = ct_writer_reserve(&thread->writer, bytes);
+	record = ct_keep_reserve(&thread->writer, bytes);
 	if (!record)
 		return;
 	record->id = id;

@@ -11,6 +11,7 @@
 
 #include "shim/python.h"
 #include "shim/shim.h"
+#include "shim/totals.h"
 #include "shim/walk.h"
 
 __thread struct ct_thread *ct_thread_current;
@@ -30,6 +31,7 @@ static void thread_end(void *state)
 	ct_thread_current = NULL;
 	if (ct_shim_alive())
 		ct_writer_release(&thread->writer);
+	ct_totals_finish(thread);
 	ct_walk_finish(thread);
 	ct_python_finish(thread);
 	munmap(thread, sizeof(*thread));

@@ -20,6 +20,7 @@ struct ct_thread {
 	bool said_late;           /* the user knows that those called CUDA */
 	uint32_t tid;
 	uint64_t injected_ns;     /* when InitializeInjection ran on this thread, until used */
+	struct ct_totals *totals; /* of its call sites; see totals.h */
 	struct ct_walks *walks;   /* stacks that are recognised; see walk.h */
 	struct ct_python *python; /* its Python frames; see python.h */
 	uint64_t frames[CT_STACK_FRAMES_MAX + 16]; /* scratch: stacks of threads may be tiny */

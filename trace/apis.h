@@ -34,6 +34,12 @@ enum ct_effect {
 	(((effects) & (CT_LAUNCH | CT_ORDER | CT_POLL)) != 0 ||                                  \
 	 ((effects) & (CT_FILL | CT_ASYNC)) == (CT_FILL | CT_ASYNC))
 
+/* How much is recorded; full where no note says otherwise. */
+enum ct_mode {
+	CT_MODE_FULL = 0,
+	CT_MODE_LIGHT = 1 /* no calls that CT_LEFT_BY_LIGHT() names, of the device only copies */
+};
+
 enum ct_api {
 	CT_API_NONE = 0,
 #define CT_RUNTIME(name, ...) CT_API_##name,

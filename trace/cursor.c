@@ -73,6 +73,7 @@ static const uint32_t least_bytes[CT_RECORD_TYPES] = {
 	[CT_RECORD_API] = sizeof(struct ct_api_record),
 	[CT_RECORD_NOTE] = sizeof(struct ct_note),
 	[CT_RECORD_SCRIPT] = sizeof(struct ct_script),
+	[CT_RECORD_TOTAL] = sizeof(struct ct_total),
 };
 
 /* Bytes the record says it needs; more than it has if its inner lengths lie. */

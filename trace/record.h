@@ -53,6 +53,7 @@ enum ct_record_type {
 	CT_RECORD_API = 13,
 	CT_RECORD_NOTE = 14,
 	CT_RECORD_SCRIPT = 15,
+	CT_RECORD_TOTAL = 16,
 	CT_RECORD_TYPES
 };
 
@@ -76,7 +77,9 @@ enum ct_record_type {
 	X(FLUSH, "final flushes that did not finish in time: the last device records may be missing") \
 	X(THREADS, "calls of threads that came when all thread slots were in use")                   \
 	X(CUT, "calls under way when the program's own profiler took CUPTI: their end was not seen") \
-	X(SCRIPTS, "Python frames without a name: unreadable, or the frame table was full")
+	X(SCRIPTS, "Python frames without a name: unreadable, or the frame table was full")          \
+	X(KEPT, "names, stacks and totals dropped: no room, or half of CUTRACE_LIMIT used for such")  \
+	X(TOTALS, "calls that the whole run's totals do not count: no room for one more")
 
 enum ct_loss {
 #define X(name, text) CT_LOSS_##name,
@@ -111,16 +114,23 @@ struct ct_file_header {
 	uint32_t finish;            /* enum ct_finish */
 	uint32_t loss_count;        /* entries of lost[] that mean something */
 	uint64_t lost[32];          /* by enum ct_loss */
+	/* Of a flight recorder; all 0 in other files. */
+	uint64_t limit_bytes;       /* it keeps the newest records within so many bytes; 0 = it is none */
+	uint64_t kept_bytes;        /* of chunks that are never overwritten */
+	uint64_t kept_from_ns;      /* the latest time of any record that was overwritten */
+	uint64_t overwritten[32];   /* records, by enum ct_record_type */
 };
 static_assert(sizeof(struct ct_file_header) <= CT_HEADER_BYTES, "header fits its page");
 static_assert(CT_LOSS_COUNT <= 32, "room for every loss counter");
+static_assert(CT_RECORD_TYPES <= 32, "room for every type");
 
 /* The first slot of a chunk. */
 struct ct_chunk_header {
 	uint32_t magic;    /* CT_CHUNK_MAGIC, stored last */
 	uint32_t bytes;    /* whole chunk, this slot included; a multiple of CT_CHUNK_UNIT */
-	uint64_t sequence; /* order in which chunks were claimed, from 1 */
-	uint64_t reserved[6];
+	uint64_t sequence; /* order in which chunks were claimed, from 1; a new one when overwritten */
+	uint64_t offset;   /* of this chunk in the file; 0 = an older writer */
+	uint64_t reserved[5];
 };
 static_assert(sizeof(struct ct_chunk_header) == CT_SLOT_BYTES, "one slot");
 
@@ -350,6 +360,29 @@ struct ct_gpu {
 };
 static_assert(sizeof(struct ct_gpu) == CT_SLOT_BYTES, "one slot");
 
+#define CT_TOTAL_LONG_NS 1000000 /* a call of a millisecond or more counts as long */
+
+/*
+ * All calls of one API from one stack, of the whole run, as far as one thread at a time has
+ * counted them: several records may be about the same two. Its counters alone change after
+ * it was committed, each by a store of its own: a reader of a cut-off file may find one call
+ * in some of them and not yet in others.
+ */
+struct ct_total {
+	uint32_t commit;
+	uint32_t stack;      /* as in a call */
+	uint16_t api;
+	uint16_t rest;       /* 1: from all stacks that had no record of their own; stack is 0 */
+	uint32_t reserved32;
+	uint64_t calls;
+	uint64_t total_ns;
+	uint64_t longest_ns;
+	uint64_t bytes;      /* sum of ct_call.bytes */
+	uint64_t long_calls; /* of CT_TOTAL_LONG_NS and more */
+	uint64_t failed;     /* calls that returned an error */
+};
+static_assert(sizeof(struct ct_total) == CT_SLOT_BYTES, "one slot");
+
 /* The records below are of variable length: their bytes run on over the slots. */
 
 struct ct_string {
@@ -447,14 +480,8 @@ enum ct_note_code {
 	CT_NOTE_WORLD_SIZE = 11,   /* value: number of ranks; text: as above */
 	CT_NOTE_SHARED_GPU = 12,   /* other processes may use the GPU at the same time; text says why */
 	CT_NOTE_YIELDED = 13,      /* seen_ns: no device times from then on; text: CUPTI function called */
-	CT_NOTE_MODE = 14,         /* value: enum ct_mode, in effect from seen_ns on */
+	CT_NOTE_MODE = 14,         /* value: enum ct_mode (apis.h), in effect from seen_ns on */
 	CT_NOTE_GPU_MEMORY = 15    /* value: bytes that CUPTI sets aside in each context; text: of what */
-};
-
-/* How much is recorded; full where no note says otherwise. */
-enum ct_mode {
-	CT_MODE_FULL = 0,
-	CT_MODE_LIGHT = 1 /* no calls that CT_LEFT_BY_LIGHT() names, of the device only copies */
 };
 
 struct ct_note {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trace/writer.h"
 
+#include "trace/flight.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -13,8 +15,9 @@
 
 #define PAGE_BYTES 4096u
 #define RETRY_RECORDS 4096 /* after a failed chunk, records lost before trying again */
+#define RETRY_FLIGHT 64    /* the same where other threads set chunks free all the time */
 
-static uint64_t clock_ns(clockid_t clock)
+uint64_t ct_clock_ns(clockid_t clock)
 {
 	struct timespec ts;
 
@@ -68,8 +71,8 @@ static void fill_header(struct ct_file_header *h, const char *program)
 	h->slot_bytes = CT_SLOT_BYTES;
 	h->chunk_unit = CT_CHUNK_UNIT;
 	h->pid = (uint32_t)getpid();
-	h->start_ns = clock_ns(CLOCK_MONOTONIC);
-	h->start_realtime_ns = clock_ns(CLOCK_REALTIME);
+	h->start_ns = ct_clock_ns(CLOCK_MONOTONIC);
+	h->start_realtime_ns = ct_clock_ns(CLOCK_REALTIME);
 	strncpy(h->program, program, sizeof(h->program) - 1);
 	strncpy(h->tool_version, CT_VERSION, sizeof(h->tool_version) - 1);
 	h->claimed_bytes = CT_CHUNK_UNIT; /* chunks are aligned to their unit */
@@ -104,6 +107,7 @@ int ct_file_create(struct ct_file *file, const char *path, const char *program)
 	}
 	file->device = st.st_dev;
 	file->inode = st.st_ino;
+	file->chunk_max = CT_CHUNK_MAX;
 	fill_header(page, program);
 	file->header = page;
 	close(fd);
@@ -168,35 +172,46 @@ static void unclaim_range(struct ct_file *file, uint64_t offset, uint32_t bytes)
 				    __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
-/* A fresh chunk of the file, or NULL. */
-static void *claim(struct ct_file *file, uint32_t bytes)
+/* Map a part of the file, ready to be written, after giving it space if that is wanted. */
+static void *map_range(const struct ct_file *file, uint64_t offset, uint32_t bytes, bool fresh)
 {
-	uint64_t offset = claim_range(file, bytes);
-	struct ct_chunk_header *chunk;
+	int fd = open_again(file);
 	void *map = NULL;
-	int fd;
 
-	if (!offset)
+	if (fd < 0)
 		return NULL;
-	fd = open_again(file);
-	if (fd < 0) {
-		unclaim_range(file, offset, bytes);
-		return NULL;
-	}
-	if (allocate(fd, offset, bytes) == 0)
+	if (!fresh || allocate(fd, offset, bytes) == 0)
 		map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd,
 			   (off_t)offset);
 	close(fd);
-	if (!map || map == MAP_FAILED) {
-		unclaim_range(file, offset, bytes);
+	if (!map || map == MAP_FAILED)
 		return NULL;
-	}
 	prefault(map, bytes);
-	chunk = map;
+	return map;
+}
+
+void *ct_file_map(const struct ct_file *file, uint64_t offset, uint32_t bytes)
+{
+	return map_range(file, offset, bytes, false);
+}
+
+void *ct_file_claim(struct ct_file *file, uint32_t bytes)
+{
+	uint64_t offset = claim_range(file, bytes);
+	struct ct_chunk_header *chunk;
+
+	if (!offset)
+		return ct_flight_recycle(file);
+	chunk = map_range(file, offset, bytes, true);
+	if (!chunk) {
+		unclaim_range(file, offset, bytes);
+		return ct_flight_recycle(file); /* the disk is full: keep to what there is */
+	}
 	chunk->bytes = bytes;
+	chunk->offset = offset;
 	chunk->sequence = __atomic_add_fetch(&file->sequence, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&chunk->magic, CT_CHUNK_MAGIC, __ATOMIC_RELEASE);
-	return map;
+	return chunk;
 }
 
 /* First byte of a chunk that no committed record covers. */
@@ -262,7 +277,7 @@ void ct_file_finish(struct ct_file *file, enum ct_finish how)
 	if (!file->header)
 		return;
 	__atomic_store_n(&file->header->finish, (uint32_t)how, __ATOMIC_RELAXED);
-	__atomic_store_n(&file->header->finish_ns, clock_ns(CLOCK_MONOTONIC), __ATOMIC_RELEASE);
+	__atomic_store_n(&file->header->finish_ns, ct_clock_ns(CLOCK_MONOTONIC), __ATOMIC_RELEASE);
 	give_back_spares(file);
 	errno = saved;
 }
@@ -276,11 +291,11 @@ void ct_file_prepare(struct ct_file *file)
 	for (int i = 0; i < CT_SPARES; i++) {
 		if (__atomic_load_n(&file->spares[i], __ATOMIC_RELAXED))
 			continue;
-		chunk = claim(file, CT_CHUNK_MAX);
+		chunk = ct_file_claim(file, CT_CHUNK_MAX);
 		if (!chunk)
 			return;
 		if (!put_into(file->spares, CT_SPARES, chunk))
-			munmap(chunk, CT_CHUNK_MAX); /* not reached: nobody else puts any there */
+			ct_flight_retire(file, chunk); /* not reached: nobody else puts any there */
 	}
 }
 
@@ -292,7 +307,12 @@ static void *claim_large(struct ct_file *file)
 	__atomic_store_n(&file->spares_wanted, 1, __ATOMIC_RELAXED);
 	if (file->ring)
 		file->ring();
-	return chunk ? chunk : claim(file, CT_CHUNK_MAX);
+	return chunk ? chunk : ct_file_claim(file, CT_CHUNK_MAX);
+}
+
+void *ct_file_take_remnant(struct ct_file *file)
+{
+	return take_from(file->remnants, CT_REMNANTS);
 }
 
 /* Say whose records follow. The caller has made sure there is a slot for it. */
@@ -302,14 +322,14 @@ static void write_thread(struct ct_writer *writer)
 
 	writer->used += CT_SLOT_BYTES;
 	record->tid = writer->tid;
-	record->seen_ns = clock_ns(CLOCK_MONOTONIC);
+	record->seen_ns = ct_clock_ns(CLOCK_MONOTONIC);
 	memcpy(record->name, writer->name, sizeof(record->name));
 	ct_writer_commit(record, CT_RECORD_THREAD, CT_SLOT_BYTES);
 }
 
 static bool adopt_remnant(struct ct_writer *writer)
 {
-	uint8_t *chunk = take_from(writer->file->remnants, CT_REMNANTS);
+	uint8_t *chunk = ct_file_take_remnant(writer->file);
 
 	if (!chunk)
 		return false;
@@ -327,16 +347,19 @@ static bool next_chunk(struct ct_writer *writer)
 {
 	uint32_t bytes = writer->chunk_bytes ? writer->chunk_bytes * 2 : CT_CHUNK_UNIT;
 
-	if (writer->failed && ++writer->retry % RETRY_RECORDS)
+	if (writer->failed &&
+	    ++writer->retry % (writer->file->flight.full ? RETRY_FLIGHT : RETRY_RECORDS))
 		return false;
 	if (writer->chunk)
-		munmap(writer->chunk, writer->chunk_bytes);
+		ct_flight_retire(writer->file, writer->chunk);
 	else if (adopt_remnant(writer))
 		return true;
+	if (bytes > writer->file->chunk_max)
+		bytes = writer->file->chunk_max;
 	writer->chunk = bytes >= CT_CHUNK_MAX ? claim_large(writer->file)
-					      : claim(writer->file, bytes);
+					      : ct_file_claim(writer->file, bytes);
 	if (!writer->chunk) /* the last of a limit or a disk may still hold a small one */
-		writer->chunk = claim(writer->file, CT_CHUNK_UNIT);
+		writer->chunk = ct_file_claim(writer->file, CT_CHUNK_UNIT);
 	if (!writer->chunk) /* and what was made beforehand holds any */
 		writer->chunk = take_from(writer->file->spares, CT_SPARES);
 	writer->failed = !writer->chunk;
@@ -404,6 +427,9 @@ void ct_writer_release(struct ct_writer *writer)
 	uint8_t *chunk = writer->chunk;
 
 	writer->chunk = NULL;
-	if (chunk && !put_into(writer->file->remnants, CT_REMNANTS, chunk))
-		munmap(chunk, writer->chunk_bytes);
+	if (!chunk)
+		return;
+	madvise(chunk, writer->chunk_bytes, MADV_DONTNEED); /* it stays in the file, not with us */
+	if (!put_into(writer->file->remnants, CT_REMNANTS, chunk))
+		ct_flight_retire(writer->file, chunk);
 }

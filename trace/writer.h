@@ -19,17 +19,34 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include "trace/record.h"
 
 #define CT_REMNANTS 256
 #define CT_SPARES 2
 
+/*
+ * A flight recorder: chunks of events that are full are overwritten when there is no other
+ * room, the one that was full first first.
+ */
+struct ct_flight {
+	uint64_t *full;     /* by place in the file, in units: when the chunk that begins there was
+			     * full, counting chunks; 0 = in use, or none. NULL = no recorder */
+	uint64_t order;     /* the last of those counts */
+	uint32_t units;     /* entries */
+	uint8_t *kept;      /* the chunk for what is never overwritten that is being filled */
+	uint32_t growing;   /* a thread is making the next one */
+	void *lain[CT_REMNANTS]; /* what was left unfinished when ct_flight_sweep() last looked */
+};
+
 struct ct_file {
 	struct ct_file_header *header; /* mapped; NULL until created */
 	char path[4096];
 	uint64_t device, inode;        /* the file we created, to know it again */
 	uint64_t limit_bytes;          /* no chunk is claimed past this size; 0 = no limit */
+	uint32_t chunk_max;            /* chunks do not grow beyond it */
+	struct ct_flight flight;
 	uint64_t sequence;
 	void *remnants[CT_REMNANTS];   /* chunks that ended threads left unfinished */
 	void *spares[CT_SPARES];       /* chunks of CT_CHUNK_MAX made beforehand */
@@ -46,6 +63,8 @@ struct ct_writer {
 	char name[16];
 	bool failed;          /* the last attempt to get a chunk failed: try rarely */
 	uint32_t retry;
+	uint8_t *kept;        /* the file's kept chunk as this thread last saw it */
+	uint32_t kept_used;   /* everything before it is taken; more may be */
 };
 
 /*
@@ -112,5 +131,21 @@ static inline bool ct_writer_put(struct ct_writer *writer, enum ct_record_type t
 
 /* The thread ends: leave the rest of its chunk to another thread. */
 void ct_writer_release(struct ct_writer *writer);
+
+/*
+ * For keep.c and flight.c. Claim a chunk: its header is stored, the rest is zero. Where there
+ * is no room left, or no space on the disk, a flight recorder's oldest one is used, whatever
+ * its size. NULL: none.
+ */
+void *ct_file_claim(struct ct_file *file, uint32_t bytes);
+
+/* Map a part of the file, ready to be written; NULL if it cannot be, or is not there. */
+void *ct_file_map(const struct ct_file *file, uint64_t offset, uint32_t bytes);
+
+/* A chunk that a thread left unfinished, or NULL. */
+void *ct_file_take_remnant(struct ct_file *file);
+
+/* Nanoseconds of a clock. */
+uint64_t ct_clock_ns(clockid_t clock);
 
 #endif

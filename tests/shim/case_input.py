@@ -192,15 +192,6 @@ def file_limit_later(here):
 
 
 @case
-def trace_limit(here):
-    """The user's own limit: no line at all, but the report counts what did not fit."""
-    run = quiet(here.both(victim("work", "5000"), CUTRACE_LIMIT="512K"))
-    size = (run.trace() / "trace.cutrace").stat().st_size
-    check(size <= 512 * 1024, "the trace keeps to its limit", size)
-    says_blind(run.trace(), "no room")
-
-
-@case
 def unknown_variable(here):
     run = one_line(here.both(RETURN, CUTRACE_OUTPTU="x"), "CUTRACE_OUTPTU", "unknown",
                    "cutrace run --help")

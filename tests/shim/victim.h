@@ -21,6 +21,7 @@ extern const struct victim_mode victim_habits[];
 extern const struct victim_mode victim_ranks[];
 extern const struct victim_mode victim_crowds[];
 extern const struct victim_mode victim_modes[];
+extern const struct victim_mode victim_long[];
 
 /* If not NULL, counts every call that returned. */
 extern atomic_uint *victim_returned;

@@ -128,6 +128,25 @@ static void test_silent_left_out(void **state)
 	assert_int_equal(run->slowest.own_ns.others, 50 * MS);
 }
 
+/* Of one whose beginning was overwritten nobody knows how long it worked. */
+static void test_cut_short_left_out(void **state)
+{
+	struct ct_run *run = *state;
+
+	for (uint32_t rank = 0; rank < 3; rank++) {
+		struct ct_process p = process(rank, rank == 1 ? 80 : 0, 100);
+
+		p.comm_ops = 1;
+		p.comm_ns = rank == 1 ? 1 * MS : rank == 2 ? 50 * MS : 10 * MS;
+		p.cut_short = rank == 1;
+		add(run, p);
+	}
+	assert_int_equal(ct_run_finish(run), 0);
+	assert_false(run->processes.at[1].compared);
+	assert_int_equal(run->slowest.process, 0);
+	assert_int_equal(run->slowest.own_ns.others, 50 * MS);
+}
+
 /* Without communication kernels: time in CUDA, not between calls, decides. */
 static void test_cuda_time(void **state)
 {
@@ -311,6 +330,7 @@ int main(void)
 		RUN_TEST(test_communication),
 		RUN_TEST(test_late_start),
 		RUN_TEST(test_silent_left_out),
+		RUN_TEST(test_cut_short_left_out),
 		RUN_TEST(test_cuda_time),
 		RUN_TEST(test_last_one),
 		RUN_TEST(test_strangers),

@@ -40,10 +40,10 @@ static size_t read_all(struct ct_reader *reader, off_t size, struct seen *seen, 
 	size_t n = 0;
 
 	while (ct_reader_next(reader, &item)) {
-		assert_in_range(item.type, CT_RECORD_THREAD, CT_RECORD_SCRIPT);
+		assert_in_range(item.type, CT_RECORD_THREAD, CT_RECORD_TOTAL);
 		assert_true(item.offset + item.bytes <= (uint64_t)size);
 		assert_true(item.bytes >= CT_SLOT_BYTES);
-		if (item.type >= CT_RECORD_STRING)
+		if (item.type >= CT_RECORD_STRING && item.type <= CT_RECORD_SCRIPT)
 			assert_true(variable_head(item.type) +
 				    tail_bytes(item.type, item.record) <= item.bytes);
 		if (item.type == CT_RECORD_MODULE)

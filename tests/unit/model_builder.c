@@ -296,10 +296,13 @@ struct ct_context *mb_context(struct model_builder *b, uint32_t context, uint32_
 	return record;
 }
 
-void mb_note(struct model_builder *b, enum ct_note_code code, double us, uint64_t value)
+struct ct_total *mb_total(struct model_builder *b, enum ct_api api, uint32_t stack)
 {
-	assert_true(b->note_count < MB_NOTES);
-	b->notes[b->note_count++] = (struct mb_note){ code, us, value };
+	struct ct_total *total = put(b, CT_RECORD_TOTAL, WORKER);
+
+	total->api = (uint16_t)(API_BASE + api);
+	total->stack = stack;
+	return total;
 }
 
 void mb_shuffle(struct model_builder *b, unsigned seed)
@@ -331,22 +334,13 @@ static struct ct_writer *writer_of(struct ct_writer *writers, struct ct_file *fi
 	return NULL;
 }
 
-static void write_apis(struct model_builder *b, struct ct_writer *writer)
+static void write_apis(struct ct_writer *writer)
 {
-	static bool used[CT_API_COUNT];
-
-	memset(used, 0, sizeof(used));
-	for (size_t i = 0; i < b->count; i++)
-		if (b->records[i].type == CT_RECORD_CALL)
-			used[b->records[i].u.call.api - API_BASE] = true;
 	for (int i = 1; i < CT_API_COUNT; i++) {
 		uint32_t length = (uint32_t)strlen(ct_apis[i].name);
 		uint32_t bytes = (uint32_t)offsetof(struct ct_api_record, name) + length;
-		struct ct_api_record *record;
+		struct ct_api_record *record = ct_writer_reserve(writer, bytes);
 
-		if (!used[i])
-			continue;
-		record = ct_writer_reserve(writer, bytes);
 		assert_non_null(record);
 		record->id = (uint16_t)(API_BASE + i);
 		record->name_length = (uint16_t)length;
@@ -372,7 +366,7 @@ static void write_file(struct model_builder *b, struct ct_file *file, const char
 	struct ct_writer writers[WRITERS_MAX] = { 0 };
 
 	assert_int_equal(ct_file_create(file, path, "built"), 0);
-	write_apis(b, writer_of(writers, file, WORKER));
+	write_apis(writer_of(writers, file, WORKER));
 	if (!b->no_cupti)
 		write_note(writer_of(writers, file, WORKER),
 			   &(struct mb_note){ .code = CT_NOTE_CUPTI_VERSION });
@@ -383,6 +377,13 @@ static void write_file(struct model_builder *b, struct ct_file *file, const char
 
 		assert_true(ct_writer_put(writer_of(writers, file, record->tid), record->type,
 					  record->u.bytes));
+	}
+	if (b->kept_from_us) {
+		file->header->start_ns = mb_ns(0);
+		file->header->limit_bytes = 64 << 20;
+		file->header->kept_from_ns = mb_ns(b->kept_from_us);
+		file->header->overwritten[CT_RECORD_CALL] = 1000;
+		file->header->overwritten[CT_RECORD_DEVICE] = 234;
 	}
 	ct_file_finish(file, CT_FINISH_EXIT);
 	for (size_t i = 0; i < WRITERS_MAX; i++)

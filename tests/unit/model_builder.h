@@ -40,6 +40,7 @@ struct mb_record {
 		struct ct_stream stream;
 		struct ct_context context;
 		struct ct_gpu gpu;
+		struct ct_total total;
 	} u;
 };
 
@@ -58,6 +59,7 @@ struct model_builder {
 	bool no_cupti;
 	struct mb_note notes[MB_NOTES];
 	size_t note_count;
+	double kept_from_us;       /* a flight recorder that has overwritten records until then */
 	struct ct_model *model;
 	struct ct_sites *sites;
 	struct ct_serialization *serialization;
@@ -119,7 +121,15 @@ struct ct_context *mb_context(struct model_builder *b, uint32_t context, uint32_
 			      double seen);
 
 /* A note written at that time, such as a change of mode. */
-void mb_note(struct model_builder *b, enum ct_note_code code, double us, uint64_t value);
+static inline void mb_note(struct model_builder *b, enum ct_note_code code, double us,
+			   uint64_t value)
+{
+	assert_true(b->note_count < MB_NOTES);
+	b->notes[b->note_count++] = (struct mb_note){ code, us, value };
+}
+
+/* What the whole run's calls of an API from a stack add up to. */
+struct ct_total *mb_total(struct model_builder *b, enum ct_api api, uint32_t stack);
 
 /* Put the records into another order, and those of the device into other threads' chunks. */
 void mb_shuffle(struct model_builder *b, unsigned seed);
