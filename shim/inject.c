@@ -120,7 +120,10 @@ static void start_cupti(void)
 	int r;
 
 	if (ct_shim.options.cupti == CT_CUPTI_OFF) {
-		ct_shim_note(CT_NOTE_NO_CUPTI, 0, "CUPTI was switched off (CUTRACE_CUPTI=off)");
+		ct_shim_note(CT_NOTE_NO_CUPTI, 0, "%s", ct_shim.options.mode == CT_LEVEL_LIGHT ?
+			     "CUPTI is switched off in the light mode, as it would slow down every launch; "
+			     "CUTRACE_CUPTI=on uses it all the same" :
+			     "CUPTI was switched off (CUTRACE_CUPTI=off)");
 		return;
 	}
 	if (ct_shim.options.cupti == CT_CUPTI_YIELD && ct_yield_first_use()) {

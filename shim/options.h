@@ -15,7 +15,7 @@
 
 /* Whose CUPTI is. One tool at a time can use it, and the program may bring its own. */
 enum ct_cupti_mode {
-	CT_CUPTI_OFF,  /* never ours */
+	CT_CUPTI_OFF,  /* never ours; in the light mode this is what CT_CUPTI_YIELD comes to */
 	CT_CUPTI_ON,   /* ours to the end: the program's profiler is refused */
 	CT_CUPTI_YIELD /* ours until the program first uses it */
 };
@@ -33,7 +33,7 @@ struct ct_options {
 #undef CT_OPTION
 };
 
-/* CUTRACE_CUPTI alone, as the environment has it now; for use before tracing has started. */
+/* What CUTRACE_CUPTI comes to, as the environment is now; for use before tracing has started. */
 enum ct_cupti_mode ct_options_cupti(void);
 
 /*

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "shim/modules.h"
@@ -18,8 +17,6 @@
 
 #define TABLE_SLOTS (1u << 16)
 #define PROBES_MAX 64
-#define OUR_DESCRIPTORS 1100 /* numbers below are the program's; loops that close end at 1024 */
-#define SPARE_DESCRIPTORS 16 /* left free under a limit lower than that */
 #define SKIP_ROOM 16 /* frames taken beyond the limit, as ours will be dropped */
 
 /*
@@ -51,32 +48,12 @@ static void *load_unwinder(void)
 	return dlopen(path, RTLD_NOW | RTLD_LOCAL);
 }
 
-/*
- * The first walk is slow, so it is made outside any call that we time. In it libunwind
- * opens a pipe that it keeps. Programs close descriptors they did not open, and libunwind
- * would read, write and close whatever gets their numbers next: all numbers that programs
- * use are taken for the moment.
- */
+/* The first walk is slow, so it is made outside any call that we time. */
 static void first_walk(void)
 {
-	static int taken[OUR_DESCRIPTORS];
-	struct rlimit limit = { 0 };
 	void *frames[8];
-	int n = 0, top = OUR_DESCRIPTORS;
-	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	getrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_cur < OUR_DESCRIPTORS + SPARE_DESCRIPTORS)
-		top = (int)limit.rlim_cur - SPARE_DESCRIPTORS;
-	while (fd >= 0 && fd < top) {
-		taken[n++] = fd;
-		fd = fcntl(taken[0], F_DUPFD_CLOEXEC, 0);
-	}
-	if (fd >= 0)
-		close(fd);
 	backtrace_fn(frames, 8);
-	while (n)
-		close(taken[--n]);
 }
 
 void ct_stack_init(bool wanted)

@@ -75,14 +75,15 @@ def is_light(trace, origin):
 
 @case
 def mode_light(here):
-    run = quiet(here.both(victim("moments", "1000"), CUTRACE_MODE="light"))
+    run = quiet(here.both(victim("moments", "1000"), CUTRACE_MODE="light", CUTRACE_CUPTI="on"))
     is_light(run.trace(), "wrapper")
 
 
 @case
 def mode_light_static(here):
     """No wrapper is in the way: by what CUPTI is asked for alone."""
-    run = quiet(here.both([PATHS["STATIC"], "moments", "1000"], CUTRACE_MODE="light"))
+    run = quiet(here.both([PATHS["STATIC"], "moments", "1000"], CUTRACE_MODE="light",
+                          CUTRACE_CUPTI="on"))
     is_light(run.trace(), "runtime")
 
 
@@ -90,9 +91,10 @@ def mode_light_static(here):
 def mode_light_without_cupti(here):
     """The report knows neither device times nor launches, and says both."""
     for program in (PATHS["VICTIM"], PATHS["STATIC"]):
-        for mode in ("light", "auto"):  # nothing that a window could complete
+        # without CUPTI there is nothing that a window could complete; light does without it
+        for mode, cupti in (("light", "off"), ("light", "yield"), ("auto", "off")):
             run = quiet(here.both([program, "moments", "1000"], CUTRACE_MODE=mode,
-                                  CUTRACE_CUPTI="off"))
+                                  CUTRACE_CUPTI=cupti))
             found = names(run.trace())
             check(not [name for name in found if re.search("Launch|Query|Record|Async", name)],
                   "no launches and the like", found)
