@@ -230,7 +230,8 @@ void *ct_dlsym_pick(void *handle, const char *name, const void *caller)
 	bool global = handle == RTLD_DEFAULT || handle == RTLD_NEXT;
 
 	if (name && name[0] == 'c' && name[1] == 'u' && ct_real_knows(table_of(name), name) &&
-	    !(global && table_of(name) == &ct_real_driver) && !is_tool(caller) && (handle != RTLD_NEXT || ahead_of_us(caller)))
+	    !(global && table_of(name) == &ct_real_driver) && !is_tool(caller) &&
+	    (handle != RTLD_NEXT || ahead_of_us(caller)))
 		return (void *)answer;
 	return (void *)real_dlsym();
 }

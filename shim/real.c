@@ -121,24 +121,31 @@ void *ct_real_swap(struct ct_real_table *table, void *found, const void *caller)
 	return found;
 }
 
-void *ct_real_adopt(struct ct_real_table *table, const char *symbol, void *found)
+/* Asked for hundreds of names by every runtime that starts: lengths tell most of them apart. */
+static struct ct_real_function *by_name(const struct ct_real_table *table, const char *symbol)
 {
-	int saved = errno;
+	size_t length = strlen(symbol);
 
 	for (struct ct_real_function *f = table->functions; f->symbol; f++)
-		if (strcmp(f->symbol, symbol) == 0) {
-			__atomic_store_n(&f->function, found, __ATOMIC_RELAXED);
-			keep_once(table, found);
-			errno = saved;
-			return f->wrapper;
-		}
-	return found;
+		if (f->length == length && memcmp(f->symbol, symbol, length) == 0)
+			return f;
+	return NULL;
+}
+
+void *ct_real_adopt(struct ct_real_table *table, const char *symbol, void *found)
+{
+	struct ct_real_function *f = by_name(table, symbol);
+	int saved = errno;
+
+	if (!f)
+		return found;
+	__atomic_store_n(&f->function, found, __ATOMIC_RELAXED);
+	keep_once(table, found);
+	errno = saved;
+	return f->wrapper;
 }
 
 int ct_real_knows(const struct ct_real_table *table, const char *symbol)
 {
-	for (const struct ct_real_function *f = table->functions; f->symbol; f++)
-		if (strcmp(f->symbol, symbol) == 0)
-			return 1;
-	return 0;
+	return by_name(table, symbol) != NULL;
 }

@@ -7,6 +7,7 @@
 
 struct ct_real_function {
 	const char *symbol;
+	uint8_t length; /* of the symbol */
 	void *wrapper;  /* ours */
 	void *function; /* the real one; NULL: not found yet */
 };

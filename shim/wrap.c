@@ -44,7 +44,7 @@ static_assert(SLOTS < CT_REAL_SLOTS_MAX, "runtimes.c has a place for every wrapp
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* old programs call these too */
 static struct ct_real_function functions[] = {
-#define ROW(name) { .symbol = #name, .wrapper = (void *)name },
+#define ROW(name) { .symbol = #name, .length = sizeof(#name) - 1, .wrapper = (void *)name },
 #define CT_RUNTIME(name, ...) ROW(name)
 #define CT_RUNTIME_VOID(name, ...) ROW(name)
 #define CT_RUNTIME_ALIAS(name, ...) ROW(name)

@@ -48,7 +48,7 @@ enum slot {
 #include "trace/apis_end.h"
 };
 
-#define ROW(name) { .symbol = #name, .wrapper = (void *)name },
+#define ROW(name) { .symbol = #name, .length = sizeof(#name) - 1, .wrapper = (void *)name },
 
 static struct ct_real_function functions[] = {
 	[CT_ENTRY_INIT] = ROW(cuInit)

@@ -47,7 +47,7 @@ enum slot {
 FIRST_USES(DECLARE)
 
 static struct ct_real_function functions[] = {
-#define ROW(name) { .symbol = #name, .wrapper = (void *)name },
+#define ROW(name) { .symbol = #name, .length = sizeof(#name) - 1, .wrapper = (void *)name },
 	FIRST_USES(ROW)
 	{ .symbol = NULL },
 };
