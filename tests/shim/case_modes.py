@@ -227,7 +227,7 @@ def mode_auto_switches_static(here):
 def mode_light_launch_first(here):
     """Nor is the launch recorded that brought us in; what it loads and creates may be."""
     for program in (PATHS["VICTIM"], PATHS["STATIC"]):
-        run = quiet(here.both([program, "long_launch"], CUTRACE_MODE="light",
+        run = quiet(here.both([program, "long_launch"], CUTRACE_MODE="light", CUTRACE_CUPTI="on",
                               CUDA_LAUNCH_BLOCKING="1"))
         found = names(run.trace())
         check(not LEFT & set(found), "no launches", found)
@@ -238,7 +238,7 @@ def mode_light_launch_first(here):
 @case
 def mode_light_queue_full(here):
     """CUPTI tells of launches that had to wait, though not of the launches."""
-    run = quiet(here.both(victim("flood", "3000"), CUTRACE_MODE="light"))
+    run = quiet(here.both(victim("flood", "3000"), CUTRACE_MODE="light", CUTRACE_CUPTI="on"))
     text = " ".join(report_text(run.trace()).split())
     check(re.search(r"queue_full [\d.]+ ms more, \d+ times, in launches that were not recorded "
                     r"\(light\)", text), "time spent on room in the queue", text)
@@ -283,7 +283,8 @@ def mode_auto_yield(here):
 
 @case
 def mode_by_option(here):
-    run = here.bare(cutrace("run", "--mode", "light", "--quiet", "--", *victim("moments", "1000")))
+    run = here.bare(cutrace("run", "--mode", "light", "--cupti", "on", "--quiet", "--",
+                            *victim("moments", "1000")))
     same(run.status, 0, "cutrace run")
     is_light(run.trace(), "wrapper")
     check("--mode=VALUE" in here.bare(cutrace("run", "--help")).out, "the help lists it")
