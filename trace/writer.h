@@ -105,10 +105,13 @@ void *ct_writer_reserve(struct ct_writer *writer, uint32_t bytes);
 /* Publish a reserved record. bytes as reserved. */
 void ct_writer_commit(void *record, enum ct_record_type type, uint32_t bytes);
 
-/* A record comes soon: have the processor fetch its place meanwhile. */
+/*
+ * Records come: have the processor fetch, meanwhile, the place of one of the next. Another core
+ * zeroed it, so it comes from far. Past the end of the chunk nothing is fetched.
+ */
 static inline void ct_writer_expect(const struct ct_writer *writer)
 {
-	__builtin_prefetch(writer->chunk + writer->used, 1);
+	__builtin_prefetch(writer->chunk + writer->used + 4 * CT_SLOT_BYTES, 1);
 }
 
 /* ct_writer_put() where the chunk is full, or there is none. */
