@@ -42,7 +42,7 @@ int ct_analysis_run(const char *directory, struct ct_analysis **ret)
 	if (r == 0)
 		r = ct_ledger_make(a->model, &a->ledger);
 	if (r == 0)
-		r = ct_totals_make(a->model, a->sites, &a->totals);
+		r = ct_site_totals_make(a->model, a->sites, &a->site_totals);
 	if (r < 0) {
 		ct_analysis_destroy(a);
 		return r;
@@ -55,7 +55,7 @@ void ct_analysis_destroy(struct ct_analysis *a)
 {
 	if (!a)
 		return;
-	ct_totals_destroy(a->totals);
+	ct_site_totals_destroy(a->site_totals);
 	ct_ledger_destroy(a->ledger);
 	ct_idle_destroy(a->idle);
 	ct_serialization_destroy(a->serialization);

@@ -10,7 +10,7 @@
 #include "analyze/model.h"
 #include "analyze/serialize.h"
 #include "analyze/site.h"
-#include "analyze/totals.h"
+#include "analyze/site_totals.h"
 
 struct ct_analysis {
 	char *directory;
@@ -19,7 +19,7 @@ struct ct_analysis {
 	struct ct_serialization *serialization;
 	struct ct_idle *idle;
 	struct ct_ledger *ledger;
-	struct ct_totals *totals;
+	struct ct_site_totals *site_totals;
 };
 
 /*

@@ -55,20 +55,20 @@ void ct_report_totals(const struct ct_analysis *a, size_t limit, FILE *to)
 {
 	char total[16], longest[16], head[64];
 
-	if (!a->totals->all.count || !limit)
+	if (!a->site_totals->all.count || !limit)
 		return;
 	fprintf(to, "\nThe whole run: call sites by time in calls, waits and work alike\n"
 		"  #      total   longest      calls  call and place\n");
-	for (size_t i = 0; i < a->totals->all.count && i < limit; i++) {
-		const struct ct_total_site *site = &a->totals->all.at[i];
+	for (size_t i = 0; i < a->site_totals->all.count && i < limit; i++) {
+		const struct ct_total_site *site = &a->site_totals->all.at[i];
 
 		snprintf(head, sizeof(head), "%3zu  %9s %9s %10" PRIu64 "  ", i + 1,
 			 ct_report_time(site->total_ns, total),
 			 ct_report_time(site->longest_ns, longest), site->calls);
 		ct_report_wrapped(to, head, "       ", "%s at %s", site->name, site->where);
 	}
-	if (a->totals->all.count > limit)
-		fprintf(to, "       and %zu more (totals.csv)\n", a->totals->all.count - limit);
+	if (a->site_totals->all.count > limit)
+		fprintf(to, "       and %zu more (totals.csv)\n", a->site_totals->all.count - limit);
 }
 
 void ct_report_totals_csv(const struct ct_analysis *a, FILE *to)
@@ -78,8 +78,8 @@ void ct_report_totals_csv(const struct ct_analysis *a, FILE *to)
 
 	ct_csv_header(&csv, "Call Site,Call,Calls,Total (ns),Longest (ns),Of 1 ms And More,Bytes,Failed,"
 		      "Stack");
-	for (size_t i = 0; i < a->totals->all.count; i++) {
-		const struct ct_total_site *site = &a->totals->all.at[i];
+	for (size_t i = 0; i < a->site_totals->all.count; i++) {
+		const struct ct_total_site *site = &a->site_totals->all.at[i];
 
 		ct_csv_text(&csv, site->where);
 		ct_csv_text(&csv, site->name);

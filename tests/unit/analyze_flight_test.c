@@ -7,7 +7,7 @@
 #include "tests/unit/model_builder.h"
 
 #include "analyze/report.h"
-#include "analyze/totals.h"
+#include "analyze/site_totals.h"
 
 static struct model_builder *of(void **state)
 {
@@ -116,7 +116,7 @@ static struct ct_total *count(struct ct_total *total, uint64_t calls, uint64_t n
 static void test_totals(void **state)
 {
 	struct model_builder *b = of(state);
-	struct ct_totals *totals;
+	struct ct_site_totals *totals;
 
 	count(mb_total(b, CT_API_cudaFree, 0), 4, 100, 50);
 	count(mb_total(b, CT_API_cudaMalloc, 0), 8, 1000, 70);
@@ -127,7 +127,7 @@ static void test_totals(void **state)
 	mb_call(b, CT_API_cudaMalloc, 200, 201);
 	b->kept_from_us = 100;
 	mb_serialize(b);
-	assert_int_equal(ct_totals_make(b->model, b->sites, &totals), 0);
+	assert_int_equal(ct_site_totals_make(b->model, b->sites, &totals), 0);
 	assert_int_equal(totals->all.count, 3);
 	assert_int_equal(totals->calls, 156);
 	assert_string_equal(totals->all.at[0].name, "cudaFree");
@@ -140,7 +140,7 @@ static void test_totals(void **state)
 	assert_string_equal(totals->all.at[1].name, "cudaMalloc");
 	assert_int_equal(totals->all.at[1].calls, 8);
 	assert_int_equal(totals->all.at[2].calls, 4);
-	ct_totals_destroy(totals);
+	ct_site_totals_destroy(totals);
 }
 
 /* What the report says of it, once for each reason to say it. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "analyze/totals.h"
+#include "analyze/site_totals.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ static int by_cost(const void *a, const void *b)
 }
 
 /* One site for all of the same call and place. */
-static void merge(struct ct_totals *totals)
+static void merge(struct ct_site_totals *totals)
 {
 	size_t kept = 0;
 
@@ -50,9 +50,10 @@ static void merge(struct ct_totals *totals)
 	qsort(totals->all.at, totals->all.count, sizeof(*totals->all.at), by_cost);
 }
 
-int ct_totals_make(const struct ct_model *model, struct ct_sites *sites, struct ct_totals **ret)
+int ct_site_totals_make(const struct ct_model *model, struct ct_sites *sites,
+			struct ct_site_totals **ret)
 {
-	struct ct_totals *totals = calloc(1, sizeof(*totals));
+	struct ct_site_totals *totals = calloc(1, sizeof(*totals));
 	int r = totals ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && i < model->totals.count; i++) {
@@ -76,7 +77,7 @@ int ct_totals_make(const struct ct_model *model, struct ct_sites *sites, struct 
 			r = CT_PUSH(&totals->all, site);
 	}
 	if (r < 0) {
-		ct_totals_destroy(totals);
+		ct_site_totals_destroy(totals);
 		return r;
 	}
 	merge(totals);
@@ -84,7 +85,7 @@ int ct_totals_make(const struct ct_model *model, struct ct_sites *sites, struct 
 	return 0;
 }
 
-void ct_totals_destroy(struct ct_totals *totals)
+void ct_site_totals_destroy(struct ct_site_totals *totals)
 {
 	if (!totals)
 		return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every call site of a whole run cost, where the trace holds only its end. */
-#ifndef CT_ANALYZE_TOTALS_H
-#define CT_ANALYZE_TOTALS_H
+#ifndef CT_ANALYZE_SITE_TOTALS_H
+#define CT_ANALYZE_SITE_TOTALS_H
 
 #include "analyze/model.h"
 #include "analyze/site.h"
@@ -19,16 +19,17 @@ struct ct_total_site {
 	uint64_t failed;
 };
 
-struct ct_totals {
+struct ct_site_totals {
 	CT_ARRAY(struct ct_total_site) all; /* most total time first */
 	uint64_t calls;
 };
 
 /*
  * Sum up the TOTAL records of a model by call and place; none unless the trace is a flight
- * recorder's. Returns 0 and totals for ct_totals_destroy(), or -ENOMEM.
+ * recorder's. Returns 0 and totals for ct_site_totals_destroy(), or -ENOMEM.
  */
-int ct_totals_make(const struct ct_model *model, struct ct_sites *sites, struct ct_totals **ret);
-void ct_totals_destroy(struct ct_totals *totals); /* accepts NULL */
+int ct_site_totals_make(const struct ct_model *model, struct ct_sites *sites,
+			struct ct_site_totals **ret);
+void ct_site_totals_destroy(struct ct_site_totals *totals); /* accepts NULL */
 
 #endif
