@@ -32,15 +32,14 @@ int ct_analysis_run(const char *directory, struct ct_analysis **ret)
 		r = ct_serialize_find(a->model, a->sites, &a->serialization);
 	if (r == 0)
 		r = ct_idle_find(a->model, &a->idle);
-	for (size_t i = 0; r == 0 && i < a->idle->gaps.count; i++) {
-		const struct ct_gap *gap = &a->idle->gaps.at[i];
-
-		if (gap->cause == CT_IDLE_CALL)
-			a->sites->all.at[a->sites->of_call[gap->call]].idle_ns +=
-				gap->end_ns - gap->start_ns;
-	}
 	if (r == 0)
 		r = ct_ledger_make(a->model, &a->ledger);
+	if (r == 0)
+		r = ct_busy_find(a->model, a->sites, &a->busy);
+	if (r == 0) {
+		ct_sites_share_idle(a->sites, a->idle);
+		ct_totals_find(a->model, a->sites, &a->totals);
+	}
 	if (r < 0) {
 		ct_analysis_destroy(a);
 		return r;
@@ -53,6 +52,7 @@ void ct_analysis_destroy(struct ct_analysis *a)
 {
 	if (!a)
 		return;
+	ct_busy_free(&a->busy);
 	ct_ledger_destroy(a->ledger);
 	ct_idle_destroy(a->idle);
 	ct_serialization_destroy(a->serialization);

@@ -5,11 +5,13 @@
 
 #include <stdio.h>
 
+#include "analyze/busy.h"
 #include "analyze/idle.h"
 #include "analyze/ledger.h"
 #include "analyze/model.h"
 #include "analyze/serialize.h"
 #include "analyze/site.h"
+#include "analyze/totals.h"
 
 struct ct_analysis {
 	char *directory;
@@ -18,6 +20,8 @@ struct ct_analysis {
 	struct ct_serialization *serialization;
 	struct ct_idle *idle;
 	struct ct_ledger *ledger;
+	struct ct_busy busy;
+	struct ct_totals totals;
 };
 
 /*

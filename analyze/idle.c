@@ -2,6 +2,7 @@
 #include "analyze/idle.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 static uint64_t overlap(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
@@ -93,30 +94,42 @@ static int blocked_spans(const struct ct_model *model, struct ct_spans *ret)
 	return r;
 }
 
+static int note_gap(const struct ct_model *model, struct ct_idle *idle, uint64_t start_ns,
+		    uint32_t next_op, const struct ct_spans *blocked)
+{
+	struct ct_gap gap = { .start_ns = start_ns, .end_ns = model->ops.at[next_op].raw.start_ns,
+			      .next_op = next_op };
+	uint64_t ns = gap.end_ns - gap.start_ns;
+
+	idle->idle_ns += ns;
+	idle->idle_blocked_ns += ct_spans_overlap(blocked, gap.start_ns, gap.end_ns);
+	find_cause(model, &gap);
+	idle->by_cause_ns[gap.cause] += ns;
+	return ns >= CT_IDLE_LEAST_NS ? CT_PUSH(&idle->gaps, gap) : 0;
+}
+
 static int find_gaps(const struct ct_model *model, struct ct_idle *idle,
 		     const struct ct_spans *blocked)
 {
-	uint64_t until = 0;
+	uint64_t until_ns = 0;
+	int r = 0;
 
-	for (uint32_t i = 0; i < model->ops.count; i++) {
+	for (uint32_t i = 0; r == 0 && i < model->core.end_op; i++) {
 		const struct ct_device_op *op = &model->ops.at[i].raw;
-		struct ct_gap gap = { .start_ns = until, .end_ns = op->start_ns, .next_op = i };
+		bool own = i >= model->core.first_op;
 
-		idle->work_ns += op->end_ns - op->start_ns;
-		if (i > 0 && op->start_ns > until) {
-			idle->idle_ns += op->start_ns - until;
-			idle->idle_blocked_ns += ct_spans_overlap(blocked, until, op->start_ns);
-			find_cause(model, &gap);
-			idle->by_cause_ns[gap.cause] += op->start_ns - until;
-			if (op->start_ns - until >= CT_IDLE_LEAST_NS && CT_PUSH(&idle->gaps, gap) < 0)
-				return -ENOMEM;
-		}
-		if (op->end_ns > until) {
-			idle->busy_ns += op->end_ns - (op->start_ns > until ? op->start_ns : until);
-			until = op->end_ns;
-		}
+		if (own && until_ns && op->start_ns > until_ns)
+			r = note_gap(model, idle, until_ns, i, blocked);
+		if (own)
+			idle->work_ns += op->end_ns - op->start_ns;
+		if (op->end_ns <= until_ns)
+			continue;
+		if (own)
+			idle->busy_ns += op->end_ns - (op->start_ns > until_ns ? op->start_ns : until_ns);
+		until_ns = op->end_ns;
 	}
-	return 0;
+	idle->last_end_ns = until_ns;
+	return r;
 }
 
 int ct_idle_find(const struct ct_model *model, struct ct_idle **ret)
@@ -134,6 +147,22 @@ int ct_idle_find(const struct ct_model *model, struct ct_idle **ret)
 	}
 	*ret = idle;
 	return 0;
+}
+
+int ct_idle_lead(const struct ct_model *model, uint64_t until_ns, struct ct_idle *idle)
+{
+	uint32_t first = model->core.first_op;
+	struct ct_spans blocked = { 0 };
+	int r;
+
+	if (first > 0 || first == model->core.end_op || !until_ns ||
+	    model->ops.at[first].raw.start_ns <= until_ns)
+		return 0;
+	r = blocked_spans(model, &blocked);
+	if (r == 0)
+		r = note_gap(model, idle, until_ns, first, &blocked);
+	ct_spans_free(&blocked);
+	return r;
 }
 
 void ct_idle_destroy(struct ct_idle *idle)

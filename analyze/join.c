@@ -335,6 +335,47 @@ static void join_syncs(struct ct_model *model)
 		model->calls.at[i].stream = stream_of_call(model, &model->calls.at[i]);
 }
 
+/* Index of the first call that begins at or after a time. */
+static uint32_t first_call_from(const struct ct_model *model, uint64_t time_ns)
+{
+	size_t low = 0, high = model->calls.count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (model->calls.at[middle].raw.enter_ns < time_ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return (uint32_t)low;
+}
+
+static uint32_t first_op_from(const struct ct_model *model, uint64_t time_ns)
+{
+	size_t low = 0, high = model->ops.count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (model->ops.at[middle].raw.start_ns < time_ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return (uint32_t)low;
+}
+
+static void find_core(struct ct_model *model)
+{
+	struct ct_core *core = &model->core;
+
+	core->first_call = first_call_from(model, core->begin_ns);
+	core->end_call = first_call_from(model, core->end_ns);
+	core->first_op = first_op_from(model, core->begin_ns);
+	core->end_op = first_op_from(model, core->end_ns);
+}
+
 static void span_of_run(struct ct_model *model)
 {
 	model->begin_ns = UINT64_MAX;
@@ -364,6 +405,7 @@ int ct_join(struct ct_model *model)
 	SORT(model->events, by_event_sync);
 	SORT(model->overheads, by_overhead_start);
 	SORT(model->handles, by_handle);
+	find_core(model);
 	span_of_run(model);
 	r = index_calls(model);
 	if (r == 0)

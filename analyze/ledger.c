@@ -132,7 +132,7 @@ int ct_ledger_make(const struct ct_model *model, struct ct_ledger **ret)
 		order[i] = i;
 	if (r == 0 && model->ops.count)
 		qsort_r(order, model->ops.count, sizeof(*order), by_submission, model->ops.at);
-	for (size_t i = 0; r == 0 && i < model->calls.count; i++) {
+	for (uint32_t i = model->core.first_call; r == 0 && i < model->core.end_call; i++) {
 		const struct ct_host_call *call = &model->calls.at[i];
 
 		add_call(model, call, in_flight(&flight, call->raw.enter_ns), &all[call->api]);

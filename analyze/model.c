@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "analyze/capture.h"
 #include "analyze/demangle.h"
+#include "analyze/history.h"
 
 const char *const ct_part_names[CT_PART_COUNT] = {
 #define X(id, name, text) [CT_PART_##id] = name,
@@ -34,6 +34,7 @@ int ct_grow(void *at, size_t count, size_t *room, size_t bytes)
 int ct_model_load(const char *path, struct ct_model **ret_model)
 {
 	struct ct_model *model = calloc(1, sizeof(*model));
+	struct ct_history *history = NULL;
 	int r;
 
 	if (!model)
@@ -41,12 +42,16 @@ int ct_model_load(const char *path, struct ct_model **ret_model)
 	r = ct_reader_open(path, &model->reader);
 	if (r == 0) {
 		model->header = ct_reader_header(model->reader);
+		model->core.end_ns = UINT64_MAX;
 		r = ct_load_records(model);
 	}
 	if (r == 0)
 		r = ct_join(model);
 	if (r == 0)
-		r = ct_captures_mark(model);
+		r = ct_history_create(&history);
+	if (r == 0)
+		r = ct_history_mark(history, model);
+	ct_history_destroy(history);
 	if (r < 0) {
 		ct_model_destroy(model);
 		return r;

@@ -83,9 +83,14 @@ struct ct_host_call {
 	uint32_t first_pending; /* into pending: last unfinished op of each stream it waited for */
 	uint32_t pending_count;
 	bool chance;          /* work it may wait for was in flight when it began */
+	uint8_t past;         /* CT_PAST_*: what came before it, maybe long before */
 	uint64_t submitted_ns; /* end of its last lock or queue wait: its work went to the device then */
 	uint64_t released_ns; /* end of its last device, lock or queue wait; enter_ns if none */
 };
+
+#define CT_PAST_FIRST_LAUNCH 1   /* none: it is the first launch of its function */
+#define CT_PAST_POOL_FREED 2     /* stream-ordered memory was freed since the last synchronise */
+#define CT_PAST_STREAM_ORDERED 4 /* its address was got by a stream-ordered allocation */
 
 /* Why an operation had to follow one of another stream. */
 enum ct_edge_kind {
@@ -121,6 +126,8 @@ struct ct_stream_info {
 	int32_t priority;      /* as the driver has it: lower numbers go first; 0 if no flag */
 	uint32_t *ops;         /* in order of submission */
 	uint32_t op_count, op_room;
+	uint32_t core_ops;     /* of the core; filled by totals.c */
+	uint64_t work_ns;      /* their durations added up */
 };
 
 struct ct_thread_info {
@@ -129,6 +136,8 @@ struct ct_thread_info {
 	uint32_t default_stream; /* its per-thread default stream; CT_NONE = none seen */
 	uint32_t *calls;       /* in order of time */
 	uint32_t call_count, call_room;
+	uint32_t core_calls;   /* of the core; filled by totals.c */
+	uint64_t blocked_ns;   /* of them */
 };
 
 /* A stream handle that names a CUPTI stream from since_ns on. */
@@ -168,9 +177,21 @@ struct ct_note_info {
 		size_t count, room;                                                                \
 	}
 
+/*
+ * What a model is about: calls that begin and operations that start in a stretch of time.
+ * A model of part of a trace has others around them, for what they say about these. All
+ * sums are over the core; whatever looks for causes and victims looks at everything.
+ */
+struct ct_core {
+	uint64_t begin_ns, end_ns;
+	uint32_t first_call, end_call; /* into calls */
+	uint32_t first_op, end_op;     /* into ops */
+};
+
 struct ct_model {
 	struct ct_reader *reader;
 	const struct ct_file_header *header;
+	struct ct_core core;
 	CT_ARRAY(struct ct_host_call) calls; /* by enter_ns */
 	CT_ARRAY(struct ct_op) ops;          /* by start_ns */
 	CT_ARRAY(struct ct_sync) syncs;      /* by correlation */
@@ -212,6 +233,12 @@ struct ct_model {
 int ct_model_load(const char *path, struct ct_model **ret_model);
 
 void ct_model_destroy(struct ct_model *model); /* accepts NULL */
+
+/* Does a call belong to the model's core? */
+static inline bool ct_model_in_core(const struct ct_model *model, uint32_t call)
+{
+	return call >= model->core.first_call && call < model->core.end_call;
+}
 
 /* The n-th operation a call submitted (n < op_count), in order of start. */
 uint32_t ct_model_op_of(const struct ct_model *model, const struct ct_host_call *call, uint32_t n);

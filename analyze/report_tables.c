@@ -312,10 +312,10 @@ static void write_callsites(const struct ct_analysis *a, FILE *to)
 		ct_csv_text(&csv, text);
 		ct_csv_number(&csv, site->lost_ns);
 		ct_csv_text(&csv, ct_site_remedy(a->model, site));
-		ct_sites_stack_text(a->model, a->sites, site->stack, text, sizeof(text));
+		ct_places_stack_text(a->model, a->sites->places, site->stack, text, sizeof(text));
 		ct_csv_text(&csv, text);
 		ct_csv_text(&csv, ct_site_certainty(a->model, site));
-		ct_csv_number(&csv, site->idle_ns);
+		ct_csv_number(&csv, site->idle[CT_IDLE_CALL].ns);
 		ct_csv_end_row(&csv);
 	}
 }

@@ -12,9 +12,16 @@
 #define SITES_MIN 4
 #define EVENTS_MAX 50000000 /* replayed in all, unless that is fewer sites than SITES_MIN */
 
+/* A call that would have to do without something, and its site. */
+struct culprit {
+	uint32_t site, call;
+};
+
 struct evaluation {
 	struct ct_finder find;
 	struct ct_replay *replay;
+	CT_ARRAY(struct culprit) culprits; /* by site */
+	uint64_t budget;                   /* events that may be replayed for single sites */
 };
 
 bool ct_serialize_culprit(const struct ct_host_call *call)
@@ -33,23 +40,53 @@ static uint64_t saving(struct evaluation *e)
 		       : 0;
 }
 
-/* Take the culprits of a site out of the next replay, or put them back. Returns their number. */
-static uint32_t mark_site(struct evaluation *e, uint32_t site, bool out)
+static int by_site(const void *a, const void *b)
 {
-	uint32_t marked = 0;
+	const struct culprit *x = a, *y = b;
 
-	for (size_t i = 0; i < e->find.model->calls.count; i++)
-		if (e->find.sites->of_call[i] == site && e->find.culprits[i]) {
-			e->replay->removed[i] = out ? e->find.culprits[i] : 0;
-			marked++;
-		}
-	return marked;
+	if (x->site != y->site)
+		return x->site < y->site ? -1 : 1;
+	return x->call < y->call ? -1 : x->call > y->call;
+}
+
+static int list_culprits(struct evaluation *e)
+{
+	for (uint32_t i = 0; i < e->find.model->calls.count; i++) {
+		struct culprit one = { e->find.sites->of_call[i], i };
+
+		if (e->find.culprits[i] && CT_PUSH(&e->culprits, one) < 0)
+			return -ENOMEM;
+	}
+	if (e->culprits.count)
+		qsort(e->culprits.at, e->culprits.count, sizeof(*e->culprits.at), by_site);
+	return 0;
+}
+
+/* Take the culprits of a site out of the next replay, or put them back. Returns their number. */
+static size_t mark_site(struct evaluation *e, uint32_t site, bool out)
+{
+	size_t low = 0, high = e->culprits.count, first;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (e->culprits.at[middle].site < site)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (first = low; low < e->culprits.count && e->culprits.at[low].site == site; low++) {
+		uint32_t call = e->culprits.at[low].call;
+
+		e->replay->removed[call] = out ? e->find.culprits[call] : 0;
+	}
+	return low - first;
 }
 
 /* Each site costs a replay of the whole run: fewer for long runs. */
 static uint32_t sites_affordable(const struct evaluation *e)
 {
-	size_t sites = EVENTS_MAX / (e->replay->event_count + 1);
+	uint64_t sites = e->budget / (e->replay->event_count + 1);
 
 	return sites < SITES_MIN ? SITES_MIN : sites > SITES_MAX ? SITES_MAX : (uint32_t)sites;
 }
@@ -64,6 +101,7 @@ static void evaluate_sites(struct evaluation *e)
 			continue;
 		if (e->find.out->sites_evaluated >= sites_affordable(e)) {
 			e->find.out->sites_skipped++;
+			site->skipped = true;
 		} else {
 			site->lost_ns = saving(e);
 			site->evaluated = true;
@@ -72,7 +110,8 @@ static void evaluate_sites(struct evaluation *e)
 		mark_site(e, index, false);
 	}
 	memcpy(e->replay->removed, e->find.culprits, e->find.model->calls.count);
-	e->find.out->lost_ns = saving(e);
+	if (e->culprits.count)
+		e->find.out->lost_ns = saving(e);
 }
 
 /*
@@ -133,10 +172,11 @@ static void sort_pairs(struct evaluation *e)
 
 static void measure_replay(struct evaluation *e)
 {
+	const struct ct_core *core = &e->find.model->core;
 	uint64_t end = e->find.model->end_ns, sum = 0;
 
 	ct_replay_run(e->replay);
-	for (size_t i = 0; i < e->find.model->ops.count; i++) {
+	for (uint32_t i = core->first_op; i < core->end_op; i++) {
 		uint64_t was = e->find.model->ops.at[i].raw.start_ns, is = e->replay->start_ns[i];
 		uint64_t error = was > is ? was - is : is - was;
 
@@ -144,8 +184,7 @@ static void measure_replay(struct evaluation *e)
 		if (error > e->find.out->start_error_max_ns)
 			e->find.out->start_error_max_ns = error;
 	}
-	if (e->find.model->ops.count)
-		e->find.out->start_error_mean_ns = sum / e->find.model->ops.count;
+	e->find.out->start_error_sum_ns = sum;
 	e->find.out->replay_error_ns = e->replay->total_end_ns > end ? e->replay->total_end_ns - end
 								: end - e->replay->total_end_ns;
 }
@@ -153,7 +192,7 @@ static void measure_replay(struct evaluation *e)
 int ct_serialize_find(const struct ct_model *model, struct ct_sites *sites,
 		      struct ct_serialization **ret)
 {
-	struct evaluation e = { .find = { .model = model, .sites = sites } };
+	struct evaluation e = { .find = { .model = model, .sites = sites }, .budget = EVENTS_MAX };
 	int r;
 
 	e.find.out = calloc(1, sizeof(*e.find.out));
@@ -164,13 +203,18 @@ int ct_serialize_find(const struct ct_model *model, struct ct_sites *sites,
 		r = ct_victims_find(&e.find);
 	if (r == 0) {
 		measure_replay(&e);
+		r = list_culprits(&e);
+	}
+	if (r == 0) {
 		evaluate_sites(&e);
 		r = fit_pairs(&e);
 	}
 	if (r == 0) {
 		sort_pairs(&e);
-		ct_sites_rank(sites);
+		e.find.out->pair_count = e.find.out->pairs.count;
+		r = ct_sites_rank(sites);
 	}
+	free(e.culprits.at);
 	ct_replay_destroy(e.replay);
 	ct_victims_finish(&e.find);
 	if (r < 0) {

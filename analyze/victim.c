@@ -275,7 +275,7 @@ static void find_ordered(struct ct_finder *f, uint32_t index, enum ct_edge_kind 
 	size_t before = f->out->pairs.count;
 
 	if (edge->op == CT_NONE || edge->cause == CT_NONE ||
-	    f->culprits[edge->cause] & CT_REMOVE_WAIT)
+	    !ct_model_in_core(f->model, edge->cause) || f->culprits[edge->cause] & CT_REMOVE_WAIT)
 		return;
 	f->culprit = edge->cause;
 	judge(f, index, 0, edge->op, CT_NONE);
@@ -288,7 +288,7 @@ static void find_ordered(struct ct_finder *f, uint32_t index, enum ct_edge_kind 
 
 int ct_victims_find(struct ct_finder *f)
 {
-	for (uint32_t i = 0; i < f->model->calls.count; i++)
+	for (uint32_t i = f->model->core.first_call; i < f->model->core.end_call; i++)
 		if (ct_serialize_culprit(&f->model->calls.at[i])) {
 			f->culprits[i] = CT_REMOVE_WAIT | CT_REMOVE_ORDER;
 			find_victims(f, i);
