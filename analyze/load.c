@@ -133,7 +133,7 @@ static int load_stack(struct ct_model *model, const struct ct_stack *record)
 	if (!pc)
 		return -ENOMEM;
 	memcpy(pc, record->pc, record->count * sizeof(*pc));
-	free(model->stacks.at[record->id].pc);
+	free((void *)(uintptr_t)model->stacks.at[record->id].pc);
 	model->stacks.at[record->id] = (struct ct_stack_info){
 		.count = record->count, .script = record->script, .pc = pc };
 	return 0;

@@ -76,7 +76,7 @@ void ct_model_destroy(struct ct_model *model)
 	for (size_t i = 0; i < model->strings.count; i++)
 		free(model->strings.at[i]);
 	for (size_t i = 0; i < model->stacks.count; i++)
-		free(model->stacks.at[i].pc);
+		free((void *)(uintptr_t)model->stacks.at[i].pc);
 	for (size_t i = 0; i < model->modules.count; i++)
 		free(model->modules.at[i]);
 	for (size_t i = 0; i < model->notes.count; i++)

@@ -161,7 +161,7 @@ struct ct_script_info {
 struct ct_stack_info {
 	uint32_t count;
 	uint32_t script;    /* enum ct_script_state; of a newer version maybe more */
-	uint64_t *pc;
+	const uint64_t *pc; /* the model frees them */
 };
 
 struct ct_note_info {

@@ -14,6 +14,8 @@ static const struct ct_command commands[] = {
 	{ "report", "[--output DIR] DIRECTORY...", "make and print the report of a trace, or of several",
 	  ct_cmd_report },
 	{ "dump", "DIRECTORY", "print every record of a trace", ct_cmd_dump },
+	{ "pack", "[--unpack] DIRECTORY...", "make traces small; every command reads them as before",
+	  ct_cmd_pack },
 	{ "doctor", "", "say what works on this machine and what to do about the rest",
 	  ct_cmd_doctor },
 };
@@ -29,7 +31,7 @@ const char *ct_trace_error(int r)
 {
 	switch (r) {
 	case -EBADMSG:
-		return "not a cutrace trace, or cut before its header ends";
+		return "not a cutrace trace, or its header is damaged or cut off";
 	case -EPROTONOSUPPORT:
 		return "written by another version of cutrace or on another kind of machine";
 	case -EINVAL:

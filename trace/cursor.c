@@ -8,6 +8,7 @@
 
 struct ct_cursor {
 	const uint8_t *image; /* the chunk's bytes, its header first */
+	uint8_t *own;         /* what they lie in, to be freed; NULL = the reader's memory */
 	uint64_t bytes;
 	uint64_t at;          /* next record, from the image's start */
 	uint64_t offset;      /* of the image in the file */
@@ -17,23 +18,34 @@ struct ct_cursor {
 
 int ct_cursor_open(const struct ct_reader *reader, size_t block, struct ct_cursor **ret_cursor)
 {
-	struct ct_cursor *cursor;
+	const struct ct_block *chunk = reader->chunks.at + block;
+	struct ct_cursor *c;
+	int err;
 
-	if (block >= reader->block_count)
+	if (block >= reader->chunks.count)
 		return -EINVAL;
-	cursor = calloc(1, sizeof(*cursor));
-	if (!cursor)
+	c = calloc(1, sizeof(*c));
+	if (!c)
 		return -ENOMEM;
-	cursor->image = reader->base + reader->blocks[block].offset;
-	cursor->bytes = reader->blocks[block].bytes;
-	cursor->offset = reader->blocks[block].offset;
-	cursor->at = CT_SLOT_BYTES;
-	*ret_cursor = cursor;
+	c->offset = chunk->offset;
+	c->at = CT_SLOT_BYTES;
+	err = ct_block_image(reader, chunk, &c->image, &c->own);
+	if (err == 0)
+		c->bytes = chunk->bytes;
+	else if (err == -EBADMSG)
+		ct_damage_add(&c->damage, chunk->offset, chunk->bytes);
+	else {
+		free(c);
+		return err;
+	}
+	*ret_cursor = c;
 	return 0;
 }
 
 void ct_cursor_close(struct ct_cursor *cursor)
 {
+	if (cursor)
+		free(cursor->own);
 	free(cursor);
 }
 

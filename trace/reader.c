@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "trace/reader_int.h"
+#include "trace/packed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,13 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int check_header(struct ct_reader *r)
+/* page: the first CT_HEADER_BYTES of the file, before it was packed. */
+static int check_header(struct ct_reader *r, const uint8_t *page)
 {
 	struct ct_file_header *h = &r->header;
 
-	if (r->size < CT_HEADER_BYTES)
-		return -EBADMSG;
-	memcpy(h, r->base, sizeof(*h));
+	memcpy(h, page, sizeof(*h));
 	if (memcmp(h->magic, CT_MAGIC, sizeof(h->magic)) != 0)
 		return -EBADMSG;
 	if (h->byte_order != CT_BYTE_ORDER || h->version != CT_TRACE_VERSION)
@@ -51,7 +50,7 @@ static int map_file(struct ct_reader *r, const char *path)
 		err = -errno;
 	else if (!S_ISREG(st.st_mode))
 		err = -EINVAL;
-	else if (st.st_size < (off_t)CT_HEADER_BYTES)
+	else if (st.st_size < (off_t)sizeof(struct ct_packed_header)) /* the smaller header */
 		err = -EBADMSG;
 	if (err)
 		goto out;
@@ -61,7 +60,7 @@ static int map_file(struct ct_reader *r, const char *path)
 		goto out;
 	}
 	r->base = map;
-	r->size = (uint64_t)st.st_size;
+	r->size = r->file_bytes = (uint64_t)st.st_size;
 out:
 	close(fd);
 	return err;
@@ -75,20 +74,40 @@ static bool all_zero(const uint8_t *p, uint64_t n)
 	return true;
 }
 
-static int add_block(struct ct_reader *r, const struct ct_block *block)
+int ct_blocks_add(struct ct_blocks *blocks, const struct ct_block *block)
 {
-	size_t room = r->block_room ? 2 * r->block_room : 64;
+	size_t room = blocks->room ? 2 * blocks->room : 64;
 	struct ct_block *grown;
 
-	if (r->block_count == r->block_room) {
-		grown = reallocarray(r->blocks, room, sizeof(*grown));
+	if (blocks->count == blocks->room) {
+		grown = reallocarray(blocks->at, room, sizeof(*grown));
 		if (!grown)
 			return -ENOMEM;
-		r->blocks = grown;
-		r->block_room = room;
+		blocks->at = grown;
+		blocks->room = room;
 	}
-	r->blocks[r->block_count++] = *block;
+	blocks->at[blocks->count++] = *block;
 	return 0;
+}
+
+int ct_block_image(const struct ct_reader *reader, const struct ct_block *block,
+		   const uint8_t **ret_image, uint8_t **ret_own)
+{
+	int err = 0;
+
+	*ret_own = NULL;
+	*ret_image = reader->base + block->offset;
+	if (reader->packed) {
+		err = ct_packed_image(reader, block, ret_own);
+		*ret_image = *ret_own;
+	}
+	return err;
+}
+
+static bool is_chunk(const struct ct_chunk_header *head)
+{
+	return head->magic == CT_CHUNK_MAGIC && head->bytes >= CT_CHUNK_UNIT &&
+	       head->bytes % CT_CHUNK_UNIT == 0 && head->bytes <= CT_CHUNK_MAX;
 }
 
 /*
@@ -98,27 +117,60 @@ static int add_block(struct ct_reader *r, const struct ct_block *block)
 static int find_chunks(struct ct_reader *r)
 {
 	uint64_t at = CT_CHUNK_UNIT;
+	int err = 0;
 
-	while (at + CT_SLOT_BYTES <= r->size) {
+	while (!err && at + CT_SLOT_BYTES <= r->size) {
 		const uint8_t *p = r->base + at;
 		struct ct_chunk_header head;
 		struct ct_block block = { .offset = at, .bytes = r->size - at };
+		uint32_t bytes = CT_CHUNK_UNIT;
 
 		memcpy(&head, p, sizeof(head));
-		if (head.magic == CT_CHUNK_MAGIC && head.bytes >= CT_CHUNK_UNIT &&
-		    head.bytes % CT_CHUNK_UNIT == 0 && head.bytes <= CT_CHUNK_MAX) {
-			if (block.bytes > head.bytes)
-				block.bytes = head.bytes;
-			if (add_block(r, &block))
-				return -ENOMEM;
-			at += head.bytes;
-			continue;
-		}
-		if (!all_zero(p, CT_SLOT_BYTES))
+		if (is_chunk(&head))
+			bytes = head.bytes;
+		if (block.bytes > bytes)
+			block.bytes = bytes;
+		if (is_chunk(&head)) {
+			err = ct_blocks_add(&r->chunks, &block);
+		} else if (!all_zero(p, CT_SLOT_BYTES)) {
 			ct_damage_add(&r->damage, at, CT_CHUNK_UNIT);
-		at += CT_CHUNK_UNIT;
+			err = ct_blocks_add(&r->others, &block);
+		}
+		at += bytes;
 	}
-	return 0;
+	return err;
+}
+
+static int open_plain(struct ct_reader *r)
+{
+	const struct ct_block page = { .offset = 0, .bytes = CT_HEADER_BYTES };
+	int err;
+
+	if (r->size < CT_HEADER_BYTES)
+		return -EBADMSG;
+	err = check_header(r, r->base);
+	if (!err)
+		err = ct_blocks_add(&r->others, &page);
+	return err ? err : find_chunks(r);
+}
+
+static int open_packed(struct ct_reader *r)
+{
+	const uint8_t *image;
+	uint8_t *own;
+	int err = ct_packed_find(r);
+
+	if (err)
+		return err;
+	r->packed = true;
+	if (!r->others.count || r->others.at[0].offset || r->others.at[0].bytes != CT_HEADER_BYTES)
+		return -EBADMSG;
+	err = ct_block_image(r, &r->others.at[0], &image, &own);
+	if (err)
+		return err;
+	err = check_header(r, image);
+	free(own);
+	return err;
 }
 
 int ct_reader_open(const char *path, struct ct_reader **ret_reader)
@@ -130,9 +182,8 @@ int ct_reader_open(const char *path, struct ct_reader **ret_reader)
 		return -ENOMEM;
 	err = map_file(r, path);
 	if (!err)
-		err = check_header(r);
-	if (!err)
-		err = find_chunks(r);
+		err = memcmp(r->base, CT_PACKED_MAGIC, sizeof(r->header.magic)) ? open_plain(r)
+										: open_packed(r);
 	if (err) {
 		ct_reader_close(r);
 		return err;
@@ -148,13 +199,19 @@ void ct_reader_close(struct ct_reader *reader)
 	ct_cursor_close(reader->current);
 	if (reader->base)
 		munmap((void *)(uintptr_t)reader->base, reader->size);
-	free(reader->blocks);
+	free(reader->chunks.at);
+	free(reader->others.at);
 	free(reader);
+}
+
+bool ct_reader_packed(const struct ct_reader *reader)
+{
+	return reader->packed;
 }
 
 uint64_t ct_reader_size(const struct ct_reader *reader)
 {
-	return reader->size;
+	return reader->file_bytes;
 }
 
 const struct ct_file_header *ct_reader_header(const struct ct_reader *reader)
@@ -164,14 +221,18 @@ const struct ct_file_header *ct_reader_header(const struct ct_reader *reader)
 
 size_t ct_reader_blocks(const struct ct_reader *reader)
 {
-	return reader->block_count;
+	return reader->chunks.count;
 }
 
 int ct_reader_block_info(const struct ct_reader *reader, size_t block,
 			 struct ct_block_info *ret_info)
 {
-	(void)ret_info;
-	return block < reader->block_count ? -ENODATA : -EINVAL;
+	if (block >= reader->chunks.count)
+		return -EINVAL;
+	if (!reader->packed)
+		return -ENODATA;
+	*ret_info = reader->chunks.at[block].info;
+	return 0;
 }
 
 static void add_damage_of(const struct ct_cursor *cursor, struct ct_damage *sum)
@@ -201,7 +262,7 @@ static int next_block(struct ct_reader *r)
 		add_damage_of(r->current, &r->damage);
 	ct_cursor_close(r->current);
 	r->current = NULL;
-	if (r->next_block == r->block_count)
+	if (r->next_block == r->chunks.count)
 		return 0;
 	err = ct_cursor_open(r, r->next_block, &r->current);
 	if (err)

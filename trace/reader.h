@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading a trace file: any prefix of one, a live one, one whose writer was killed.
+ * Reading a trace file: any prefix of one, a live one, one whose writer was killed; and
+ * any of those in packed form, which reads the same.
  */
 #ifndef CT_TRACE_READER_H
 #define CT_TRACE_READER_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "trace/record.h"
@@ -18,7 +21,7 @@ struct ct_item {
 	enum ct_record_type type;
 	uint32_t bytes;  /* whole slots */
 	uint32_t tid;    /* whose record it is; 0 = not known */
-	uint64_t offset; /* in the file */
+	uint64_t offset; /* in the file, before it was packed */
 	const void *record;
 };
 
@@ -26,7 +29,8 @@ struct ct_item {
  * Open a trace for reading and check its header.
  *
  * Returns 0 and stores a reader the caller must ct_reader_close(), or
- *   -EBADMSG          not a cutrace file, or shorter than its header
+ *   -EBADMSG          not a cutrace file, or shorter than its header, or packed and its
+ *                     header is damaged
  *   -EPROTONOSUPPORT  written by a newer version or on another byte order
  *   -EINVAL           not a regular file
  *   -ENOMEM
@@ -37,7 +41,13 @@ int ct_reader_open(const char *path, struct ct_reader **ret_reader);
 /* Unmap and free; accepts NULL. */
 void ct_reader_close(struct ct_reader *reader);
 
-/* Size of the file in bytes. Less than claimed_bytes of a finished trace: it was cut. */
+/* Is the file packed? */
+bool ct_reader_packed(const struct ct_reader *reader);
+
+/*
+ * Size of the file in bytes, if packed before it was. Less than claimed_bytes of a
+ * finished trace: it was cut.
+ */
 uint64_t ct_reader_size(const struct ct_reader *reader);
 
 /* The file's header. loss_count is no larger than lost[] has entries. */
@@ -55,11 +65,12 @@ struct ct_block_info {
 	uint64_t calls_first_ns, calls_last_ns; /* least enter, greatest leave; 0 without calls */
 	uint64_t ops_first_ns, ops_last_ns;     /* least start, greatest end; 0 without ops */
 	uint64_t others;                        /* records but THREAD, CALL and DEVICE */
+	uint64_t damaged_bytes;                 /* as ct_cursor_damage() says at its end */
 };
 
 /*
  * Returns 0 and *ret_info, or
- *   -ENODATA  the file does not say: its blocks must be read
+ *   -ENODATA  the file does not say, it is not packed: its blocks must be read
  *   -EINVAL   there is no such block
  */
 int ct_reader_block_info(const struct ct_reader *reader, size_t block,

@@ -58,7 +58,10 @@ int ct_file_create(struct ct_file *file, const char *path, const char *program);
 /* Add n to a loss counter. Safe from any thread; ignored when there is no file. */
 void ct_file_lose(struct ct_file *file, enum ct_loss what, uint64_t n);
 
-/* Mark the trace as properly closed. Records may still be appended afterwards. */
+/*
+ * Mark the trace as properly closed, and give back the disk space of spare chunks. Records
+ * may still be appended afterwards.
+ */
 void ct_file_finish(struct ct_file *file, enum ct_finish how);
 
 /*

@@ -16,6 +16,7 @@ import case_ends  # noqa: F401
 import case_entry  # noqa: F401
 import case_habits  # noqa: F401
 import case_input  # noqa: F401
+import case_pack  # noqa: F401
 import case_processes  # noqa: F401
 import case_python  # noqa: F401
 import case_ranks  # noqa: F401

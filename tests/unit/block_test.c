@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "tests/unit/trace_sample.h"
+#include "trace/pack.h"
 
 enum { CALLS = 5000, BLOCKS = 3 }; /* chunks of 64, 128 and 256 KiB */
 
@@ -88,15 +89,12 @@ static void *sum_calls(void *reader)
 	return (void *)(uintptr_t)sum;
 }
 
-static void test_threads_share_a_reader(void **state)
+static void read_by_threads(void)
 {
-	struct ct_reader *reader;
+	struct ct_reader *reader = open_trace();
 	pthread_t threads[4];
 	void *sum;
 
-	(void)state;
-	write_calls();
-	reader = open_trace();
 	for (size_t i = 0; i < 4; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, sum_calls, reader), 0);
 	for (size_t i = 0; i < 4; i++) {
@@ -104,6 +102,26 @@ static void test_threads_share_a_reader(void **state)
 		assert_int_equal((uintptr_t)sum, CALLS * (CALLS - 1) / 2);
 	}
 	ct_reader_close(reader);
+}
+
+static void test_threads_share_a_reader(void **state)
+{
+	struct ct_reader *reader;
+	char packed[128];
+	FILE *to;
+
+	(void)state;
+	write_calls();
+	read_by_threads();
+	snprintf(packed, sizeof(packed), "%s/packed", dir);
+	reader = open_trace();
+	to = fopen(packed, "w");
+	assert_non_null(to);
+	assert_int_equal(ct_pack_write(reader, to), 0);
+	assert_int_equal(fclose(to), 0);
+	ct_reader_close(reader);
+	assert_int_equal(rename(packed, path), 0);
+	read_by_threads();
 }
 
 static void overwrite(off_t at, uint32_t word)

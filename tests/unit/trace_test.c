@@ -211,6 +211,38 @@ static void test_spares(void **state)
 	expect_end(reader);
 }
 
+/* At the end the disk gets back what was never used; the size and all records stay. */
+static void test_unused_space_is_given_back(void **state)
+{
+	enum { CALLS = 20000, MORE = 100 };
+	struct ct_writer writer;
+	struct ct_reader *reader;
+	struct stat before, after;
+	struct ct_item item;
+	uint64_t n = 0;
+
+	(void)state;
+	ct_writer_init(&writer, &file, 7);
+	for (uint64_t i = 0; i < CALLS; i++)
+		put_call(&writer, i);
+	ct_file_prepare(&file);
+	assert_int_equal(stat(path, &before), 0);
+	errno = 77;
+	ct_file_finish(&file, CT_FINISH_EXIT);
+	assert_int_equal(errno, 77);
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(after.st_size, before.st_size);
+	assert_true((before.st_blocks - after.st_blocks) * 512 > /* some are the file system's own */
+		    CT_SPARES * CT_CHUNK_MAX / 2);
+	for (uint64_t i = 0; i < MORE; i++) /* a thread that is still there goes on */
+		put_call(&writer, CALLS + i);
+	reader = open_trace();
+	while (ct_reader_next(reader, &item))
+		n += item.type == CT_RECORD_CALL;
+	assert_int_equal(n, CALLS + MORE);
+	expect_end(reader);
+}
+
 static void test_remnant(void **state)
 {
 	struct ct_writer first, second;
@@ -291,6 +323,7 @@ int main(void)
 		TEST(test_variable_records),
 		TEST(test_growth),
 		TEST(test_spares),
+		TEST(test_unused_space_is_given_back),
 		TEST(test_remnant),
 		TEST(test_threads),
 	};

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Packed traces: nothing is lost, and what is damaged says so. */
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "tests/unit/trace_sample.h"
+#include "trace/pack.h"
+#include "trace/planes.h"
+
+static char packed[96], unpacked[96];
+
+static int set_up_names(void **state)
+{
+	int r = set_up(state);
+
+	snprintf(packed, sizeof(packed), "%s/packed", dir);
+	snprintf(unpacked, sizeof(unpacked), "%s/unpacked", dir);
+	srand(1);
+	return r;
+}
+
+static int tear_down_names(void **state)
+{
+	unlink(packed);
+	unlink(unpacked);
+	return tear_down(state);
+}
+
+static struct ct_reader *open_file(const char *name)
+{
+	struct ct_reader *reader;
+
+	assert_int_equal(ct_reader_open(name, &reader), 0);
+	return reader;
+}
+
+static void convert(const char *from, const char *to,
+		    int (*write)(const struct ct_reader *reader, FILE *to))
+{
+	struct ct_reader *reader = open_file(from);
+	FILE *file_to = fopen(to, "w");
+
+	assert_non_null(file_to);
+	assert_int_equal(write(reader, file_to), 0);
+	assert_int_equal(fclose(file_to), 0);
+	ct_reader_close(reader);
+}
+
+/* Read a file to its end. Returns its damage; 0 records or more in *ret_records. */
+static uint64_t read_through(struct ct_reader *reader, uint64_t *ret_records, uint64_t *ret_at)
+{
+	struct ct_item item;
+
+	*ret_records = 0;
+	while (ct_reader_next(reader, &item) == 1)
+		++*ret_records;
+	return ct_reader_damage(reader, ret_at);
+}
+
+/* Pack and unpack the trace: all three must hold the same, damage included. */
+static void expect_same(void)
+{
+	uint64_t damage[3], at[3], read[3], compared;
+	struct ct_reader *reader[3];
+
+	convert(path, packed, ct_pack_write);
+	convert(packed, unpacked, ct_unpack_write);
+	reader[0] = open_file(path);
+	reader[1] = open_file(packed);
+	reader[2] = open_file(unpacked);
+	assert_false(ct_reader_packed(reader[0]));
+	assert_true(ct_reader_packed(reader[1]));
+	assert_false(ct_reader_packed(reader[2]));
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(ct_pack_compare(reader[0], reader[i], &compared), 0);
+		damage[i] = read_through(reader[i], &read[i], &at[i]);
+		assert_int_equal(compared, read[0]);
+		assert_int_equal(read[i], read[0]);
+		assert_int_equal(damage[i], damage[0]);
+		assert_int_equal(at[i], at[0]);
+		assert_int_equal(ct_reader_size(reader[i]), ct_reader_size(reader[0]));
+		assert_memory_equal(ct_reader_header(reader[i]), ct_reader_header(reader[0]),
+				    sizeof(struct ct_file_header));
+	}
+	for (int i = 0; i < 3; i++)
+		ct_reader_close(reader[i]);
+}
+
+static void fill_random(uint8_t *bytes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		bytes[i] = (uint8_t)(rand() >> 7);
+}
+
+/* Any slots with any bytes in them, reserved ones too, under the commit word of a type. */
+static void put_random(struct ct_writer *writer, uint32_t type, uint32_t slots)
+{
+	uint8_t *record = ct_writer_reserve(writer, slots * CT_SLOT_BYTES);
+
+	assert_non_null(record);
+	fill_random(record + 4, slots * CT_SLOT_BYTES - 4);
+	ct_writer_commit(record, (enum ct_record_type)type, slots * CT_SLOT_BYTES);
+}
+
+/* As they come: runs of one type and mixtures, text, types of the future, longer records. */
+static void write_sample(int records)
+{
+	static const uint32_t lengths[] = { 0, 3, 64, 300 };
+	struct ct_writer one, two;
+
+	ct_writer_init(&one, &file, 1);
+	ct_writer_init(&two, &file, 2);
+	for (int i = 0; i < records; i++) {
+		struct ct_writer *writer = rand() % 3 ? &one : &two;
+		enum ct_record_type fixed = fixed_types[rand() % FIXED_TYPES];
+		int type = CT_RECORD_STRING + rand() % 6;
+
+		for (int run = rand() % 30; run >= 0; run--)
+			put_random(writer, fixed, 1);
+		put_variable(writer, (enum ct_record_type)type, lengths[rand() % 4]);
+		if (i % 10 == 0)
+			put_random(writer, 16 + (uint32_t)rand() % 240, 1 + (uint32_t)rand() % 4);
+		if (i % 10 == 5)
+			put_random(writer, fixed, 2);
+	}
+	ct_file_lose(&file, CT_LOSS_CUPTI, 5);
+	ct_file_finish(&file, CT_FINISH_EXIT);
+}
+
+static void test_random_records(void **state)
+{
+	(void)state;
+	write_sample(2000);
+	expect_same();
+}
+
+static void test_no_records(void **state)
+{
+	(void)state;
+	expect_same();
+}
+
+static void test_unfinished(void **state)
+{
+	struct ct_writer writer;
+
+	(void)state;
+	ct_writer_init(&writer, &file, 1);
+	put_call(&writer, 1);
+	assert_non_null(ct_writer_reserve(&writer, 64)); /* never committed */
+	put_call(&writer, 2);
+	expect_same();
+}
+
+/* Traces that were cut, in every slot. */
+static void test_cut_before(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	write_sample(12);
+	assert_int_equal(stat(path, &st), 0);
+	for (off_t size = st.st_size; size >= (off_t)CT_CHUNK_UNIT; size -= 65) {
+		if (size % CT_CHUNK_UNIT > 20000) /* nothing is there: go on where something is */
+			continue;
+		assert_int_equal(truncate(path, size), 0);
+		expect_same();
+	}
+}
+
+static void overwrite(const char *name, off_t at, const void *bytes, size_t count)
+{
+	FILE *to = fopen(name, "r+");
+
+	assert_non_null(to);
+	assert_int_equal(fseeko(to, at, SEEK_SET), 0);
+	assert_int_equal(fwrite(bytes, 1, count, to), count);
+	assert_int_equal(fclose(to), 0);
+}
+
+/* A damaged trace is packed with its damage. */
+static void test_damaged_before(void **state)
+{
+	struct stat st;
+	uint8_t bytes[8];
+
+	(void)state;
+	write_sample(300);
+	assert_int_equal(stat(path, &st), 0);
+	for (int i = 0; i < 30; i++) {
+		fill_random(bytes, sizeof(bytes));
+		overwrite(path, CT_CHUNK_UNIT + (rand() % (st.st_size / 64 - 2048)) * 64, bytes, 8);
+		expect_same();
+	}
+	overwrite(path, CT_CHUNK_UNIT, bytes, 8); /* a chunk's header */
+	expect_same();
+}
+
+static uint8_t *read_file(const char *name, size_t *ret_size)
+{
+	FILE *from = fopen(name, "r");
+	struct stat st;
+	uint8_t *bytes;
+
+	assert_non_null(from);
+	assert_int_equal(fstat(fileno(from), &st), 0);
+	*ret_size = (size_t)st.st_size;
+	bytes = malloc(*ret_size);
+	assert_non_null(bytes);
+	assert_int_equal(fread(bytes, 1, *ret_size, from), *ret_size);
+	fclose(from);
+	return bytes;
+}
+
+/*
+ * A packed file with something wrong must be refused, or tell of damage, or still hold all;
+ * every record it gives must be one of those that were packed. Returns its damage.
+ */
+static uint64_t expect_honest(bool *ret_whole)
+{
+	struct ct_reader *whole = open_file(path), *reader;
+	int r = ct_reader_open(packed, &reader);
+	uint64_t records, damage, at;
+
+	*ret_whole = false;
+	if (r < 0) {
+		assert_true(r == -EBADMSG || r == -EPROTONOSUPPORT);
+		ct_reader_close(whole);
+		return 0;
+	}
+	*ret_whole = ct_pack_compare(whole, reader, &records) == 0;
+	damage = read_through(reader, &records, &at);
+	if (!*ret_whole)
+		assert_true(damage > 0);
+	ct_reader_close(reader);
+	ct_reader_close(whole);
+	return damage;
+}
+
+static void test_cut_after(void **state)
+{
+	struct stat st;
+	bool whole;
+
+	(void)state;
+	write_sample(10);
+	convert(path, packed, ct_pack_write);
+	assert_int_equal(stat(packed, &st), 0);
+	while (st.st_size-- > 0) {
+		assert_int_equal(truncate(packed, st.st_size), 0);
+		expect_honest(&whole);
+		assert_false(whole);
+	}
+}
+
+/* Whatever bit is changed, it is noticed, but for bits of zstd's own that change nothing. */
+static void test_flipped_after(void **state)
+{
+	size_t harmless = 0;
+	uint8_t *bytes;
+	size_t size;
+	bool whole;
+
+	(void)state;
+	write_sample(10);
+	convert(path, packed, ct_pack_write);
+	bytes = read_file(packed, &size);
+	for (size_t at = 0; at < size; at++) {
+		const uint8_t flipped = bytes[at] ^ (uint8_t)(1 << at % 8);
+
+		overwrite(packed, (off_t)at, &flipped, 1);
+		expect_honest(&whole);
+		harmless += whole;
+		overwrite(packed, (off_t)at, &bytes[at], 1);
+	}
+	assert_true(harmless <= 9); /* 3 blocks: frame descriptor, window size, empty block */
+	free(bytes);
+}
+
+/* One block less is no more than one block less. */
+static void test_other_blocks_survive(void **state)
+{
+	struct ct_reader *reader;
+	uint64_t records, all, at, size;
+	uint8_t *bytes;
+	size_t count;
+
+	(void)state;
+	write_sample(2000);
+	convert(path, packed, ct_pack_write);
+	reader = open_file(packed);
+	assert_true(ct_reader_blocks(reader) >= 4);
+	size = ct_reader_size(reader);
+	read_through(reader, &all, &at);
+	ct_reader_close(reader);
+	bytes = read_file(packed, &count);
+	memset(bytes, 0, 16);
+	overwrite(packed, (off_t)count / 2, bytes, 16);
+	free(bytes);
+	reader = open_file(packed);
+	assert_in_range(read_through(reader, &records, &at), 1, CT_CHUNK_MAX);
+	assert_in_range(records, all / 4, all - 1);
+	assert_in_range(at, CT_CHUNK_UNIT, size);
+	ct_reader_close(reader);
+}
+
+static void test_damaged_is_not_unpacked(void **state)
+{
+	struct ct_reader *reader;
+	struct stat st;
+	FILE *to;
+
+	(void)state;
+	write_sample(10);
+	convert(path, packed, ct_pack_write);
+	assert_int_equal(stat(packed, &st), 0);
+	assert_int_equal(truncate(packed, st.st_size - 1), 0);
+	reader = open_file(packed);
+	to = fopen(unpacked, "w");
+	assert_non_null(to);
+	assert_int_equal(ct_unpack_write(reader, to), -EBADMSG);
+	assert_int_equal(ct_pack_write(reader, to), -EBADMSG);
+	fclose(to);
+	ct_reader_close(reader);
+}
+
+static void test_full_disk(void **state)
+{
+	FILE *to = fopen("/dev/full", "w");
+	struct ct_reader *reader;
+
+	(void)state;
+	write_sample(200);
+	reader = open_trace();
+	assert_non_null(to);
+	assert_int_equal(ct_pack_write(reader, to), -ENOSPC);
+	fclose(to);
+	ct_reader_close(reader);
+}
+
+static void test_block_info(void **state)
+{
+	struct ct_call call = { .enter_ns = 70, .leave_ns = 90 };
+	struct ct_device_op op = { .start_ns = 80, .end_ns = 300 };
+	struct ct_block_info info;
+	struct ct_reader *reader;
+	struct ct_writer writer;
+
+	(void)state;
+	ct_writer_init(&writer, &file, 1);
+	assert_true(ct_writer_put(&writer, CT_RECORD_CALL, &call));
+	call = (struct ct_call){ .enter_ns = 40, .leave_ns = 60 };
+	assert_true(ct_writer_put(&writer, CT_RECORD_CALL, &call));
+	assert_true(ct_writer_put(&writer, CT_RECORD_DEVICE, &op));
+	convert(path, packed, ct_pack_write);
+	reader = open_file(packed);
+	assert_int_equal(ct_reader_block_info(reader, 1, &info), -EINVAL);
+	assert_int_equal(ct_reader_block_info(reader, 0, &info), 0);
+	assert_int_equal(info.calls, 2);
+	assert_int_equal(info.calls_first_ns, 40);
+	assert_int_equal(info.calls_last_ns, 90);
+	assert_int_equal(info.ops, 1);
+	assert_int_equal(info.ops_first_ns, 80);
+	assert_int_equal(info.ops_last_ns, 300);
+	assert_int_equal(info.others, 0);
+	assert_int_equal(info.damaged_bytes, 0);
+	ct_reader_close(reader);
+	put_variable(&writer, CT_RECORD_NOTE, 3);
+	put_random(&writer, CT_RECORD_STRING, 1); /* longer than it is */
+	convert(path, packed, ct_pack_write);
+	reader = open_file(packed);
+	assert_int_equal(ct_reader_block_info(reader, 0, &info), 0);
+	assert_int_equal(info.others, 1);
+	assert_int_equal(info.damaged_bytes, CT_SLOT_BYTES);
+	ct_reader_close(reader);
+}
+
+struct bytes {
+	struct ct_sink sink;
+	uint8_t at[1 << 16];
+	size_t count;
+};
+
+static int append(struct ct_sink *sink, const void *bytes, size_t count)
+{
+	struct bytes *to = (struct bytes *)sink;
+
+	assert_true(to->count + count <= sizeof(to->at));
+	memcpy(to->at + to->count, bytes, count);
+	to->count += count;
+	return 0;
+}
+
+/* Behind a right checksum there may still be nonsense: it is refused, or decodes to something. */
+static void test_nonsense_is_decoded_safely(void **state)
+{
+	static struct bytes encoded = { .sink.put = append };
+	uint8_t image[8192], decoded[8192];
+
+	(void)state;
+	fill_random(image, sizeof(image));
+	for (size_t at = 64; at < 6400; at += 64)
+		memcpy(image + at, &(uint32_t){ CT_COMMIT(1 + at / 64 % 12, 1) }, 4);
+	assert_int_equal(ct_planes_encode(image, sizeof(image), &encoded.sink), 0);
+	assert_true(encoded.count <= ct_planes_bound(sizeof(image)));
+	assert_int_equal(ct_planes_decode(encoded.at, encoded.count, decoded, sizeof(image)), 0);
+	assert_memory_equal(decoded, image, sizeof(image));
+	assert_int_equal(ct_planes_decode(encoded.at, encoded.count + 1, decoded, sizeof(image)),
+			 -EBADMSG);
+	for (size_t count = 0; count < encoded.count; count++)
+		assert_int_equal(ct_planes_decode(encoded.at, count, decoded, sizeof(image)), -EBADMSG);
+	for (int i = 0; i < 20000; i++) {
+		size_t at = (size_t)rand() % (i % 2 ? encoded.count : 200);
+		uint8_t old = encoded.at[at];
+		int r;
+
+		encoded.at[at] = (uint8_t)rand();
+		r = ct_planes_decode(encoded.at, encoded.count, decoded, sizeof(image));
+		assert_true(r == 0 || r == -EBADMSG);
+		encoded.at[at] = old;
+	}
+}
+
+#define PACK_TEST(function)                                                                        \
+	cmocka_unit_test_setup_teardown(function, set_up_names, tear_down_names)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PACK_TEST(test_random_records),
+		PACK_TEST(test_no_records),
+		PACK_TEST(test_unfinished),
+		PACK_TEST(test_cut_before),
+		PACK_TEST(test_damaged_before),
+		PACK_TEST(test_cut_after),
+		PACK_TEST(test_flipped_after),
+		PACK_TEST(test_other_blocks_survive),
+		PACK_TEST(test_damaged_is_not_unpacked),
+		PACK_TEST(test_full_disk),
+		PACK_TEST(test_block_info),
+		PACK_TEST(test_nonsense_is_decoded_safely),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tools/members.h"
+#include "tools/tool.h"
+#include "trace/pack.h"
+
+/* One trace on its way: from a file, by way of a temporary one, to its place. */
+struct job {
+	const char *directory;
+	bool unpack;
+	char path[PATH_MAX];
+	char fresh[PATH_MAX]; /* the temporary file, beside it */
+	struct ct_reader *reader;
+	struct stat before, after;
+	uint64_t records, damaged;
+};
+
+/*
+ * May somebody still write to the trace? The kernel grants a read lease only on a file
+ * that nobody has open, or mapped, for writing (fcntl(2)). Where there are no leases the
+ * trace itself has to say.
+ */
+static bool in_use(const struct job *job)
+{
+	const struct ct_file_header *header = ct_reader_header(job->reader);
+	int fd = open(job->path, O_RDONLY | O_CLOEXEC);
+	int r = fd < 0 ? -1 : fcntl(fd, F_SETLEASE, F_RDLCK);
+	bool busy = r < 0 && errno == EAGAIN;
+
+	if (r == 0)
+		fcntl(fd, F_SETLEASE, F_UNLCK);
+	if (fd >= 0)
+		close(fd);
+	if (r == 0 || busy)
+		return busy;
+	return header->finish == CT_FINISH_CUT_OFF &&
+	       (kill((pid_t)header->pid, 0) == 0 || errno == EPERM);
+}
+
+static int write_fresh(struct job *job, int fd)
+{
+	FILE *to = fdopen(fd, "w");
+	int err;
+
+	if (!to) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	err = job->unpack ? ct_unpack_write(job->reader, to) : ct_pack_write(job->reader, to);
+	if (!err && (fchmod(fd, job->before.st_mode & 07777) < 0 || fsync(fd) < 0 ||
+		     fstat(fd, &job->after) < 0))
+		err = -errno;
+	if (fclose(to) != 0 && !err)
+		err = -errno;
+	return err;
+}
+
+/* Read the new file as any command would. */
+static int compare_fresh(struct job *job)
+{
+	struct ct_reader *fresh;
+	int err = ct_reader_open(job->fresh, &fresh);
+
+	if (err)
+		return err;
+	err = ct_pack_compare(job->reader, fresh, &job->records);
+	job->damaged = ct_reader_damage(fresh, NULL);
+	ct_reader_close(fresh);
+	return err;
+}
+
+/* The name is on disk when its directory is; a file system that cannot tell has to be trusted. */
+static int put_in_place(const struct job *job)
+{
+	int fd;
+
+	if (rename(job->fresh, job->path) < 0)
+		return -errno;
+	fd = open(job->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		fsync(fd);
+		close(fd);
+	}
+	return 0;
+}
+
+static int replace(struct job *job)
+{
+	int err, fd = mkostemp(job->fresh, O_CLOEXEC);
+
+	if (fd < 0)
+		return ct_fail(job->directory, strerror(errno));
+	err = write_fresh(job, fd);
+	if (err)
+		ct_fail(job->directory, err == -EBADMSG ? "damaged: it stays as it is" : strerror(-err));
+	if (!err) {
+		err = compare_fresh(job);
+		if (err)
+			ct_fail(job->directory, err == -EBADMSG
+				? "what was written does not read the same: the trace stays as it is"
+				: ct_trace_error(err));
+	}
+	if (!err) {
+		err = put_in_place(job);
+		if (err)
+			ct_fail(job->directory, strerror(-err));
+	}
+	if (err)
+		unlink(job->fresh);
+	return err ? CT_EXIT_FAILED : 0;
+}
+
+static void tell(const struct job *job)
+{
+	double before = (double)job->before.st_size, after = (double)job->after.st_size;
+
+	printf("%s: %.2f MB -> %.2f MB, 1 : %.2f", job->directory, before / 1e6, after / 1e6,
+	       job->unpack ? after / before : before / after);
+	if (job->records)
+		printf(", %" PRIu64 " records, %.1f bytes each", job->records,
+		       after / (double)job->records);
+	putchar('\n');
+	if (job->damaged)
+		printf("%s: %" PRIu64 " bytes of the trace were damaged, and are so still\n",
+		       job->directory, job->damaged);
+}
+
+static int handle(struct job *job)
+{
+	int status;
+
+	if (ct_reader_packed(job->reader) != job->unpack) {
+		printf("%s: %s already\n", job->directory, job->unpack ? "not packed" : "packed");
+		return 0;
+	}
+	if (in_use(job))
+		return ct_fail(job->directory, "the trace is still being written");
+	if (stat(job->path, &job->before) < 0)
+		return ct_fail(job->directory, strerror(errno));
+	status = replace(job);
+	if (status == 0)
+		tell(job);
+	return status;
+}
+
+static int pack(const char *directory, bool unpack)
+{
+	struct job job = { .directory = directory, .unpack = unpack };
+	int status, r;
+
+	if (snprintf(job.fresh, sizeof(job.fresh), "%s/trace.cutrace.XXXXXX", directory) >=
+	    (int)sizeof(job.fresh))
+		return ct_fail(directory, "the name is too long");
+	snprintf(job.path, sizeof(job.path), "%s/trace.cutrace", directory);
+	r = ct_reader_open(job.path, &job.reader);
+	if (r < 0)
+		return ct_fail(directory, ct_trace_error(r));
+	status = handle(&job);
+	ct_reader_close(job.reader);
+	return status;
+}
+
+static void print_help(void)
+{
+	puts("usage: cutrace pack [--unpack] DIRECTORY...\n\n"
+	     "Compresses DIRECTORY/trace.cutrace in place, to about a tenth. Every command reads it\n"
+	     "as before. Before the packed trace takes the place of the other, it is read and each\n"
+	     "record compared. A trace that is still being written is left alone. Of a directory\n"
+	     "without a trace, the directories in it are taken.\n\n"
+	     "  --unpack   the way back");
+}
+
+int ct_cmd_pack(int argc, char **argv)
+{
+	const struct option options[] = {
+		{ "unpack", no_argument, NULL, 'u' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	struct ct_members members = { 0 };
+	bool unpack = false;
+	int option, status = 0;
+
+	while ((option = getopt_long(argc, argv, "hu", options, NULL)) != -1) {
+		if (option == 'h') {
+			print_help();
+			return 0;
+		}
+		if (option == '?')
+			return ct_usage("pack", NULL);
+		unpack = true;
+	}
+	if (argc == optind)
+		return ct_usage("pack", "a directory is needed");
+	for (int i = optind; i < argc; i++)
+		if (ct_members_add(&members, argv[i]) < 0)
+			return ct_fail(argv[i], strerror(ENOMEM));
+	for (size_t i = 0; i < members.count; i++)
+		status |= pack(members.at[i].directory, unpack);
+	if (members.bad)
+		status = CT_EXIT_FAILED;
+	ct_members_free(&members);
+	return fflush(stdout) == 0 ? status : ct_fail("standard output", "cannot be written");
+}
