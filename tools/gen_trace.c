@@ -23,7 +23,7 @@
 #define STACKS 256
 #define FRAMES 6
 #define START_NS 1000000000u
-#define PROGRAM "gen-trace"
+#define QUEUE_NS 5000000 /* work that a stream's queue holds: some hundred kernels */
 #define CUPTI_THREAD 0 /* the lane that device records go to */
 
 /* A thread of the program, or CUPTI's: what it writes is gathered by the chunk. */
@@ -51,6 +51,7 @@ struct maker {
 	uint64_t lock_ns, event_sync; /* until when the driver's lock is taken */
 	uint32_t correlation, thread_count;
 	bool lockstep; /* all threads meet after every step */
+	bool deep;     /* nobody synchronizes: the queues of streams are full */
 	struct lane lanes[THREADS_MAX + 1];
 	struct thread threads[THREADS_MAX];
 };
@@ -137,6 +138,14 @@ static uint64_t short_leave(struct maker *m, const struct thread *t)
 	return later(t->now_ns, m->lock_ns) + 1500 + chance(m, 3000);
 }
 
+/* When a call that submits returns: once there is room in the stream's queue. */
+static uint64_t submit_leave(struct maker *m, const struct thread *t, const struct stream *s)
+{
+	uint64_t leave_ns = short_leave(m, t);
+
+	return s->free_ns > leave_ns + QUEUE_NS ? s->free_ns - QUEUE_NS : leave_ns;
+}
+
 /* An operation at the end of its stream, submitted by a call that is to be made now. */
 static void submit(struct maker *m, struct stream *s, struct ct_device_op op, uint64_t submit_ns,
 		   uint64_t ns)
@@ -165,7 +174,7 @@ static void submit_kernel(struct maker *m, struct stream *s, uint32_t kernel, ui
 
 static void launch(struct maker *m, struct thread *t, struct stream *s, uint64_t more_ns)
 {
-	uint64_t leave_ns = short_leave(m, t);
+	uint64_t leave_ns = submit_leave(m, t, s);
 	uint32_t kernel = chance(m, KERNELS);
 
 	submit_kernel(m, s, kernel, leave_ns - 1000, more_ns);
@@ -176,7 +185,7 @@ static void launch(struct maker *m, struct thread *t, struct stream *s, uint64_t
 static void copy(struct maker *m, struct thread *t, struct stream *s, bool pageable)
 {
 	struct ct_device_op op = { .kind = CT_DEVICE_COPY };
-	uint64_t leave_ns = short_leave(m, t), bytes = 4096u << chance(m, 6);
+	uint64_t leave_ns = submit_leave(m, t, s), bytes = 4096u << chance(m, 6);
 
 	op.u.copy.bytes = bytes;
 	op.u.copy.direction = CT_DIRECTION_H2D;
@@ -193,7 +202,7 @@ static void copy(struct maker *m, struct thread *t, struct stream *s, bool pagea
 /* A graph of as many kernels as make operations keep up with calls. */
 static void graph(struct maker *m, struct thread *t, struct stream *s)
 {
-	uint64_t leave_ns = short_leave(m, t) + 3000;
+	uint64_t leave_ns = submit_leave(m, t, s) + 3000;
 	uint64_t nodes = m->calls > m->ops ? m->calls - m->ops : 1;
 
 	for (uint64_t n = 0; n < nodes && n < 64; n++)
@@ -279,14 +288,14 @@ static void step(struct maker *m, struct thread *t)
 {
 	copy(m, t, &t->streams[0], t->step % 32 == 7);
 	for (int i = 0; i < 6; i++)
-		launch(m, t, &t->streams[i % STREAMS], 0);
+		launch(m, t, &t->streams[i % STREAMS], m->deep ? 20000 : 0);
 	order(m, t);
 	memory(m, t, &t->streams[1]);
-	if (t->step % 128 == 5)
+	if (t->step % 128 == 5 && !m->deep)
 		allocate(m, t);
 	graph(m, t, &t->streams[1]);
-	synchronize(m, t, &t->streams[0]);
-	synchronize(m, t, &t->streams[1]);
+	for (int i = 0; i < STREAMS && !m->deep; i++)
+		synchronize(m, t, &t->streams[i]);
 	t->step++;
 }
 
@@ -314,14 +323,12 @@ static void put_script(struct maker *m, uint32_t id, const char *file, const cha
 	memcpy(s->text + s->file_length, function, s->function_length);
 }
 
-static void put_note(struct maker *m, enum ct_note_code code, uint64_t value, const char *text)
+static void put_note(struct maker *m, enum ct_note_code code, uint64_t value)
 {
-	struct ct_note *n = reserve(m, m->threads[0].lane, CT_RECORD_NOTE, sizeof(*n) + strlen(text));
+	struct ct_note *n = reserve(m, m->threads[0].lane, CT_RECORD_NOTE, sizeof(*n));
 
 	n->code = (uint16_t)code;
 	n->value = value;
-	n->length = (uint16_t)strlen(text);
-	memcpy(n->text, text, n->length);
 }
 
 static void put_apis(struct maker *m)
@@ -379,8 +386,8 @@ static void put_device(struct maker *m)
 
 		put(m, m->threads[0].lane, CT_RECORD_STREAM, &record);
 	}
-	put_note(m, CT_NOTE_CUPTI_VERSION, 130000, "");
-	put_note(m, CT_NOTE_CLOCK_ERROR, 80, "");
+	put_note(m, CT_NOTE_CUPTI_VERSION, 130000);
+	put_note(m, CT_NOTE_CLOCK_ERROR, 80);
 }
 
 static bool prepare(struct maker *m)
@@ -425,7 +432,7 @@ static int finish(struct maker *m)
 		.magic = CT_MAGIC, .version = CT_TRACE_VERSION, .byte_order = CT_BYTE_ORDER,
 		.header_bytes = CT_HEADER_BYTES, .slot_bytes = CT_SLOT_BYTES,
 		.chunk_unit = CT_CHUNK_UNIT, .pid = 4321, .start_ns = START_NS,
-		.start_realtime_ns = 1700000000000000000u, .program = PROGRAM,
+		.start_realtime_ns = 1700000000000000000u, .program = "gen-trace",
 		.tool_version = CT_VERSION, .finish = CT_FINISH_EXIT, .loss_count = CT_LOSS_COUNT,
 	};
 
@@ -443,16 +450,11 @@ static int finish(struct maker *m)
 
 static int usage(void)
 {
-	fputs("usage: gen-trace [--calls N] [--threads N] [--seed N] [--lockstep] DIRECTORY\n"
+	fputs("usage: gen-trace [--calls N] [--threads N] [--seed N] [--lockstep] [--deep] DIRECTORY\n"
 	      "Makes DIRECTORY and DIRECTORY/trace.cutrace, of about N calls (1000000) and as many\n"
-	      "device operations. --lockstep: the threads (4) meet after every step.\n", stderr);
+	      "device operations. --lockstep: the threads (4) meet after every step.\n"
+	      "--deep: nothing waits but for room in the launch queues.\n", stderr);
 	return 2;
-}
-
-static int fail(const char *path)
-{
-	fprintf(stderr, "gen-trace: %s: %s\n", path, strerror(errno));
-	return 1;
 }
 
 int main(int argc, char **argv)
@@ -460,7 +462,8 @@ int main(int argc, char **argv)
 	static struct maker m = { .seed = 1, .wanted = 1000000, .thread_count = 4 };
 	const struct option options[] = {
 		{ "calls", required_argument, NULL, 'c' }, { "threads", required_argument, NULL, 't' },
-		{ "seed", required_argument, NULL, 's' }, { "lockstep", no_argument, NULL, 'l' }, { 0 },
+		{ "seed", required_argument, NULL, 's' }, { "lockstep", no_argument, NULL, 'l' },
+		{ "deep", no_argument, NULL, 'd' }, { 0 },
 	};
 	char path[4096];
 	int option;
@@ -474,20 +477,22 @@ int main(int argc, char **argv)
 			m.seed = strtoull(optarg, NULL, 0) + 1;
 		else if (option == 'l')
 			m.lockstep = true;
+		else if (option == 'd')
+			m.deep = true;
 		else
 			return usage();
 	}
 	if (optind + 1 != argc || !m.thread_count || m.thread_count > THREADS_MAX)
 		return usage();
-	if (mkdir(argv[optind], 0777) < 0 && errno != EEXIST)
-		return fail(argv[optind]);
+	mkdir(argv[optind], 0777);
 	snprintf(path, sizeof(path), "%s/trace.cutrace", argv[optind]);
 	m.to = fopen(path, "w");
-	if (!m.to || !prepare(&m))
-		return fail(path);
-	make_steps(&m);
-	if (finish(&m))
-		return fail(path);
+	if (m.to && prepare(&m))
+		make_steps(&m);
+	if (!m.to || finish(&m)) {
+		fprintf(stderr, "gen-trace: %s: %s\n", path, strerror(errno));
+		return 1;
+	}
 	printf("%" PRIu64 " calls, %" PRIu64 " device operations, %" PRIu64 " bytes\n", m.calls, m.ops,
 	       m.file_bytes);
 	return 0;
