@@ -31,7 +31,7 @@ struct placed {
 struct splitter {
 	struct ct_model *model;
 	struct ct_locks *locks;
-	struct ct_convoys *convoys;
+	struct ct_convoys *convoys; /* NULL until a call asks for them: few do */
 	struct placed *placed;   /* by call */
 	size_t placed_count;
 	struct ct_spans left;    /* of the call at hand: what no rule has claimed yet */
@@ -166,7 +166,7 @@ static void claim_device_wait(struct splitter *s)
 static bool waits_for_copy(const struct splitter *s)
 {
 	return s->call->effects & CT_COPY &&
-	       (!(s->call->effects & CT_ASYNC) || ct_scope_pageable(s->model, s->call));
+	       (!(s->call->effects & CT_ASYNC) || s->call->pageable);
 }
 
 static void claim_own_copy(struct splitter *s)
@@ -187,7 +187,7 @@ static void claim_staging(struct splitter *s)
 {
 	struct ct_host_call *call = s->call;
 
-	if (waits_for_copy(s) && ct_scope_pageable(s->model, call))
+	if (waits_for_copy(s) && call->pageable)
 		claim(s, call->raw.enter_ns, call->raw.leave_ns, CT_PART_TRANSFER,
 		      ct_model_op_of(s->model, call, 0), CT_NONE, "staging of pageable memory");
 }
@@ -225,7 +225,7 @@ static bool creates_context(const struct splitter *s)
 }
 
 /* A long call that should be short: is there a reason other than a riddle? */
-static enum ct_part judge_long(const struct splitter *s, uint32_t *ret_other, const char **ret_why)
+static enum ct_part judge_long(struct splitter *s, uint32_t *ret_other, const char **ret_why)
 {
 	const struct ct_host_call *call = s->call;
 
@@ -238,7 +238,9 @@ static enum ct_part judge_long(const struct splitter *s, uint32_t *ret_other, co
 		*ret_why = "as many operations were queued in its stream as fit";
 		return CT_PART_QUEUE_FULL;
 	}
-	*ret_other = ct_convoy_before(s->convoys, call);
+	if (!s->convoys && ct_convoys_create(s->model, &s->convoys) < 0)
+		s->error = -ENOMEM;
+	*ret_other = s->convoys ? ct_convoy_before(s->convoys, call) : CT_NONE;
 	if (*ret_other != CT_NONE) {
 		*ret_why = "calls of several other threads had the driver's locks in turn";
 		return CT_PART_LOCK_WAIT;
@@ -376,8 +378,6 @@ int ct_blocking_find(struct ct_model *model)
 	struct splitter s = { .model = model };
 	int r = ct_locks_create(model, &s.locks);
 
-	if (r == 0)
-		r = ct_convoys_create(model, &s.convoys);
 	if (r == 0)
 		r = place_overheads(&s);
 	if (r == 0)

@@ -27,6 +27,13 @@ void ct_busy_free(struct ct_busy *busy); /* its contents; all zeros is fine */
 int ct_busy_append(struct ct_busy *busy, uint64_t start_ns, uint64_t end_ns);
 
 /*
+ * Keep the spans few: of too many, make every two neighbours one, as long as both, which
+ * ends when the second does. Sums stay exact.
+ */
+void ct_busy_thin(struct ct_busy *busy);
+#define CT_BUSY_SPANS 1000000u
+
+/*
  * Is this a kernel that waits on the device for other processes? By name: NCCL,
  * NVSHMEM, and the all-reduce kernels of PyTorch's symmetric memory and of vLLM.
  */

@@ -15,7 +15,10 @@ struct known {
 	UT_hash_handle hh;
 };
 
+#define RECENT 1024
+
 struct ct_history {
+	uint64_t recent[RECENT];      /* of `launched`, where most launches find theirs */
 	struct ct_captures *captures;
 	struct known *stream_ordered; /* memory whose last allocation was stream-ordered */
 	struct known *launched;       /* functions, by the address or handle they are launched with */
@@ -89,12 +92,19 @@ static int note_allocation(struct ct_history *h, const struct ct_host_call *call
 }
 
 /* CUPTI's records of loading do not cover all of what a first launch may take. */
-static bool first_launch(const struct ct_history *h, const struct ct_host_call *call)
+static bool first_launch(struct ct_history *h, const struct ct_host_call *call)
 {
-	return call->effects & CT_LAUNCH && call->raw.addr && !find(h->launched, call->raw.addr);
+	uint64_t *recent = &h->recent[call->raw.addr * 0x9e3779b97f4a7c15u >> 54];
+
+	if (!(call->effects & CT_LAUNCH) || !call->raw.addr || *recent == call->raw.addr)
+		return false;
+	if (!find(h->launched, call->raw.addr))
+		return true;
+	*recent = call->raw.addr;
+	return false;
 }
 
-static void look_back(const struct ct_history *h, struct ct_host_call *call)
+static void look_back(struct ct_history *h, struct ct_host_call *call)
 {
 	call->past = 0;
 	if (first_launch(h, call))

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "analyze/sort.h"
+
 static uint64_t overlap(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
 	uint64_t start = a > c ? a : c, end = b < d ? b : d;
@@ -63,21 +65,12 @@ static void find_cause(const struct ct_model *model, struct ct_gap *gap)
 		gap->call = op->call;
 }
 
-static int by_start(const void *a, const void *b)
-{
-	const struct ct_span *x = a, *y = b;
-
-	if (x->start != y->start)
-		return x->start < y->start ? -1 : 1;
-	return x->end < y->end ? -1 : x->end > y->end;
-}
-
 /* Union of the times in which some host thread was blocked. */
 static int blocked_spans(const struct ct_model *model, struct ct_spans *ret)
 {
 	struct ct_span *all = malloc((model->waits.count + 1) * sizeof(*all));
 	size_t n = 0;
-	int r = 0;
+	int r;
 
 	if (!all)
 		return -ENOMEM;
@@ -87,7 +80,7 @@ static int blocked_spans(const struct ct_model *model, struct ct_spans *ret)
 		if (wait->part != CT_PART_DRIVER_WORK && wait->part != CT_PART_TOOL)
 			all[n++] = (struct ct_span){ wait->start_ns, wait->end_ns };
 	}
-	qsort(all, n, sizeof(*all), by_start);
+	r = ct_sort(&all, n, n + 1, sizeof(*all), offsetof(struct ct_span, start), NULL);
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = ct_spans_append(ret, all[i].start, all[i].end);
 	free(all);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "analyze/fold.h"
 #include "analyze/identity.h"
 #include "analyze/report.h"
 #include "analyze/script.h"
@@ -266,6 +267,25 @@ static void print_trust(const struct ct_analysis *a, FILE *to)
 	fputc('\n', to);
 }
 
+/* What a long run's analysis in parts may have made of it, and where the rows are. */
+static void print_parts(const struct ct_analysis *a, FILE *to)
+{
+	char parts[48];
+
+	if (!a->parts)
+		return;
+	ct_report_wrapped(to, "long run  ", "          ", "analyzed in %s, %zu of them cut where work was "
+			  "under way: a wait or a loss that spans more of them than one and its "
+			  "neighbourhood may be missed", ct_report_count(a->parts, "part", parts),
+			  a->parts_cut);
+	ct_report_wrapped(to, "          ", "          ", "serialized.csv and idle.csv have the rows that "
+			  "cost most, %u at most", CT_FOLD_ROWS);
+	if (!a->all_rows)
+		ct_report_wrapped(to, "          ", "          ", "calls.csv, device.csv and blocked.csv "
+				  "are left out: `cutrace report --all-rows %s` makes them",
+				  a->directory);
+}
+
 void ct_report_coverage(const struct ct_analysis *a, FILE *to)
 {
 	int printed;
@@ -278,5 +298,6 @@ void ct_report_coverage(const struct ct_analysis *a, FILE *to)
 	printed = print_gaps(a, to, printed);
 	if (!printed)
 		fprintf(to, "not seen  nothing was dropped\n");
+	print_parts(a, to);
 	print_trust(a, to);
 }

@@ -101,8 +101,6 @@ void ct_report_ledger_csv(const struct ct_analysis *a, FILE *to)
 {
 	struct ct_csv csv = { .to = to };
 
-	ct_csv_header(&csv, "Call,Calls,With Work In Flight,Waited For Device,Waited For Lock,"
-		      "Longest (ns),Longest Wait (ns),Documented,Source");
 	for (size_t i = 0; i < a->ledger->lines.count; i++) {
 		const struct ct_ledger_line *line = &a->ledger->lines.at[i];
 
@@ -130,7 +128,6 @@ void ct_report_idle_csv(const struct ct_analysis *a, FILE *to)
 	struct ct_csv csv = { .to = to };
 	char name[CT_NAME_BYTES];
 
-	ct_csv_header(&csv, "Start (ns),Duration (ns),Cause,Call,Call Site,Next Operation,Next Stream");
 	for (size_t i = 0; i < a->idle->gaps.count; i++) {
 		const struct ct_gap *gap = &a->idle->gaps.at[i];
 

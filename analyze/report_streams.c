@@ -39,7 +39,6 @@ void ct_report_streams_csv(const struct ct_analysis *a, FILE *to)
 {
 	struct ct_csv csv = { .to = to };
 
-	ct_csv_header(&csv, "Device,Context,Stream,Kind,Priority,Operations,Work (ns)");
 	for (size_t i = 0; i < a->model->streams.count; i++) {
 		const struct ct_stream_info *stream = &a->model->streams.at[i];
 

@@ -96,18 +96,6 @@ static void asked_scope(const struct ct_model *model, const struct ct_host_call 
 		add_all(model, call, false, scope);
 }
 
-bool ct_scope_pageable(const struct ct_model *model, const struct ct_host_call *call)
-{
-	for (uint32_t n = 0; n < call->op_count; n++) {
-		const struct ct_device_op *op = &model->ops.at[ct_model_op_of(model, call, n)].raw;
-
-		if (op->kind == CT_DEVICE_COPY && (op->u.copy.source == CT_MEMORY_PAGEABLE ||
-						   op->u.copy.target == CT_MEMORY_PAGEABLE))
-			return true;
-	}
-	return false;
-}
-
 /*
  * A copy or fill that the host waits for: synchronous by name, or of pageable memory.
  * It waits for what its own operation had to follow, until that operation starts. One
@@ -116,10 +104,9 @@ bool ct_scope_pageable(const struct ct_model *model, const struct ct_host_call *
 static void copy_scope(const struct ct_model *model, const struct ct_host_call *call,
 		       struct ct_scope *scope)
 {
-	bool pageable = ct_scope_pageable(model, call);
 	const struct ct_op *own;
 
-	if (!call->op_count || (call->effects & CT_ASYNC && !pageable))
+	if (!call->op_count || (call->effects & CT_ASYNC && !call->pageable))
 		return;
 	own = &model->ops.at[ct_model_op_of(model, call, 0)];
 	if (own->raw.start_ns > call->raw.leave_ns + CT_TOUCH_NS)

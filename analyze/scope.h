@@ -27,7 +27,4 @@ struct ct_scope {
 void ct_scope_of(const struct ct_model *model, const struct ct_host_call *call,
 		 struct ct_scope *ret);
 
-/* Does the call move pageable host memory, by CUPTI's word? */
-bool ct_scope_pageable(const struct ct_model *model, const struct ct_host_call *call);
-
 #endif

@@ -21,6 +21,7 @@ struct evaluation {
 	struct ct_finder find;
 	struct ct_replay *replay;
 	CT_ARRAY(struct culprit) culprits; /* by site */
+	uint64_t most_ns;                  /* of the shifts noted last */
 	uint64_t budget;                   /* events that may be replayed for single sites */
 };
 
@@ -38,6 +39,55 @@ static uint64_t saving(struct evaluation *e)
 	return e->replay->total_end_ns < e->find.model->end_ns
 		       ? e->find.model->end_ns - e->replay->total_end_ns
 		       : 0;
+}
+
+static int note_shift(struct evaluation *e, struct ct_shift shift)
+{
+	if (shift.ns > (int64_t)e->most_ns)
+		e->most_ns = (uint64_t)shift.ns;
+	return CT_PUSH(&e->find.out->shifts, shift);
+}
+
+/* By how much the replay brought each thread and stream of a part forward. */
+static int note_shifts(struct evaluation *e, uint32_t site)
+{
+	const struct ct_model *model = e->find.model;
+	int r = 0;
+
+	e->most_ns = 0;
+	for (uint32_t t = 0; r == 0 && t < model->threads.count; t++) {
+		const struct ct_thread_info *thread = &model->threads.at[t];
+		uint32_t last = thread->call_count ? thread->calls[thread->call_count - 1] : CT_NONE;
+
+		if (last != CT_NONE)
+			r = note_shift(e, (struct ct_shift){ site, t, CT_NONE,
+				(int64_t)(model->calls.at[last].raw.leave_ns - e->replay->leave_ns[last]) });
+	}
+	for (uint32_t s = 0; r == 0 && s < model->streams.count; s++) {
+		const struct ct_stream_info *stream = &model->streams.at[s];
+		uint32_t last = stream->op_count ? stream->ops[stream->op_count - 1] : CT_NONE;
+
+		if (last != CT_NONE)
+			r = note_shift(e, (struct ct_shift){ site, CT_NONE, s,
+				(int64_t)(model->ops.at[last].raw.end_ns - e->replay->end_ns[last]) });
+	}
+	return r;
+}
+
+/*
+ * What the run gains without the marked calls. Of a part: what the thread or stream gains
+ * that gains most, for the others may gain in other parts.
+ */
+static int evaluate(struct evaluation *e, uint32_t site, uint64_t *ret_ns)
+{
+	int r = 0;
+
+	*ret_ns = saving(e);
+	if (e->find.model->facts) {
+		r = note_shifts(e, site);
+		*ret_ns = e->most_ns;
+	}
+	return r;
 }
 
 static int by_site(const void *a, const void *b)
@@ -91,9 +141,11 @@ static uint32_t sites_affordable(const struct evaluation *e)
 	return sites < SITES_MIN ? SITES_MIN : sites > SITES_MAX ? SITES_MAX : (uint32_t)sites;
 }
 
-static void evaluate_sites(struct evaluation *e)
+static int evaluate_sites(struct evaluation *e)
 {
-	for (size_t i = 0; i < e->find.sites->all.count; i++) {
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < e->find.sites->all.count; i++) {
 		uint32_t index = e->find.sites->ranked[i];
 		struct ct_site *site = &e->find.sites->all.at[index];
 
@@ -103,15 +155,16 @@ static void evaluate_sites(struct evaluation *e)
 			e->find.out->sites_skipped++;
 			site->skipped = true;
 		} else {
-			site->lost_ns = saving(e);
+			r = evaluate(e, index, &site->lost_ns);
 			site->evaluated = true;
 			e->find.out->sites_evaluated++;
 		}
 		mark_site(e, index, false);
 	}
 	memcpy(e->replay->removed, e->find.culprits, e->find.model->calls.count);
-	if (e->culprits.count)
-		e->find.out->lost_ns = saving(e);
+	if (r == 0 && e->culprits.count)
+		r = evaluate(e, CT_NONE, &e->find.out->lost_ns);
+	return r;
 }
 
 /*
@@ -205,10 +258,10 @@ int ct_serialize_find(const struct ct_model *model, struct ct_sites *sites,
 		measure_replay(&e);
 		r = list_culprits(&e);
 	}
-	if (r == 0) {
-		evaluate_sites(&e);
+	if (r == 0)
+		r = evaluate_sites(&e);
+	if (r == 0)
 		r = fit_pairs(&e);
-	}
 	if (r == 0) {
 		sort_pairs(&e);
 		e.find.out->pair_count = e.find.out->pairs.count;
@@ -230,5 +283,6 @@ void ct_serialization_destroy(struct ct_serialization *serialization)
 	if (!serialization)
 		return;
 	free(serialization->pairs.at);
+	free(serialization->shifts.at);
 	free(serialization);
 }

@@ -9,7 +9,6 @@
 #include <uthash.h>
 
 #include "analyze/blocking.h"
-#include "analyze/scope.h"
 
 /* Does the text of a site say a line, as in "file:12 function"? */
 static bool says_line(const char *where)
@@ -52,12 +51,13 @@ uint32_t ct_sites_find(struct ct_sites *sites, const struct ct_site *like)
 	return one->site;
 }
 
-/* Where the calls of one stack and name went: most calls find their site here. */
+/* Where the calls of one stack and api went last: most calls find their site here. */
 struct shortcut {
 	uint64_t key; /* stack and api */
 	uint32_t site;
-	UT_hash_handle hh;
 };
+
+#define SHORTCUTS 4096
 
 static uint32_t find_site(const struct ct_model *model, struct ct_sites *sites,
 			  const struct ct_host_call *call)
@@ -79,20 +79,13 @@ static uint32_t find_site(const struct ct_model *model, struct ct_sites *sites,
 }
 
 static uint32_t site_of(const struct ct_model *model, struct ct_sites *sites,
-			struct shortcut **shortcuts, const struct ct_host_call *call)
+			struct shortcut *shortcuts, const struct ct_host_call *call)
 {
 	uint64_t key = (uint64_t)call->raw.stack << 32 | (uint32_t)call->api;
-	struct shortcut *one;
+	struct shortcut *one = &shortcuts[(call->raw.stack * 31 + (uint32_t)call->api) % SHORTCUTS];
 
-	HASH_FIND(hh, *shortcuts, &key, sizeof(key), one);
-	if (one)
-		return one->site;
-	one = calloc(1, sizeof(*one));
-	if (!one)
-		return CT_NONE;
-	one->key = key;
-	one->site = find_site(model, sites, call);
-	HASH_ADD(hh, *shortcuts, key, sizeof(one->key), one);
+	if (one->site == CT_NONE || one->key != key)
+		*one = (struct shortcut){ key, find_site(model, sites, call) };
 	return one->site;
 }
 
@@ -104,7 +97,7 @@ static void add_call(const struct ct_model *model, struct ct_site *site,
 	site->blocked_ns += ct_blocking_blocked(call);
 	site->chances += call->chance;
 	site->waited += call->chance && call->parts[CT_PART_DEVICE_WAIT] > 0;
-	site->pageable |= ct_scope_pageable(model, call);
+	site->pageable |= call->pageable;
 	for (int part = 0; part < CT_PART_COUNT; part++)
 		site->parts[part] += call->parts[part];
 	for (uint32_t i = call->first_wait; i < call->first_wait + call->wait_count; i++) {
@@ -150,27 +143,24 @@ void ct_sites_share_idle(struct ct_sites *sites, const struct ct_idle *idle)
 
 static int group(const struct ct_model *model, struct ct_sites *sites)
 {
-	struct shortcut *shortcuts = NULL, *one, *next;
-	int r = 0;
+	struct shortcut *shortcuts = malloc(SHORTCUTS * sizeof(*shortcuts));
+	int r = shortcuts ? 0 : -ENOMEM;
 
+	for (size_t i = 0; r == 0 && i < SHORTCUTS; i++)
+		shortcuts[i].site = CT_NONE;
 	for (uint32_t i = 0; r == 0 && i < model->calls.count; i++) {
 		const struct ct_host_call *call = &model->calls.at[i];
-		uint32_t site = site_of(model, sites, &shortcuts, call);
+		uint32_t site = site_of(model, sites, shortcuts, call);
 
-		if (site == CT_NONE) {
-			r = -ENOMEM;
-			break;
-		}
 		sites->of_call[i] = site;
-		if (ct_model_in_core(model, i))
+		if (site == CT_NONE)
+			r = -ENOMEM;
+		else if (ct_model_in_core(model, i))
 			add_call(model, &sites->all.at[site], call);
-	}
-	HASH_ITER(hh, shortcuts, one, next) {
-		HASH_DEL(shortcuts, one);
-		free(one);
 	}
 	if (r == 0)
 		ct_sites_find_worst(sites);
+	free(shortcuts);
 	return r;
 }
 

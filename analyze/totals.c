@@ -36,6 +36,25 @@ static bool submits(const struct ct_host_call *call, const struct traits *t)
 	return call->effects & CT_LAUNCH || (call->effects & (CT_COPY | CT_FILL) && call->raw.bytes);
 }
 
+static bool lacks_work(const struct ct_model *model, const struct ct_host_call *call,
+		       const struct traits *t)
+{
+	return model->has_device && !call->op_count && call->raw.correlation && submits(call, t);
+}
+
+uint64_t ct_totals_unjoined(const struct ct_model *model)
+{
+	struct traits traits;
+	uint64_t sum = 0;
+
+	find_traits(&traits);
+	for (uint32_t i = model->core.first_op; i < model->core.end_op; i++)
+		sum += model->ops.at[i].call == CT_NONE;
+	for (uint32_t i = model->core.first_call; i < model->core.end_call; i++)
+		sum += lacks_work(model, &model->calls.at[i], &traits);
+	return sum;
+}
+
 static void add_parts(const struct ct_host_call *call, struct ct_totals *t)
 {
 	uint64_t took = call->raw.leave_ns - call->raw.enter_ns, sum = 0;
@@ -74,8 +93,7 @@ static void add_call(const struct ct_model *model, const struct ct_host_call *ca
 	t->wrapped_and_seen += call->raw.origin == CT_ORIGIN_PLT &&
 			       call->raw.flags & CT_CALL_CUPTI_SEEN;
 	t->unknown_apis += !call->api;
-	t->without_work += model->has_device && !call->op_count && call->raw.correlation &&
-			   submits(call, traits);
+	t->without_work += lacks_work(model, call, traits);
 	t->managed += traits->of_api[call->api] & MANAGED && call->effects & CT_ALLOC;
 	add_parts(call, t);
 	add_stack(model, call, t);

@@ -31,6 +31,9 @@ struct ct_totals {
  */
 void ct_totals_find(struct ct_model *model, const struct ct_sites *sites, struct ct_totals *ret);
 
+/* Operations and calls of the core that miss each other, before calls are marked as captured. */
+uint64_t ct_totals_unjoined(const struct ct_model *model);
+
 /* Add the sums of another part of the run. */
 void ct_totals_add(struct ct_totals *totals, const struct ct_totals *more);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "analyze/replay.h"
+#include "analyze/sort.h"
 
 #define VICTIMS_MAX 10000 /* operations looked at behind one culprit */
 #define ROOM 1.02         /* shares add up to 1, give or take rounding */
@@ -24,13 +25,6 @@ struct ct_load {
 	int64_t running;
 };
 
-static int by_time(const void *a, const void *b)
-{
-	const struct ct_load *x = a, *y = b;
-
-	return x->time_ns < y->time_ns ? -1 : x->time_ns > y->time_ns;
-}
-
 /* The load of the device over time: the starts and ends of all operations, added up. */
 static int make_loads(struct ct_finder *f)
 {
@@ -45,7 +39,8 @@ static int make_loads(struct ct_finder *f)
 		f->loads[n++] = (struct ct_load){ op->raw.start_ns, op->share, 1 };
 		f->loads[n++] = (struct ct_load){ op->raw.end_ns, -(double)op->share, -1 };
 	}
-	qsort(f->loads, n, sizeof(*f->loads), by_time);
+	if (ct_sort(&f->loads, n, n + 1, sizeof(*f->loads), offsetof(struct ct_load, time_ns), NULL) < 0)
+		return -ENOMEM;
 	for (size_t i = 1; i < n; i++) {
 		f->loads[i].share += f->loads[i - 1].share;
 		f->loads[i].running += f->loads[i - 1].running;
