@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FAR 256    /* no item that is nearly in place is further from there */
 #define PATIENCE 4 /* steps an item that insertion may take: as long as distribution does */
 #define DIGIT_BITS 11
 #define DIGITS ((size_t)1 << DIGIT_BITS)
@@ -29,7 +30,7 @@ static bool in_order(const struct ct_ranked *items, size_t count, uint64_t *ret_
 
 /*
  * Insert each where it belongs, as is fast where none is far from there. Gives up, with all
- * of them in some order, once that has taken PATIENCE.
+ * of them in some order, if one is FAR or once that has taken PATIENCE.
  */
 static bool insert_all(struct ct_ranked *items, size_t count)
 {
@@ -45,7 +46,7 @@ static bool insert_all(struct ct_ranked *items, size_t count)
 		}
 		items[at] = item;
 		steps += i - at;
-		if (steps > PATIENCE * count)
+		if (i - at > FAR || steps > PATIENCE * count)
 			return false;
 	}
 	return true;
