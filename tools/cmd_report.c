@@ -21,6 +21,7 @@ struct wish {
 	enum ct_report_mode mode;
 	const char *output;
 	bool all_rows;
+	uint64_t part_records; /* for tests: analyze any trace in parts of so many; 0 = as usual */
 };
 
 static int write_reports(const struct ct_analysis *analysis, struct ct_rows *rows)
@@ -41,12 +42,14 @@ static int flush(int status)
 }
 
 /* Analyze one process and write its report. Returns what ct_analysis_run() does. */
-static int analyze(const char *directory, bool all_rows, bool process, struct ct_analysis **ret,
-		   int *ret_status)
+static int analyze(const char *directory, const struct wish *wish, bool process,
+		   struct ct_analysis **ret, int *ret_status)
 {
-	struct ct_analysis_options options = { .process = process };
+	struct ct_analysis_options options = { .process = process,
+					       .part_records = wish->part_records,
+					       .whole_records = wish->part_records };
 	struct ct_rows *rows = NULL;
-	int r = all_rows ? ct_rows_open(directory, &rows) : 0;
+	int r = wish->all_rows ? ct_rows_open(directory, &rows) : 0;
 
 	if (rows) {
 		options.part = ct_rows_add;
@@ -64,7 +67,7 @@ static int analyze(const char *directory, bool all_rows, bool process, struct ct
 static int make(const char *directory, const struct wish *wish)
 {
 	struct ct_analysis *analysis;
-	int status, r = analyze(directory, wish->all_rows, false, &analysis, &status);
+	int status, r = analyze(directory, wish, false, &analysis, &status);
 
 	if (r < 0)
 		return ct_fail(directory, ct_trace_error(r));
@@ -77,11 +80,11 @@ static int make(const char *directory, const struct wish *wish)
 }
 
 /* Analyze one process of a run, write its own report and add its digest. */
-static int add(struct ct_run *run, const char *directory, bool all_rows)
+static int add(struct ct_run *run, const char *directory, const struct wish *wish)
 {
 	struct ct_analysis *analysis;
 	struct ct_process process;
-	int status = 0, r = analyze(directory, all_rows, true, &analysis, &status);
+	int status = 0, r = analyze(directory, wish, true, &analysis, &status);
 
 	if (r == 0) {
 		r = ct_process_take(analysis, &process);
@@ -118,7 +121,7 @@ static int report_several(const struct ct_members *members, const struct wish *w
 	if (!run)
 		return ct_fail("report", strerror(ENOMEM));
 	for (size_t i = 0; i < members->count; i++)
-		status |= add(run, members->at[i].directory, wish->all_rows);
+		status |= add(run, members->at[i].directory, wish);
 	if (ct_run_finish(run) < 0) {
 		ct_run_destroy(run);
 		return ct_fail("report", strerror(ENOMEM));
@@ -136,7 +139,7 @@ static int report_several(const struct ct_members *members, const struct wish *w
 int ct_report_several(const struct ct_members *members, enum ct_report_mode mode,
 		      const char *output)
 {
-	const struct wish wish = { mode, output, false };
+	const struct wish wish = { .mode = mode, .output = output };
 
 	return report_several(members, &wish);
 }
@@ -210,6 +213,7 @@ int ct_cmd_report(int argc, char **argv)
 		{ "write-only", no_argument, &mode, CT_REPORT_WRITE_ONLY },
 		{ "all-rows", no_argument, &all_rows, true },
 		{ "output", required_argument, NULL, 'o' },
+		{ "part-records", required_argument, NULL, 'p' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
@@ -221,6 +225,8 @@ int ct_cmd_report(int argc, char **argv)
 		}
 		if (option == 'o')
 			wish.output = optarg;
+		if (option == 'p')
+			wish.part_records = strtoull(optarg, NULL, 10);
 		if (option == '?')
 			return ct_usage("report", NULL);
 	}
