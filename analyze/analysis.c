@@ -8,8 +8,86 @@
 
 #include "analyze/blocking.h"
 #include "analyze/poll.h"
+#include "analyze/survey.h"
 
-int ct_analysis_run(const char *directory, struct ct_analysis **ret)
+int ct_analysis_of_model(struct ct_analysis *a, struct ct_places *places, bool process)
+{
+	int r = ct_blocking_find(a->model);
+
+	if (r == 0)
+		r = ct_polls_find(a->model);
+	if (r == 0)
+		r = places ? ct_sites_create_at(a->model, places, &a->sites)
+			   : ct_sites_create(a->model, &a->sites);
+	if (r == 0)
+		r = ct_serialize_find(a->model, a->sites, &a->serialization);
+	if (r == 0)
+		r = ct_idle_find(a->model, &a->idle);
+	if (r == 0)
+		r = ct_ledger_make(a->model, &a->ledger);
+	if (r == 0 && process)
+		r = ct_busy_find(a->model, a->sites, &a->busy);
+	if (r == 0)
+		ct_totals_find(a->model, a->sites, &a->totals);
+	return r;
+}
+
+/* No more calls and operations than this are in a file. */
+static uint64_t most_records(const struct ct_reader *reader)
+{
+	struct ct_block_info info;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < ct_reader_blocks(reader); i++) {
+		if (ct_reader_block_info(reader, i, &info) < 0)
+			return ct_reader_size(reader) / CT_SLOT_BYTES;
+		sum += info.calls + info.ops;
+	}
+	return sum;
+}
+
+static int analyze_whole(struct ct_analysis *a, struct ct_reader *reader, bool process)
+{
+	int r = ct_model_read(reader, &a->model);
+
+	if (r == 0)
+		r = ct_analysis_of_model(a, NULL, process);
+	if (r == 0)
+		ct_sites_share_idle(a->sites, a->idle);
+	return r;
+}
+
+/*
+ * What a flight recorder kept, and runs whose mode changed, are analyzed in one piece: much
+ * of what is known of them depends on where what was recorded begins and ends.
+ */
+static int analyze(struct ct_analysis *a, const char *path,
+		   const struct ct_analysis_options *options)
+{
+	uint64_t whole = options->whole_records ? options->whole_records : CT_WHOLE_RECORDS;
+	struct ct_survey *survey = NULL;
+	struct ct_reader *reader;
+	int r = ct_reader_open(path, &reader);
+
+	if (r < 0)
+		return r;
+	if (most_records(reader) > whole && !ct_reader_header(reader)->kept_from_ns) {
+		r = ct_survey_make(reader, ct_analysis_threads(options), &survey);
+		if (r < 0) {
+			ct_reader_close(reader);
+			return r;
+		}
+	}
+	if (survey && survey->calls + survey->ops > whole && !survey->mode_changes)
+		r = ct_analysis_in_parts(a, reader, survey, options);
+	else
+		r = analyze_whole(a, reader, options->process);
+	ct_survey_destroy(survey);
+	return r < 0 ? r : ct_site_totals_make(a->model, a->sites, &a->site_totals);
+}
+
+int ct_analysis_run(const char *directory, const struct ct_analysis_options *options,
+		    struct ct_analysis **ret)
 {
 	struct ct_analysis *a = calloc(1, sizeof(*a));
 	char path[PATH_MAX];
@@ -20,29 +98,8 @@ int ct_analysis_run(const char *directory, struct ct_analysis **ret)
 	a->directory = strdup(directory);
 	if (a->directory)
 		r = snprintf(path, sizeof(path), "%s/trace.cutrace", directory) < (int)sizeof(path)
-			    ? ct_model_load(path, &a->model)
+			    ? analyze(a, path, options)
 			    : -ENAMETOOLONG;
-	if (r == 0)
-		r = ct_blocking_find(a->model);
-	if (r == 0)
-		r = ct_polls_find(a->model);
-	if (r == 0)
-		r = ct_sites_create(a->model, &a->sites);
-	if (r == 0)
-		r = ct_serialize_find(a->model, a->sites, &a->serialization);
-	if (r == 0)
-		r = ct_idle_find(a->model, &a->idle);
-	for (size_t i = 0; r == 0 && i < a->idle->gaps.count; i++) {
-		const struct ct_gap *gap = &a->idle->gaps.at[i];
-
-		if (gap->cause == CT_IDLE_CALL)
-			a->sites->all.at[a->sites->of_call[gap->call]].idle_ns +=
-				gap->end_ns - gap->start_ns;
-	}
-	if (r == 0)
-		r = ct_ledger_make(a->model, &a->ledger);
-	if (r == 0)
-		r = ct_site_totals_make(a->model, a->sites, &a->site_totals);
 	if (r < 0) {
 		ct_analysis_destroy(a);
 		return r;
@@ -51,16 +108,33 @@ int ct_analysis_run(const char *directory, struct ct_analysis **ret)
 	return 0;
 }
 
-void ct_analysis_destroy(struct ct_analysis *a)
+static void free_durations(struct ct_durations *list, size_t count)
 {
-	if (!a)
-		return;
+	for (size_t i = 0; list && i < count; i++)
+		ct_durations_free(&list[i]);
+	free(list);
+}
+
+void ct_analysis_clear(struct ct_analysis *a)
+{
+	free_durations(a->by_api, CT_API_COUNT);
+	free_durations(a->by_name, a->name_count);
 	ct_site_totals_destroy(a->site_totals);
+	ct_busy_free(&a->busy);
 	ct_ledger_destroy(a->ledger);
 	ct_idle_destroy(a->idle);
 	ct_serialization_destroy(a->serialization);
 	ct_sites_destroy(a->sites);
+	ct_places_destroy(a->places);
 	ct_model_destroy(a->model);
+	ct_model_destroy(a->facts);
 	free(a->directory);
+}
+
+void ct_analysis_destroy(struct ct_analysis *a)
+{
+	if (!a)
+		return;
+	ct_analysis_clear(a);
 	free(a);
 }

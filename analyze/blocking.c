@@ -5,9 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
 #include "analyze/interval.h"
 #include "analyze/convoy.h"
 #include "analyze/lock.h"
@@ -32,17 +29,10 @@ struct placed {
 	uint32_t call, overhead;
 };
 
-/* A function of the device, by the address or handle it is launched with. */
-struct launched {
-	uint64_t addr;
-	UT_hash_handle hh;
-};
-
 struct splitter {
 	struct ct_model *model;
-	struct ct_allocations *allocations;
 	struct ct_locks *locks;
-	struct ct_convoys *convoys;
+	struct ct_convoys *convoys; /* NULL until a call asks for them: few do */
 	struct placed *placed;   /* by call */
 	size_t placed_count;
 	struct ct_spans left;    /* of the call at hand: what no rule has claimed yet */
@@ -52,9 +42,6 @@ struct splitter {
 	enum ct_part part;
 	uint32_t op, other;
 	const char *why;
-	struct launched *launched; /* functions that were launched before */
-	bool first_launch;       /* the call at hand launches a function for the first time */
-	bool pool_freed;         /* stream-ordered memory was freed since the last synchronise */
 	int error;
 };
 
@@ -153,7 +140,7 @@ static bool blind(const struct splitter *s)
 /* May it have waited for work that was not recorded because of the mode? */
 static bool may_have_waited(const struct splitter *s)
 {
-	return s->seen == CT_SEEN_LIGHT && ct_scope_may_wait(s->model, s->allocations, s->call);
+	return s->seen == CT_SEEN_LIGHT && ct_scope_may_wait(s->call);
 }
 
 static void claim_device_wait(struct splitter *s)
@@ -164,7 +151,7 @@ static void claim_device_wait(struct splitter *s)
 
 	if (call->raw.flags & CT_CALL_CAPTURING)
 		return;
-	ct_scope_of(s->model, s->allocations, call, &scope);
+	ct_scope_of(s->model, call, &scope);
 	call->first_pending = (uint32_t)s->model->pending.count;
 	call->chance = scope.chance;
 	if (scope.last == CT_NONE) {
@@ -188,7 +175,7 @@ static void claim_device_wait(struct splitter *s)
 static bool waits_for_copy(const struct splitter *s)
 {
 	return s->call->effects & CT_COPY &&
-	       (!(s->call->effects & CT_ASYNC) || ct_scope_pageable(s->model, s->call));
+	       (!(s->call->effects & CT_ASYNC) || s->call->pageable);
 }
 
 static void claim_own_copy(struct splitter *s)
@@ -209,7 +196,7 @@ static void claim_staging(struct splitter *s)
 {
 	struct ct_host_call *call = s->call;
 
-	if (waits_for_copy(s) && ct_scope_pageable(s->model, call))
+	if (waits_for_copy(s) && call->pageable)
 		claim(s, call->raw.enter_ns, call->raw.leave_ns, CT_PART_TRANSFER,
 		      ct_model_op_of(s->model, call, 0), CT_NONE, "staging of pageable memory");
 }
@@ -247,7 +234,7 @@ static bool creates_context(const struct splitter *s)
 }
 
 /* A long call that should be short: is there a reason other than a riddle? */
-static enum ct_part judge_long(const struct splitter *s, uint32_t *ret_other, const char **ret_why)
+static enum ct_part judge_long(struct splitter *s, uint32_t *ret_other, const char **ret_why)
 {
 	const struct ct_host_call *call = s->call;
 
@@ -256,7 +243,7 @@ static enum ct_part judge_long(const struct splitter *s, uint32_t *ret_other, co
 						   : "such calls wait for work in flight";
 		return CT_PART_DEVICE_WAIT;
 	}
-	if (call->effects & CT_SYNC && s->pool_freed) {
+	if (call->effects & CT_SYNC && call->past & CT_PAST_POOL_FREED) {
 		*ret_why = "a synchronise returns freed pool memory to the system";
 		return CT_PART_DRIVER_WORK;
 	}
@@ -265,12 +252,14 @@ static enum ct_part judge_long(const struct splitter *s, uint32_t *ret_other, co
 		*ret_why = "as many operations were queued in its stream as fit";
 		return CT_PART_QUEUE_FULL;
 	}
-	*ret_other = ct_convoy_before(s->convoys, call);
+	if (!s->convoys && ct_convoys_create(s->model, &s->convoys) < 0)
+		s->error = -ENOMEM;
+	*ret_other = s->convoys ? ct_convoy_before(s->convoys, call) : CT_NONE;
 	if (*ret_other != CT_NONE) {
 		*ret_why = "calls of several other threads had the driver's locks in turn";
 		return CT_PART_LOCK_WAIT;
 	}
-	if (s->first_launch) {
+	if (call->past & CT_PAST_FIRST_LAUNCH) {
 		*ret_why = "this function was launched for the first time";
 		return CT_PART_FIRST_USE;
 	}
@@ -280,38 +269,6 @@ static enum ct_part judge_long(const struct splitter *s, uint32_t *ret_other, co
 			     "filled the queue or held a lock"
 			   : "no rule explains it";
 	return CT_PART_UNEXPLAINED;
-}
-
-/* Is this the first launch of its function? CUPTI's records of loading do not cover all of it. */
-static void note_launch(struct splitter *s)
-{
-	const struct ct_call *call = &s->call->raw;
-	struct launched *one;
-
-	s->first_launch = false;
-	if (!(s->call->effects & CT_LAUNCH) || !call->addr || s->model->kept_from_ns) /* who knows */
-		return;
-	HASH_FIND(hh, s->launched, &call->addr, sizeof(call->addr), one);
-	if (one)
-		return;
-	s->first_launch = true;
-	one = calloc(1, sizeof(*one));
-	if (!one) {
-		s->error = -ENOMEM;
-		return;
-	}
-	one->addr = call->addr;
-	HASH_ADD(hh, s->launched, addr, sizeof(one->addr), one);
-}
-
-static void forget_launches(struct splitter *s)
-{
-	struct launched *one, *next;
-
-	HASH_ITER(hh, s->launched, one, next) {
-		HASH_DEL(s->launched, one);
-		free(one);
-	}
 }
 
 /* How long a call of this kind may plausibly work in the driver. */
@@ -357,17 +314,12 @@ static void split(struct splitter *s, struct ct_host_call *call, size_t first, s
 	call->released_ns = call->submitted_ns = call->raw.enter_ns;
 	if (ct_spans_append(&s->left, call->raw.enter_ns, call->raw.leave_ns) < 0)
 		s->error = -ENOMEM;
-	note_launch(s);
 	claim_overheads(s, first, count);
 	claim_device_wait(s);
 	claim_own_copy(s);
 	claim_lock_wait(s);
 	claim_staging(s);
 	claim_rest(s);
-	if (call->effects & CT_SYNC)
-		s->pool_freed = false;
-	else if (call->effects & CT_FREE && call->effects & CT_ASYNC)
-		s->pool_freed = true;
 }
 
 /* The call of a thread in whose time an overhead lies; CT_NONE if it lies in none. */
@@ -430,7 +382,7 @@ static int place_overheads(struct splitter *s)
 			call = call_around(model, o);
 		if (call != CT_NONE)
 			s->placed[s->placed_count++] = (struct placed){ call, (uint32_t)i };
-		else
+		else if (o->start_ns >= model->core.begin_ns && o->start_ns < model->core.end_ns)
 			note_outside(&model->outside[overhead_part(o->kind)], o);
 	}
 	qsort(s->placed, s->placed_count, sizeof(*s->placed), by_placed_call);
@@ -448,8 +400,6 @@ static int split_all(struct splitter *s)
 		while (at < s->placed_count && s->placed[at].call == i)
 			at++;
 		split(s, call, first, at - first);
-		if (ct_allocations_note(s->allocations, call) < 0)
-			s->error = -ENOMEM;
 	}
 	return s->error;
 }
@@ -457,21 +407,15 @@ static int split_all(struct splitter *s)
 int ct_blocking_find(struct ct_model *model)
 {
 	struct splitter s = { .model = model };
-	int r = ct_allocations_create(&s.allocations);
+	int r = ct_locks_create(model, &s.locks);
 
-	if (r == 0)
-		r = ct_locks_create(model, &s.locks);
-	if (r == 0)
-		r = ct_convoys_create(model, &s.convoys);
 	if (r == 0)
 		r = place_overheads(&s);
 	if (r == 0)
 		r = split_all(&s);
-	ct_allocations_destroy(s.allocations);
 	ct_locks_destroy(s.locks);
 	ct_convoys_destroy(s.convoys);
 	ct_spans_free(&s.left);
-	forget_launches(&s);
 	free(s.placed);
 	return r;
 }
@@ -480,7 +424,7 @@ uint64_t ct_blocking_mismatches(const struct ct_model *model)
 {
 	uint64_t wrong = 0;
 
-	for (size_t i = 0; i < model->calls.count; i++) {
+	for (uint32_t i = model->core.first_call; i < model->core.end_call; i++) {
 		const struct ct_host_call *call = &model->calls.at[i];
 		uint64_t sum = 0;
 

@@ -11,13 +11,17 @@
 struct member {
 	uint64_t handle;
 	uint32_t tid;     /* of a per-thread default stream, which has no handle of its own */
-	uint32_t capture; /* the call that began it */
+	uint32_t capture;
 	bool event;
 };
 
-struct captures {
-	const struct ct_model *model;
+/* What a call is to captures, by its name. */
+enum role { OTHER, BEGINS, ENDS, RECORDS, WAITS };
+
+struct ct_captures {
 	CT_ARRAY(struct member) members;
+	uint32_t last; /* how many there were */
+	uint8_t roles[CT_API_COUNT]; /* enum role */
 };
 
 #define PER_THREAD_HANDLE 2 /* cudaStreamPerThread */
@@ -39,7 +43,7 @@ static struct member event_of(const struct ct_host_call *call)
 }
 
 /* The capture it belongs to; CT_NONE if to none. */
-static uint32_t capture_of(const struct captures *c, struct member what)
+static uint32_t capture_of(const struct ct_captures *c, struct member what)
 {
 	for (size_t i = 0; i < c->members.count; i++) {
 		const struct member *m = &c->members.at[i];
@@ -50,7 +54,7 @@ static uint32_t capture_of(const struct captures *c, struct member what)
 	return CT_NONE;
 }
 
-static void forget(struct captures *c, struct member what)
+static void forget(struct ct_captures *c, struct member what)
 {
 	size_t kept = 0;
 
@@ -63,14 +67,14 @@ static void forget(struct captures *c, struct member what)
 	c->members.count = kept;
 }
 
-static int add(struct captures *c, struct member what, uint32_t capture)
+static int add(struct ct_captures *c, struct member what, uint32_t capture)
 {
 	forget(c, what);
 	what.capture = capture;
 	return CT_PUSH(&c->members, what);
 }
 
-static void leave(struct captures *c, uint32_t capture)
+static void leave(struct ct_captures *c, uint32_t capture)
 {
 	size_t kept = 0;
 
@@ -80,64 +84,104 @@ static void leave(struct captures *c, uint32_t capture)
 	c->members.count = kept;
 }
 
+static enum role role_of(const char *name)
+{
+	if (strstr(name, "StreamBeginCapture"))
+		return BEGINS;
+	if (strstr(name, "StreamEndCapture") || strstr(name, "StreamDestroy"))
+		return ENDS;
+	if (strstr(name, "EventRecord"))
+		return RECORDS;
+	return strstr(name, "WaitEvent") ? WAITS : OTHER;
+}
+
 /* An event recorded in a capture belongs to it, and so does a stream that waits for that. */
-static int order(struct captures *c, struct ct_host_call *call)
+static int order(struct ct_captures *c, const struct ct_host_call *call)
 {
 	uint32_t stream = capture_of(c, stream_of(call)), event = capture_of(c, event_of(call));
 
-	if (strstr(call->name, "EventRecord")) {
+	if (c->roles[call->api] == RECORDS) {
 		forget(c, event_of(call)); /* what it was recorded in before counts no more */
 		return stream != CT_NONE ? add(c, event_of(call), stream) : 0;
 	}
-	if (strstr(call->name, "WaitEvent") && event != CT_NONE)
+	if (c->roles[call->api] == WAITS && event != CT_NONE)
 		return add(c, stream_of(call), event);
 	return 0;
+}
+
+/* What the call does to captures. */
+static int note(struct ct_captures *c, const struct ct_host_call *call)
+{
+	enum role role = (enum role)c->roles[call->api];
+	uint32_t capture;
+
+	if (role == BEGINS)
+		return call->raw.error ? 0 : add(c, stream_of(call), ++c->last);
+	if (!c->members.count)
+		return 0;
+	if (role == ENDS) {
+		capture = capture_of(c, stream_of(call));
+		if (capture != CT_NONE)
+			leave(c, capture); /* a capture that is found invalid ends as well */
+		return 0;
+	}
+	if (call->raw.error || call->op_count || !(call->effects & CT_ORDER))
+		return 0;
+	return order(c, call);
 }
 
 /*
  * In the light mode the events are not recorded by which a stream joins a capture. A copy
  * without a record of its work, made while there is a capture, is taken for a part of it.
  */
-static bool may_have_joined(const struct captures *c, const struct ct_host_call *call)
+static bool may_have_joined(const struct ct_model *model, const struct ct_host_call *call)
 {
-	return call->effects & CT_COPY && call->effects & CT_ASYNC && ct_seen_partly(c->model) &&
-	       !ct_sight_at(c->model, call->raw.enter_ns);
+	return call->effects & CT_COPY && call->effects & CT_ASYNC && ct_seen_partly(model) &&
+	       !ct_sight_at(model, call->raw.enter_ns);
 }
 
-static int note(struct captures *c, struct ct_host_call *call, uint32_t index)
+/* Is the call captured, as things stand when it has done what it does to captures? */
+static bool captured(const struct ct_captures *c, const struct ct_model *model,
+		     const struct ct_host_call *call)
 {
-	uint32_t capture;
+	return c->members.count && c->roles[call->api] != BEGINS && c->roles[call->api] != ENDS &&
+	       !call->raw.error && !call->op_count && !(call->effects & CT_SYNC) &&
+	       (capture_of(c, stream_of(call)) != CT_NONE || may_have_joined(model, call));
+}
+
+int ct_captures_create(struct ct_captures **ret)
+{
+	struct ct_captures *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	for (int api = 1; api < CT_API_COUNT; api++)
+		c->roles[api] = (uint8_t)role_of(ct_apis[api].name);
+	*ret = c;
+	return 0;
+}
+
+void ct_captures_destroy(struct ct_captures *captures)
+{
+	if (!captures)
+		return;
+	free(captures->members.at);
+	free(captures);
+}
+
+int ct_captures_mark(struct ct_captures *captures, struct ct_model *model)
+{
 	int r = 0;
 
-	if (call->raw.stream == CT_STREAM_NONE)
-		return 0;
-	if (strstr(call->name, "StreamBeginCapture"))
-		return call->raw.error ? 0 : add(c, stream_of(call), index);
-	if (!c->members.count)
-		return 0;
-	capture = capture_of(c, stream_of(call));
-	if (strstr(call->name, "StreamEndCapture") || strstr(call->name, "StreamDestroy")) {
-		if (capture != CT_NONE)
-			leave(c, capture); /* a capture that is found invalid ends as well */
-		return 0;
+	for (uint32_t i = 0; r == 0 && i < model->calls.count; i++) {
+		struct ct_host_call *call = &model->calls.at[i];
+
+		if (call->raw.stream == CT_STREAM_NONE)
+			continue;
+		if (ct_model_in_core(model, i))
+			r = note(captures, call);
+		if (captured(captures, model, call))
+			call->raw.flags |= CT_CALL_CAPTURING;
 	}
-	if (call->raw.error || call->op_count)
-		return 0;
-	if (call->effects & CT_ORDER)
-		r = order(c, call);
-	if (!(call->effects & CT_SYNC) &&
-	    (capture_of(c, stream_of(call)) != CT_NONE || may_have_joined(c, call)))
-		call->raw.flags |= CT_CALL_CAPTURING;
-	return r;
-}
-
-int ct_captures_mark(struct ct_model *model)
-{
-	struct captures c = { .model = model };
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < model->calls.count; i++)
-		r = note(&c, &model->calls.at[i], (uint32_t)i);
-	free(c.members.at);
 	return r;
 }

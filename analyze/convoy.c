@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "analyze/sort.h"
+
 #define TAKES_LOCK (CT_ALLOC | CT_FREE | CT_COPY | CT_FILL | CT_LAUNCH | CT_OBJECT | CT_INIT | CT_CONFIG)
 #define OTHERS 3
 #define MOST_PERCENT 90
@@ -17,7 +19,7 @@ struct change {
 struct ct_convoys {
 	const struct ct_model *model;
 	struct change *changes;
-	uint32_t *by_end; /* such calls */
+	struct ct_ranked *by_end; /* such calls, by when they end */
 	size_t change_count, end_count;
 };
 
@@ -26,24 +28,20 @@ static bool takes_lock(const struct ct_host_call *call)
 	return call->effects & TAKES_LOCK && !(call->effects & (CT_SYNC | CT_POLL));
 }
 
-static int by_time(const void *a, const void *b)
+/* How many are under way from each change on, given what each changes. */
+static int add_up(struct ct_convoys *c)
 {
-	const struct change *x = a, *y = b;
+	int64_t sum = 0;
 
-	return x->time_ns < y->time_ns ? -1 : x->time_ns > y->time_ns;
+	if (ct_sort(&c->changes, c->change_count, c->change_count, sizeof(*c->changes),
+		    offsetof(struct change, time_ns), NULL) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->change_count; i++)
+		sum = c->changes[i].under_way += sum;
+	return 0;
 }
 
-static int by_leave(const void *a, const void *b, void *arg)
-{
-	const struct ct_host_call *calls = arg;
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	if (calls[x].raw.leave_ns != calls[y].raw.leave_ns)
-		return calls[x].raw.leave_ns < calls[y].raw.leave_ns ? -1 : 1;
-	return x < y ? -1 : x > y;
-}
-
-static void fill(struct ct_convoys *c)
+static int fill(struct ct_convoys *c)
 {
 	for (size_t i = 0; i < c->model->calls.count; i++) {
 		const struct ct_host_call *call = &c->model->calls.at[i];
@@ -52,12 +50,9 @@ static void fill(struct ct_convoys *c)
 			continue;
 		c->changes[c->change_count++] = (struct change){ call->raw.enter_ns, 1 };
 		c->changes[c->change_count++] = (struct change){ call->raw.leave_ns, -1 };
-		c->by_end[c->end_count++] = (uint32_t)i;
+		c->by_end[c->end_count++] = (struct ct_ranked){ call->raw.leave_ns, (uint32_t)i };
 	}
-	qsort(c->changes, c->change_count, sizeof(*c->changes), by_time);
-	for (size_t i = 1; i < c->change_count; i++)
-		c->changes[i].under_way += c->changes[i - 1].under_way;
-	qsort_r(c->by_end, c->end_count, sizeof(*c->by_end), by_leave, c->model->calls.at);
+	return add_up(c) < 0 ? -ENOMEM : ct_sort_ranked(c->by_end, c->end_count);
 }
 
 int ct_convoys_create(const struct ct_model *model, struct ct_convoys **ret)
@@ -69,11 +64,10 @@ int ct_convoys_create(const struct ct_model *model, struct ct_convoys **ret)
 	c->model = model;
 	c->changes = calloc(2 * model->calls.count + 1, sizeof(*c->changes));
 	c->by_end = calloc(model->calls.count + 1, sizeof(*c->by_end));
-	if (!c->changes || !c->by_end) {
+	if (!c->changes || !c->by_end || fill(c) < 0) {
 		ct_convoys_destroy(c);
 		return -ENOMEM;
 	}
-	fill(c);
 	*ret = c;
 	return 0;
 }
@@ -130,18 +124,18 @@ uint32_t ct_convoy_before(const struct ct_convoys *c, const struct ct_host_call 
 	while (low < high) { /* first that ended after the call did */
 		size_t middle = low + (high - low) / 2;
 
-		if (c->model->calls.at[c->by_end[middle]].raw.leave_ns < call->raw.leave_ns)
+		if (c->by_end[middle].key < call->raw.leave_ns)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	while (low--) {
-		const struct ct_host_call *other = &c->model->calls.at[c->by_end[low]];
+		const struct ct_host_call *other = &c->model->calls.at[c->by_end[low].index];
 
 		if (other->raw.leave_ns <= call->raw.enter_ns)
 			break;
 		if (other->thread != call->thread)
-			return c->by_end[low];
+			return c->by_end[low].index;
 	}
 	return CT_NONE;
 }

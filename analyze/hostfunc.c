@@ -78,7 +78,7 @@ static int judge(struct ct_finder *f, const struct function *early, const struct
 	};
 	uint64_t could, would_end;
 
-	if (early->done_ns <= late->ready_ns + CT_VICTIM_LEAST_NS || early->ready_ns > late->ready_ns ||
+	if (!ct_model_in_core(model, early->call) || early->done_ns <= late->ready_ns + CT_VICTIM_LEAST_NS || early->ready_ns > late->ready_ns ||
 	    model->calls.at[early->call].stream == model->calls.at[late->call].stream)
 		return 0;
 	pair.delay_ns = early->done_ns - late->ready_ns;

@@ -2,9 +2,11 @@
 #include "analyze/idle.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "analyze/seen.h"
+#include "analyze/sort.h"
 
 static uint64_t overlap(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
@@ -64,21 +66,12 @@ static void find_cause(const struct ct_model *model, struct ct_gap *gap)
 		gap->call = op->call;
 }
 
-static int by_start(const void *a, const void *b)
-{
-	const struct ct_span *x = a, *y = b;
-
-	if (x->start != y->start)
-		return x->start < y->start ? -1 : 1;
-	return x->end < y->end ? -1 : x->end > y->end;
-}
-
 /* Union of the times in which some host thread was blocked. */
 static int blocked_spans(const struct ct_model *model, struct ct_spans *ret)
 {
 	struct ct_span *all = malloc((model->waits.count + 1) * sizeof(*all));
 	size_t n = 0;
-	int r = 0;
+	int r;
 
 	if (!all)
 		return -ENOMEM;
@@ -88,40 +81,54 @@ static int blocked_spans(const struct ct_model *model, struct ct_spans *ret)
 		if (wait->part != CT_PART_DRIVER_WORK && wait->part != CT_PART_TOOL)
 			all[n++] = (struct ct_span){ wait->start_ns, wait->end_ns };
 	}
-	qsort(all, n, sizeof(*all), by_start);
+	r = ct_sort(&all, n, n + 1, sizeof(*all), offsetof(struct ct_span, start), NULL);
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = ct_spans_append(ret, all[i].start, all[i].end);
 	free(all);
 	return r;
 }
 
+static int note_gap(const struct ct_model *model, struct ct_idle *idle, uint64_t start_ns,
+		    uint32_t next_op, const struct ct_spans *blocked)
+{
+	struct ct_gap gap = { .start_ns = start_ns, .end_ns = model->ops.at[next_op].raw.start_ns,
+			      .next_op = next_op };
+	uint64_t ns = gap.end_ns - gap.start_ns;
+
+	if (!ct_seen_gap(model, gap.start_ns, gap.end_ns))
+		return 0;
+	idle->idle_ns += ns;
+	idle->idle_blocked_ns += ct_spans_overlap(blocked, gap.start_ns, gap.end_ns);
+	find_cause(model, &gap);
+	idle->by_cause_ns[gap.cause] += ns;
+	return ns >= CT_IDLE_LEAST_NS ? CT_PUSH(&idle->gaps, gap) : 0;
+}
+
 /* Of the operations that began while all were recorded; between them the device was idle. */
 static int find_gaps(const struct ct_model *model, struct ct_idle *idle,
 		     const struct ct_spans *blocked)
 {
-	uint64_t until = 0;
+	uint64_t until_ns = 0;
+	int r = 0;
 
-	for (uint32_t i = 0; i < model->ops.count; i++) {
+	for (uint32_t i = 0; r == 0 && i < model->core.end_op; i++) {
 		const struct ct_device_op *op = &model->ops.at[i].raw;
-		struct ct_gap gap = { .start_ns = until, .end_ns = op->start_ns, .next_op = i };
+		bool own = i >= model->core.first_op;
 
 		if (!ct_sight_at(model, op->start_ns))
 			continue;
-		idle->work_ns += op->end_ns - op->start_ns;
-		if (until && op->start_ns > until && ct_seen_gap(model, until, op->start_ns)) {
-			idle->idle_ns += op->start_ns - until;
-			idle->idle_blocked_ns += ct_spans_overlap(blocked, until, op->start_ns);
-			find_cause(model, &gap);
-			idle->by_cause_ns[gap.cause] += op->start_ns - until;
-			if (op->start_ns - until >= CT_IDLE_LEAST_NS && CT_PUSH(&idle->gaps, gap) < 0)
-				return -ENOMEM;
-		}
-		if (op->end_ns > until) {
-			idle->busy_ns += op->end_ns - (op->start_ns > until ? op->start_ns : until);
-			until = op->end_ns;
-		}
+		if (own && until_ns && op->start_ns > until_ns)
+			r = note_gap(model, idle, until_ns, i, blocked);
+		if (own)
+			idle->work_ns += op->end_ns - op->start_ns;
+		if (op->end_ns <= until_ns)
+			continue;
+		if (own)
+			idle->busy_ns += op->end_ns - (op->start_ns > until_ns ? op->start_ns : until_ns);
+		until_ns = op->end_ns;
 	}
-	return 0;
+	idle->last_end_ns = until_ns;
+	return r;
 }
 
 int ct_idle_find(const struct ct_model *model, struct ct_idle **ret)
@@ -139,6 +146,22 @@ int ct_idle_find(const struct ct_model *model, struct ct_idle **ret)
 	}
 	*ret = idle;
 	return 0;
+}
+
+int ct_idle_lead(const struct ct_model *model, uint64_t until_ns, struct ct_idle *idle)
+{
+	uint32_t first = model->core.first_op;
+	struct ct_spans blocked = { 0 };
+	int r;
+
+	if (first > 0 || first == model->core.end_op || !until_ns ||
+	    model->ops.at[first].raw.start_ns <= until_ns)
+		return 0;
+	r = blocked_spans(model, &blocked);
+	if (r == 0)
+		r = note_gap(model, idle, until_ns, first, &blocked);
+	ct_spans_free(&blocked);
+	return r;
 }
 
 void ct_idle_destroy(struct ct_idle *idle)

@@ -9,7 +9,13 @@
 enum ct_idle_cause {
 	CT_IDLE_CALL,   /* a CUDA call of the thread that submitted the next operation */
 	CT_IDLE_HOST,   /* that thread ran code of its own */
-	CT_IDLE_DEVICE  /* the operation was submitted already: the device took its time */
+	CT_IDLE_DEVICE, /* the operation was submitted already: the device took its time */
+	CT_IDLE_CAUSES
+};
+
+/* Gaps of one cause that were put down to one call site. */
+struct ct_idle_share {
+	uint64_t ns, gaps;
 };
 
 struct ct_gap {
@@ -25,13 +31,21 @@ struct ct_idle {
 	uint64_t idle_ns;             /* none was, between the first and the last */
 	uint64_t work_ns;             /* operations' durations added up */
 	uint64_t idle_blocked_ns;     /* idle while some host thread was blocked in a call */
-	uint64_t by_cause_ns[3];
+	uint64_t by_cause_ns[CT_IDLE_CAUSES];
+	uint64_t last_end_ns;         /* when the last operation seen ended */
 };
 
 #define CT_IDLE_LEAST_NS 10000
 
-/* For a model that ct_blocking_find() has been over. Returns 0 or -ENOMEM. */
+/* Sum up the core of a model that ct_blocking_find() has been over. Returns 0 or -ENOMEM. */
 int ct_idle_find(const struct ct_model *model, struct ct_idle **ret);
+
+/*
+ * Add the gap before the first operation, which only whoever saw the run before the model's
+ * part knows: until_ns is when the last operation there ended, 0 = none. Nothing is added
+ * if the model knew one itself. Returns 0 or -ENOMEM.
+ */
+int ct_idle_lead(const struct ct_model *model, uint64_t until_ns, struct ct_idle *idle);
 void ct_idle_destroy(struct ct_idle *idle); /* accepts NULL */
 
 #endif

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/correlate.h"
 #include "analyze/model.h"
 #include "analyze/occupancy.h"
 #include "analyze/order.h"
+#include "analyze/sort.h"
 
 #define COMPARE(a, b) ((a) < (b) ? -1 : (a) > (b))
 
@@ -25,13 +27,6 @@ static int by_start(const void *a, const void *b)
 	return COMPARE(x->start_ns, y->start_ns) ?: COMPARE(x->end_ns, y->end_ns)
 		?: COMPARE(x->correlation, y->correlation) ?: COMPARE(x->context, y->context)
 		?: COMPARE(x->stream, y->stream) ?: COMPARE(x->name, y->name);
-}
-
-static int by_sync_correlation(const void *a, const void *b)
-{
-	const struct ct_sync *x = a, *y = b;
-
-	return COMPARE(x->correlation, y->correlation);
 }
 
 static int by_event_sync(const void *a, const void *b)
@@ -55,14 +50,6 @@ static int by_handle(const void *a, const void *b)
 	const struct ct_handle *x = a, *y = b;
 
 	return COMPARE(x->handle, y->handle) ?: COMPARE(x->since_ns, y->since_ns);
-}
-
-static int by_key(const void *a, const void *b)
-{
-	const struct ct_key *x = a, *y = b;
-
-	return COMPARE(x->correlation, y->correlation) ?: COMPARE(x->other, y->other) ?:
-	       COMPARE(x->call, y->call);
 }
 
 #define SORT(array, compare)                                                                       \
@@ -125,12 +112,16 @@ static struct ct_thread_info *thread_of(const struct ct_model *model, uint32_t t
 /* Every thread that made a call, by tid; those whose THREAD record was damaged, too. */
 static int complete_threads(struct ct_model *model)
 {
+	uint32_t last = 0;
+
 	SORT(model->threads, by_tid);
 	for (size_t i = 0; i < model->calls.count; i++) {
 		struct ct_thread_info fresh = { .tid = model->calls.at[i].tid };
 
-		if (thread_of(model, fresh.tid))
+		if ((i && fresh.tid == last) || thread_of(model, fresh.tid)) {
+			last = fresh.tid;
 			continue;
+		}
 		if (CT_PUSH(&model->threads, fresh) < 0)
 			return -ENOMEM;
 		SORT(model->threads, by_tid);
@@ -140,12 +131,14 @@ static int complete_threads(struct ct_model *model)
 
 static int join_threads(struct ct_model *model)
 {
+	struct ct_thread_info *thread = NULL;
 	int r = complete_threads(model);
 
 	for (size_t i = 0; r == 0 && i < model->calls.count; i++) {
 		struct ct_host_call *call = &model->calls.at[i];
-		struct ct_thread_info *thread = thread_of(model, call->tid);
 
+		if (!thread || thread->tid != call->tid)
+			thread = thread_of(model, call->tid);
 		call->thread = (uint32_t)(thread - model->threads.at);
 		call->previous = thread->call_count ? thread->calls[thread->call_count - 1] : CT_NONE;
 		r = push_index(&thread->calls, &thread->call_count, &thread->call_room, (uint32_t)i);
@@ -153,57 +146,34 @@ static int join_threads(struct ct_model *model)
 	return r;
 }
 
-/*
- * Ids are shared by the driver calls that a launch of the runtime makes, where that was not
- * recorded itself: the one that submits work comes first.
- */
-static int index_calls(struct ct_model *model)
+static bool moves_pageable(const struct ct_device_op *op)
 {
-	const uint32_t recorded = CT_LAUNCH | CT_COPY | CT_FILL | CT_SYNC | CT_ORDER;
-
-	for (size_t i = 0; i < model->calls.count; i++) {
-		const struct ct_host_call *call = &model->calls.at[i];
-		struct ct_key key = { call->raw.correlation, (uint32_t)i, !(call->effects & recorded) };
-
-		if (key.correlation && CT_PUSH(&model->call_keys, key) < 0)
-			return -ENOMEM;
-	}
-	SORT(model->call_keys, by_key);
-	return 0;
-}
-
-static int by_op_correlation(const void *a, const void *b, void *arg)
-{
-	const struct ct_op *ops = arg;
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return COMPARE(ops[x].raw.correlation, ops[y].raw.correlation) ?: COMPARE(x, y);
+	return op->kind == CT_DEVICE_COPY && (op->u.copy.source == CT_MEMORY_PAGEABLE ||
+					      op->u.copy.target == CT_MEMORY_PAGEABLE);
 }
 
 static int join_ops(struct ct_model *model)
 {
+	int r;
+
 	for (size_t i = 0; i < model->ops.count; i++) {
 		struct ct_op *op = &model->ops.at[i];
 
-		if (CT_PUSH(&model->by_correlation, (uint32_t)i) < 0 ||
-		    ct_stream_index(model, op->raw.context, op->raw.stream, true) == CT_NONE)
-			return -ENOMEM;
 		op->call = ct_model_call_of(model, op->raw.correlation);
 		op->submit_ns = op->raw.start_ns;
 		if (op->call == CT_NONE && model->kept_from_ns) {
 			model->early_submits++; /* a call made later would be there */
 			if (model->kept_from_ns < op->submit_ns)
 				op->submit_ns = model->kept_from_ns;
-		} else if (op->call == CT_NONE)
-			model->unjoined_ops++;
-		else if (model->calls.at[op->call].raw.enter_ns < op->submit_ns)
+		}
+		if (op->call == CT_NONE)
+			continue;
+		if (model->calls.at[op->call].raw.enter_ns < op->submit_ns)
 			op->submit_ns = model->calls.at[op->call].raw.enter_ns;
+		model->calls.at[op->call].pageable |= moves_pageable(&op->raw);
 	}
-	if (!model->ops.count)
-		return 0;
-	qsort_r(model->by_correlation.at, model->by_correlation.count, sizeof(uint32_t),
-		by_op_correlation, model->ops.at);
-	for (size_t i = 0; i < model->by_correlation.count; i++) {
+	r = ct_correlate_ops(model);
+	for (size_t i = 0; r == 0 && i < model->by_correlation.count; i++) {
 		uint32_t call = model->ops.at[model->by_correlation.at[i]].call;
 
 		if (call == CT_NONE)
@@ -211,13 +181,7 @@ static int join_ops(struct ct_model *model)
 		if (!model->calls.at[call].op_count++)
 			model->calls.at[call].first_op = (uint32_t)i;
 	}
-	return 0;
-}
-
-/* A stream is a queue: the order of its operations is that in which they started. */
-static int by_start_in_stream(const void *a, const void *b)
-{
-	return COMPARE(*(const uint32_t *)a, *(const uint32_t *)b); /* ops are sorted by start */
+	return r;
 }
 
 /*
@@ -235,26 +199,53 @@ static void order_submissions(struct ct_model *model, const struct ct_stream_inf
 	}
 }
 
+/* Streams that were looked up last, by id. */
+struct stream_memo {
+	uint32_t context, id, index; /* CT_NONE: none */
+};
+
+#define STREAM_MEMOS 64
+
+static void forget_streams(struct stream_memo *memos)
+{
+	for (size_t i = 0; i < STREAM_MEMOS; i++)
+		memos[i].index = CT_NONE;
+}
+
+static uint32_t stream_of_op(struct ct_model *model, struct stream_memo *memos,
+			     const struct ct_device_op *op, bool add)
+{
+	struct stream_memo *memo = &memos[op->stream % STREAM_MEMOS];
+
+	if (memo->index == CT_NONE || memo->context != op->context || memo->id != op->stream)
+		*memo = (struct stream_memo){ op->context, op->stream,
+					      ct_stream_index(model, op->context, op->stream, add) };
+	return memo->index;
+}
+
+/* A stream is a queue: the order of its operations is that in which they started. */
 static int join_streams(struct ct_model *model)
 {
-	for (size_t i = 0; i < model->ops.count; i++) {
+	struct stream_memo memos[STREAM_MEMOS];
+	int r = 0;
+
+	forget_streams(memos);
+	for (size_t i = 0; i < model->ops.count; i++)
+		if (stream_of_op(model, memos, &model->ops.at[i].raw, true) == CT_NONE)
+			return -ENOMEM;
+	forget_streams(memos); /* adding has moved them */
+	for (size_t i = 0; r == 0 && i < model->ops.count; i++) {
 		struct ct_op *op = &model->ops.at[i];
 		struct ct_stream_info *stream;
 
-		op->stream = ct_stream_index(model, op->raw.context, op->raw.stream, false);
+		op->stream = stream_of_op(model, memos, &op->raw, false);
 		stream = &model->streams.at[op->stream];
 		stream->device = op->raw.device;
-		if (push_index(&stream->ops, &stream->op_count, &stream->op_room, (uint32_t)i) < 0)
-			return -ENOMEM;
+		r = push_index(&stream->ops, &stream->op_count, &stream->op_room, (uint32_t)i);
 	}
-	for (size_t i = 0; i < model->streams.count; i++) {
-		struct ct_stream_info *s = &model->streams.at[i];
-
-		if (s->op_count)
-			qsort(s->ops, s->op_count, sizeof(*s->ops), by_start_in_stream);
-		order_submissions(model, s);
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < model->streams.count; i++)
+		order_submissions(model, &model->streams.at[i]);
+	return r;
 }
 
 /* The stream that a handle named at a time: the latest one created until then. */
@@ -347,19 +338,62 @@ static void join_syncs(struct ct_model *model)
 		model->calls.at[i].stream = stream_of_call(model, &model->calls.at[i]);
 }
 
+/* Index of the first call that begins at or after a time. */
+static uint32_t first_call_from(const struct ct_model *model, uint64_t time_ns)
+{
+	size_t low = 0, high = model->calls.count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (model->calls.at[middle].raw.enter_ns < time_ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return (uint32_t)low;
+}
+
+static uint32_t first_op_from(const struct ct_model *model, uint64_t time_ns)
+{
+	size_t low = 0, high = model->ops.count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (model->ops.at[middle].raw.start_ns < time_ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return (uint32_t)low;
+}
+
+static void find_core(struct ct_model *model)
+{
+	struct ct_core *core = &model->core;
+
+	core->first_call = first_call_from(model, core->begin_ns);
+	core->end_call = first_call_from(model, core->end_ns);
+	core->first_op = first_op_from(model, core->begin_ns);
+	core->end_op = first_op_from(model, core->end_ns);
+}
+
 static void span_of_run(struct ct_model *model)
 {
 	model->begin_ns = UINT64_MAX;
+	if (model->calls.count)
+		model->begin_ns = model->calls.at[0].raw.enter_ns;
+	if (model->ops.count && model->ops.at[0].raw.start_ns < model->begin_ns)
+		model->begin_ns = model->ops.at[0].raw.start_ns;
 	for (size_t i = 0; i < model->calls.count; i++) {
 		const struct ct_call *call = &model->calls.at[i].raw;
 
-		model->begin_ns = call->enter_ns < model->begin_ns ? call->enter_ns : model->begin_ns;
 		model->end_ns = call->leave_ns > model->end_ns ? call->leave_ns : model->end_ns;
 	}
 	for (size_t i = 0; i < model->ops.count; i++) {
 		const struct ct_device_op *op = &model->ops.at[i].raw;
 
-		model->begin_ns = op->start_ns < model->begin_ns ? op->start_ns : model->begin_ns;
 		model->end_ns = op->end_ns > model->end_ns ? op->end_ns : model->end_ns;
 	}
 	if (model->begin_ns < model->kept_from_ns)
@@ -368,18 +402,28 @@ static void span_of_run(struct ct_model *model)
 		model->begin_ns = model->end_ns;
 }
 
+static int sort_records(struct ct_model *model)
+{
+	if (CT_SORT_BY(model->calls, raw.enter_ns, by_enter) < 0 ||
+	    CT_SORT_BY(model->ops, raw.start_ns, by_start) < 0 ||
+	    CT_SORT_BY(model->events, event_sync, by_event_sync) < 0 ||
+	    CT_SORT_BY(model->overheads, start_ns, by_overhead_start) < 0)
+		return -ENOMEM;
+	if (!model->facts) /* those of a part are shared, and in order */
+		SORT(model->handles, by_handle);
+	return 0;
+}
+
 int ct_join(struct ct_model *model)
 {
 	int r;
 
-	SORT(model->calls, by_enter);
-	SORT(model->ops, by_start);
-	SORT(model->syncs, by_sync_correlation);
-	SORT(model->events, by_event_sync);
-	SORT(model->overheads, by_overhead_start);
-	SORT(model->handles, by_handle);
+	r = sort_records(model);
+	if (r < 0)
+		return r;
+	find_core(model);
 	span_of_run(model);
-	r = index_calls(model);
+	r = ct_correlate_calls(model);
 	if (r == 0)
 		r = join_threads(model);
 	if (r == 0)

@@ -7,6 +7,7 @@
 
 #include "analyze/blocking.h"
 #include "analyze/seen.h"
+#include "analyze/sort.h"
 
 static const struct {
 	const char *prefix, *statement, *source;
@@ -35,7 +36,7 @@ static void look_up(struct ct_ledger_line *line)
  */
 struct flight {
 	const struct ct_model *model;
-	const uint32_t *by_submission;
+	const struct ct_ranked *by_submission;
 	size_t next;
 	uint64_t last_end_ns;
 };
@@ -43,7 +44,7 @@ struct flight {
 static bool in_flight(struct flight *f, uint64_t time_ns)
 {
 	while (f->next < f->model->ops.count) {
-		const struct ct_op *op = &f->model->ops.at[f->by_submission[f->next]];
+		const struct ct_op *op = &f->model->ops.at[f->by_submission[f->next].index];
 
 		if (op->submit_ns >= time_ns)
 			break;
@@ -86,14 +87,6 @@ static void add_call(const struct ct_model *model, const struct ct_host_call *ca
 	add_waits(model, call, line);
 }
 
-static int by_submission(const void *a, const void *b, void *arg)
-{
-	const struct ct_op *ops = arg;
-	uint64_t x = ops[*(const uint32_t *)a].submit_ns, y = ops[*(const uint32_t *)b].submit_ns;
-
-	return x < y ? -1 : x > y;
-}
-
 static int by_longest_wait(const void *a, const void *b)
 {
 	const struct ct_ledger_line *x = a, *y = b;
@@ -103,52 +96,53 @@ static int by_longest_wait(const void *a, const void *b)
 	return strcmp(ct_apis[x->api].name, ct_apis[y->api].name);
 }
 
-static int keep_seen(const struct ct_ledger_line *all, struct ct_ledger *ledger)
+int ct_ledger_of(const struct ct_ledger_line all[CT_API_COUNT], struct ct_ledger **ret)
 {
-	for (int api = 0; api < CT_API_COUNT; api++) {
+	struct ct_ledger *ledger = calloc(1, sizeof(*ledger));
+
+	for (int api = 0; ledger && api < CT_API_COUNT; api++) {
 		struct ct_ledger_line line = all[api];
 
 		if (!line.calls)
 			continue;
 		look_up(&line);
-		if (CT_PUSH(&ledger->lines, line) < 0)
+		if (CT_PUSH(&ledger->lines, line) < 0) {
+			ct_ledger_destroy(ledger);
 			return -ENOMEM;
+		}
 	}
+	if (!ledger)
+		return -ENOMEM;
 	if (ledger->lines.count)
 		qsort(ledger->lines.at, ledger->lines.count, sizeof(*ledger->lines.at),
 		      by_longest_wait);
+	*ret = ledger;
 	return 0;
 }
 
 int ct_ledger_make(const struct ct_model *model, struct ct_ledger **ret)
 {
-	struct ct_ledger *ledger = calloc(1, sizeof(*ledger));
 	struct ct_ledger_line *all = calloc(CT_API_COUNT, sizeof(*all));
-	uint32_t *order = malloc((model->ops.count + 1) * sizeof(*order));
+	struct ct_ranked *order = malloc((model->ops.count + 1) * sizeof(*order));
 	struct flight flight = { .model = model, .by_submission = order };
-	int r = ledger && all && order ? 0 : -ENOMEM;
+	int r = all && order ? 0 : -ENOMEM;
 
 	for (int api = 0; r == 0 && api < CT_API_COUNT; api++)
 		all[api].longest_wait = CT_NONE;
 	for (uint32_t i = 0; r == 0 && i < model->ops.count; i++)
-		order[i] = i;
-	if (r == 0 && model->ops.count)
-		qsort_r(order, model->ops.count, sizeof(*order), by_submission, model->ops.at);
-	for (size_t i = 0; r == 0 && i < model->calls.count; i++) {
+		order[i] = (struct ct_ranked){ model->ops.at[i].submit_ns, i };
+	if (r == 0)
+		r = ct_sort_ranked(order, model->ops.count);
+	for (uint32_t i = model->core.first_call; r == 0 && i < model->core.end_call; i++) {
 		const struct ct_host_call *call = &model->calls.at[i];
 
 		add_call(model, call, in_flight(&flight, call->raw.enter_ns), &all[call->api]);
 	}
 	if (r == 0)
-		r = keep_seen(all, ledger);
+		r = ct_ledger_of(all, ret);
 	free(all);
 	free(order);
-	if (r < 0) {
-		ct_ledger_destroy(ledger);
-		return r;
-	}
-	*ret = ledger;
-	return 0;
+	return r;
 }
 
 void ct_ledger_destroy(struct ct_ledger *ledger)

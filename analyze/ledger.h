@@ -27,7 +27,10 @@ struct ct_ledger {
 	CT_ARRAY(struct ct_ledger_line) lines; /* by longest wait */
 };
 
-/* For a model that ct_blocking_find() has been over. Returns 0 or -ENOMEM. */
+/* The ledger of lines by enum ct_api, of which those without calls are left out. 0 or -ENOMEM. */
+int ct_ledger_of(const struct ct_ledger_line all[CT_API_COUNT], struct ct_ledger **ret);
+
+/* Of the core of a model that ct_blocking_find() has been over. Returns 0 or -ENOMEM. */
 int ct_ledger_make(const struct ct_model *model, struct ct_ledger **ret);
 void ct_ledger_destroy(struct ct_ledger *ledger); /* accepts NULL */
 

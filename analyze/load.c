@@ -5,16 +5,10 @@
 #include <string.h>
 
 #include "analyze/demangle.h"
-#include "analyze/model.h"
+#include "analyze/load.h"
 
-#define API_IDS 65536
+#define API_IDS 65536 /* as many as a record can name */
 #define ID_LIMIT (1u << 20) /* no string or stack id of a sound file is larger */
-
-struct loader {
-	struct ct_model *model;
-	enum ct_api *apis; /* the file's api ids -> ours */
-	uint32_t *effects; /* by the file's api id, as its writer knew them */
-};
 
 void ct_tame(char *text)
 {
@@ -32,7 +26,7 @@ void ct_tame(char *text)
 	}
 }
 
-static int load_api(struct loader *l, const struct ct_api_record *record)
+static int load_api(struct ct_model *model, const struct ct_api_record *record)
 {
 	char name[256];
 	size_t length = record->name_length;
@@ -41,52 +35,54 @@ static int load_api(struct loader *l, const struct ct_api_record *record)
 		length = sizeof(name) - 1;
 	memcpy(name, record->name, length);
 	name[length] = '\0';
-	l->apis[record->id] = ct_api_find(name);
-	l->effects[record->id] = record->effects;
+	model->apis[record->id] = ct_api_find(name);
+	model->effects[record->id] = record->effects;
 	return 0;
 }
 
-static int load_call(struct loader *l, const struct ct_item *item)
+static int load_call(struct ct_model *model, const struct ct_item *item)
 {
-	struct ct_host_call call = {
-		.tid = item->tid,
-		.stream = CT_NONE,
-		.sync = CT_NONE,
-	};
+	struct ct_host_call *call;
+	struct ct_call raw;
 
-	memcpy(&call.raw, item->record, sizeof(call.raw));
-	if (call.raw.enter_ns < l->model->kept_from_ns) {
-		l->model->early_calls++;
+	memcpy(&raw, item->record, sizeof(raw));
+	if (raw.enter_ns < model->kept_from_ns) {
+		model->early_calls++;
 		return 0;
 	}
-	if (call.raw.leave_ns < call.raw.enter_ns) /* never written so: a damaged record */
-		call.raw.leave_ns = call.raw.enter_ns;
-	call.api = l->apis[call.raw.api];
-	call.effects = ct_apis[call.api].effects;
-	call.name = call.api ? ct_apis[call.api].name : "(unknown call)";
-	if (!call.api) {
-		l->model->unknown_apis++;
-		call.effects = l->effects[call.raw.api];
-	}
-	return CT_PUSH(&l->model->calls, call);
+	if (raw.leave_ns < raw.enter_ns) /* never written so: a damaged record */
+		raw.leave_ns = raw.enter_ns;
+	if (ct_grow(&model->calls.at, model->calls.count, &model->calls.room, sizeof(*call)))
+		return -ENOMEM;
+	call = &model->calls.at[model->calls.count++];
+	*call = (struct ct_host_call){ .raw = raw, .tid = item->tid, .stream = CT_NONE,
+				       .sync = CT_NONE };
+	call->api = model->apis[call->raw.api];
+	call->effects = call->api ? ct_apis[call->api].effects : model->effects[call->raw.api];
+	call->name = call->api ? ct_apis[call->api].name : CT_UNKNOWN_CALL;
+	return 0;
 }
 
-static int load_op(struct ct_model *model, const void *record)
+static int load_op(struct ct_model *model, const struct ct_device_op *record)
 {
-	struct ct_op op = { .call = CT_NONE, .stream = CT_NONE, .previous = CT_NONE };
+	struct ct_op *op;
 
-	for (int kind = 0; kind < CT_EDGES; kind++)
-		op.edges[kind] = (struct ct_edge){ CT_NONE, CT_NONE };
-	memcpy(&op.raw, record, sizeof(op.raw));
-	if (op.raw.start_ns == 0 || op.raw.end_ns < op.raw.start_ns) {
+	if (record->start_ns == 0 || record->end_ns < record->start_ns) {
 		model->untimed_ops++;
 		return 0;
 	}
-	if (op.raw.end_ns <= model->kept_from_ns) {
+	if (record->end_ns <= model->kept_from_ns) {
 		model->early_ops += model->kept_from_ns > 0;
 		return 0;
 	}
-	return CT_PUSH(&model->ops, op);
+	if (ct_grow(&model->ops.at, model->ops.count, &model->ops.room, sizeof(*op)))
+		return -ENOMEM;
+	op = &model->ops.at[model->ops.count++];
+	*op = (struct ct_op){ .raw = *record, .call = CT_NONE, .stream = CT_NONE,
+			      .previous = CT_NONE };
+	for (int kind = 0; kind < CT_EDGES; kind++)
+		op->edges[kind] = (struct ct_edge){ CT_NONE, CT_NONE };
+	return 0;
 }
 
 static int load_sync(struct ct_model *model, const struct ct_sync *record)
@@ -96,13 +92,13 @@ static int load_sync(struct ct_model *model, const struct ct_sync *record)
 	return CT_PUSH(&model->syncs, *record);
 }
 
-static int load_total(struct loader *l, const struct ct_total *record)
+static int load_total(struct ct_model *model, const struct ct_total *record)
 {
 	struct ct_total_info info = { .raw = *record };
-	enum ct_api api = l->apis[record->api];
+	enum ct_api api = model->apis[record->api];
 
-	info.name = api ? ct_apis[api].name : "(unknown call)";
-	return CT_PUSH(&l->model->totals, info);
+	info.name = api ? ct_apis[api].name : CT_UNKNOWN_CALL;
+	return CT_PUSH(&model->totals, info);
 }
 
 /* Put a value at an id of an array by id, growing it with zeros. */
@@ -276,23 +272,14 @@ static int load_thread(struct ct_model *model, const struct ct_thread_record *re
 	return CT_PUSH(&model->threads, fresh);
 }
 
-static int load_item(struct loader *l, const struct ct_item *item)
+/* A record that is about the run: as true in one part of it as in another. */
+static int load_fact(struct ct_model *model, const struct ct_item *item)
 {
-	struct ct_model *model = l->model;
-
 	switch (item->type) {
+	case CT_RECORD_API:
+		return load_api(model, item->record);
 	case CT_RECORD_THREAD:
 		return load_thread(model, item->record);
-	case CT_RECORD_CALL:
-		return load_call(l, item);
-	case CT_RECORD_DEVICE:
-		return load_op(model, item->record);
-	case CT_RECORD_SYNC:
-		return load_sync(model, item->record);
-	case CT_RECORD_EVENT:
-		return CT_PUSH(&model->events, *(const struct ct_event *)item->record);
-	case CT_RECORD_OVERHEAD:
-		return CT_PUSH(&model->overheads, *(const struct ct_overhead *)item->record);
 	case CT_RECORD_STREAM:
 		return load_stream(model, item->record);
 	case CT_RECORD_CONTEXT:
@@ -308,7 +295,7 @@ static int load_item(struct loader *l, const struct ct_item *item)
 	case CT_RECORD_MODULE:
 		return load_module(model, item->record);
 	case CT_RECORD_TOTAL:
-		return load_total(l, item->record);
+		return load_total(model, item->record);
 	case CT_RECORD_NOTE:
 		return load_note(model, item->record);
 	default:
@@ -316,35 +303,133 @@ static int load_item(struct loader *l, const struct ct_item *item)
 	}
 }
 
+/* A record of a moment of the run. */
+static int load_moment(struct ct_model *model, const struct ct_item *item)
+{
+	switch (item->type) {
+	case CT_RECORD_CALL:
+		return load_call(model, item);
+	case CT_RECORD_DEVICE:
+		return load_op(model, item->record);
+	case CT_RECORD_SYNC:
+		return load_sync(model, item->record);
+	case CT_RECORD_EVENT:
+		return CT_PUSH(&model->events, *(const struct ct_event *)item->record);
+	case CT_RECORD_OVERHEAD:
+		return CT_PUSH(&model->overheads, *(const struct ct_overhead *)item->record);
+	default:
+		return 0;
+	}
+}
+
+static int begin_facts(struct ct_model *model)
+{
+	model->cupti_end_ns = UINT64_MAX;
+	model->kept_from_ns = model->header->kept_from_ns;
+	model->apis = calloc(API_IDS, sizeof(*model->apis));
+	model->effects = calloc(API_IDS, sizeof(*model->effects));
+	return model->apis && model->effects ? 0 : -ENOMEM;
+}
+
+static void end_facts(struct ct_model *model)
+{
+	model->has_device = model->has_cupti && !model->has_no_cupti;
+	if (!model->has_device)
+		model->cupti_end_ns = 0;
+}
+
 /* The table of calls is the first thing in every file, so one pass will do. */
 int ct_load_records(struct ct_model *model)
 {
-	struct loader l = { .model = model };
 	struct ct_item item;
-	int r = 0, got = 0;
+	int r = begin_facts(model), got = 0;
 
-	model->cupti_end_ns = UINT64_MAX;
-	model->kept_from_ns = model->header->kept_from_ns;
-	l.apis = calloc(API_IDS, sizeof(*l.apis));
-	l.effects = calloc(API_IDS, sizeof(*l.effects));
-	if (!l.apis || !l.effects)
-		r = -ENOMEM;
 	while (r == 0) {
 		got = ct_reader_next(model->reader, &item);
 		if (got != 1)
 			break;
-		if (item.type == CT_RECORD_API)
-			r = load_api(&l, item.record);
-		else
-			r = load_item(&l, &item);
+		r = load_fact(model, &item);
+		if (r == 0)
+			r = load_moment(model, &item);
 	}
 	if (r == 0)
 		r = got;
-	model->has_device = model->has_cupti && !model->has_no_cupti;
-	if (!model->has_device)
-		model->cupti_end_ns = 0;
+	end_facts(model);
 	model->damaged_bytes = ct_reader_damage(model->reader, &model->damaged_at);
-	free(l.apis);
-	free(l.effects);
+	return r;
+}
+
+/* Load by a function what it takes of one block. */
+static int load_block(struct ct_model *model, size_t block,
+		      int (*load)(struct ct_model *model, const struct ct_item *item))
+{
+	struct ct_cursor *cursor;
+	struct ct_item item;
+	int r = ct_cursor_open(model->reader, block, &cursor);
+
+	if (r < 0)
+		return r;
+	while (r == 0 && ct_cursor_next(cursor, &item) == 1)
+		r = load(model, &item);
+	ct_cursor_close(cursor);
+	return r;
+}
+
+int ct_load_facts(struct ct_model *model, const struct ct_survey *survey)
+{
+	int r = begin_facts(model);
+
+	for (size_t i = 0; r == 0 && i < survey->block_count; i++)
+		if (survey->blocks[i].facts)
+			r = load_block(model, i, load_fact);
+	end_facts(model);
+	model->damaged_bytes = survey->damaged_bytes;
+	model->damaged_at = survey->damaged_at;
+	model->untimed_ops = survey->untimed_ops;
+	model->begin_ns = survey->begin_ns;
+	model->end_ns = survey->end_ns;
+	return r;
+}
+
+/* Is the record of any use to the model's part of the run? EVENT records do not say when. */
+static bool within(const struct ct_core *core, const struct ct_item *item)
+{
+	const struct ct_call *call = item->record;
+	const struct ct_device_op *op = item->record;
+	const struct ct_sync *sync = item->record;
+	const struct ct_overhead *overhead = item->record;
+
+	switch (item->type) {
+	case CT_RECORD_CALL:
+		return call->enter_ns < core->to_ns &&
+		       (call->leave_ns >= core->from_ns || call->enter_ns >= core->from_ns);
+	case CT_RECORD_DEVICE:
+		return op->start_ns < core->to_ns && op->end_ns >= core->from_ns;
+	case CT_RECORD_SYNC:
+		return sync->start_ns < core->to_ns && sync->end_ns >= core->from_ns;
+	case CT_RECORD_OVERHEAD:
+		return overhead->start_ns < core->to_ns && overhead->end_ns >= core->from_ns;
+	default:
+		return true;
+	}
+}
+
+static int load_within(struct ct_model *model, const struct ct_item *item)
+{
+	return within(&model->core, item) ? load_moment(model, item) : 0;
+}
+
+int ct_load_moments(struct ct_model *model, const struct ct_survey *survey)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < survey->block_count; i++) {
+		const struct ct_block_span *block = &survey->blocks[i];
+
+		if (block->first_ns > block->last_ns ? block->timeless
+						     : block->first_ns < model->core.to_ns &&
+							       block->last_ns >= model->core.from_ns)
+			r = load_block(model, i, load_within);
+	}
 	return r;
 }

@@ -27,11 +27,11 @@ struct ct_locks {
  * two_threads, pageable_copy_blocks): a draining free stops nearly everything, a
  * pageable copy only allocations and frees, an explicit synchronisation nothing.
  */
-static uint32_t blocks(const struct ct_model *model, const struct ct_host_call *call)
+static uint32_t blocks(const struct ct_host_call *call)
 {
 	if (call->effects & (CT_SYNC | CT_POLL))
 		return 0;
-	if (call->effects & CT_COPY && ct_scope_pageable(model, call))
+	if (call->effects & CT_COPY && call->pageable)
 		return CT_ALLOC | CT_FREE;
 	if (call->effects & (CT_DRAINS | CT_INIT))
 		return CT_ALLOC | CT_FREE | CT_COPY | CT_FILL | CT_LAUNCH | CT_OBJECT | CT_CONFIG |
@@ -65,7 +65,7 @@ int ct_locks_create(const struct ct_model *model, struct ct_locks **ret)
 	for (size_t i = 0; i < model->calls.count; i++) {
 		const struct ct_host_call *call = &model->calls.at[i];
 		uint64_t took = call->raw.leave_ns - call->raw.enter_ns;
-		uint32_t stops = took >= LEAST_NS ? blocks(model, call) : 0;
+		uint32_t stops = took >= LEAST_NS ? blocks(call) : 0;
 
 		if (!stops)
 			continue;

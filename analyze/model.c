@@ -5,9 +5,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "analyze/capture.h"
 #include "analyze/demangle.h"
+#include "analyze/history.h"
+#include "analyze/load.h"
 #include "analyze/seen.h"
 
 const char *const ct_part_names[CT_PART_COUNT] = {
@@ -32,24 +34,40 @@ int ct_grow(void *at, size_t count, size_t *room, size_t bytes)
 	return 0;
 }
 
-int ct_model_load(const char *path, struct ct_model **ret_model)
+/* A model of the whole file, with nothing in it yet. Takes the reader, also on failure. */
+static int create(struct ct_reader *reader, struct ct_model **ret_model)
 {
 	struct ct_model *model = calloc(1, sizeof(*model));
-	int r;
 
-	if (!model)
+	if (!model) {
+		ct_reader_close(reader);
 		return -ENOMEM;
-	r = ct_reader_open(path, &model->reader);
-	if (r == 0) {
-		model->header = ct_reader_header(model->reader);
-		r = ct_load_records(model);
 	}
+	model->reader = reader;
+	model->header = ct_reader_header(reader);
+	model->core.end_ns = model->core.to_ns = UINT64_MAX;
+	*ret_model = model;
+	return 0;
+}
+
+int ct_model_read(struct ct_reader *reader, struct ct_model **ret_model)
+{
+	struct ct_history *history = NULL;
+	struct ct_model *model;
+	int r = create(reader, &model);
+
+	if (r < 0)
+		return r;
+	r = ct_load_records(model);
 	if (r == 0)
 		r = ct_join(model);
 	if (r == 0)
 		r = ct_sights_find(model);
 	if (r == 0)
-		r = ct_captures_mark(model);
+		r = ct_history_create(&history);
+	if (r == 0)
+		r = ct_history_mark(history, model);
+	ct_history_destroy(history);
 	if (r < 0) {
 		ct_model_destroy(model);
 		return r;
@@ -58,19 +76,121 @@ int ct_model_load(const char *path, struct ct_model **ret_model)
 	return 0;
 }
 
-void ct_model_destroy(struct ct_model *model)
+int ct_model_load(const char *path, struct ct_model **ret_model)
 {
-	if (!model)
-		return;
-	for (size_t i = 0; i < model->streams.count; i++)
-		free(model->streams.at[i].ops);
-	for (size_t i = 0; i < model->threads.count; i++)
-		free(model->threads.at[i].calls);
+	struct ct_reader *reader;
+	int r = ct_reader_open(path, &reader);
+
+	return r < 0 ? r : ct_model_read(reader, ret_model);
+}
+
+int ct_facts_load(struct ct_reader *reader, const struct ct_survey *survey,
+		  struct ct_model **ret_model)
+{
+	struct ct_model *model;
+	int r = create(reader, &model);
+
+	if (r < 0)
+		return r;
+	r = ct_load_facts(model, survey);
+	if (r == 0)
+		r = ct_join(model);
+	model->begin_ns = survey->begin_ns;
+	model->end_ns = survey->end_ns;
+	if (r == 0)
+		r = ct_sights_find(model);
+	if (r < 0) {
+		ct_model_destroy(model);
+		return r;
+	}
+	*ret_model = model;
+	return 0;
+}
+
+/* What a part of a run adds to, it gets a copy of. */
+static int copy_lists(const struct ct_model *facts, struct ct_model *part)
+{
+	for (size_t i = 0; i < facts->threads.count; i++)
+		if (CT_PUSH(&part->threads, facts->threads.at[i]) < 0)
+			return -ENOMEM;
+	for (size_t i = 0; i < facts->streams.count; i++)
+		if (CT_PUSH(&part->streams, facts->streams.at[i]) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+int ct_part_create(const struct ct_model *facts, struct ct_model **ret_model)
+{
+	struct ct_model *part = malloc(sizeof(*part));
+
+	if (!part)
+		return -ENOMEM;
+	*part = *facts;
+	memset(&part->threads, 0, sizeof(part->threads));
+	memset(&part->streams, 0, sizeof(part->streams));
+	part->facts = facts;
+	if (copy_lists(facts, part) < 0) {
+		ct_model_destroy(part);
+		return -ENOMEM;
+	}
+	*ret_model = part;
+	return 0;
+}
+
+/* Take over the memory of an array, empty. */
+#define REUSE(part, old, array)                                                                    \
+	do {                                                                                       \
+		(part)->array.at = (old)->array.at;                                                \
+		(part)->array.room = (old)->array.room;                                            \
+		(old)->array.at = NULL;                                                            \
+	} while (0)
+
+static void reuse(struct ct_model *part, struct ct_model *old)
+{
+	REUSE(part, old, calls);
+	REUSE(part, old, ops);
+	REUSE(part, old, syncs);
+	REUSE(part, old, events);
+	REUSE(part, old, overheads);
+	REUSE(part, old, call_keys);
+	REUSE(part, old, by_correlation);
+	REUSE(part, old, waits);
+	REUSE(part, old, pending);
+	REUSE(part, old, polls);
+	REUSE(part, old, stream_waits);
+}
+
+int ct_part_load(const struct ct_model *facts, const struct ct_survey *survey,
+		 const struct ct_window *window, struct ct_model *old, struct ct_model **ret_model)
+{
+	struct ct_model *part;
+	int r = ct_part_create(facts, &part);
+
+	if (r == 0 && old)
+		reuse(part, old);
+	ct_model_destroy(old);
+	if (r < 0)
+		return r;
+	part->begin_ns = part->end_ns = 0;
+	part->core = (struct ct_core){ .begin_ns = window->begin_ns, .end_ns = window->end_ns,
+				       .from_ns = window->from_ns, .to_ns = window->to_ns };
+	r = ct_load_moments(part, survey);
+	if (r == 0)
+		r = ct_join(part);
+	if (r < 0) {
+		ct_model_destroy(part);
+		return r;
+	}
+	*ret_model = part;
+	return 0;
+}
+
+static void destroy_facts(struct ct_model *model)
+{
 	for (size_t i = 0; i < model->scripts.count; i++) {
 		free(model->scripts.at[i].file);
 		free(model->scripts.at[i].function);
 	}
-	free(model->scripts.at);
 	for (size_t i = 0; i < model->strings.count; i++)
 		free(model->strings.at[i]);
 	for (size_t i = 0; i < model->stacks.count; i++)
@@ -81,6 +201,29 @@ void ct_model_destroy(struct ct_model *model)
 		free(model->notes.at[i].text);
 	free(model->mode_changes.at);
 	free(model->sights.at);
+	free(model->totals.at);
+	free(model->apis);
+	free(model->effects);
+	free(model->contexts.at);
+	free(model->context_tids.at);
+	free(model->gpus.at);
+	free(model->handles.at);
+	free(model->stacks.at);
+	free(model->scripts.at);
+	free(model->strings.at);
+	free(model->modules.at);
+	free(model->notes.at);
+	ct_reader_close(model->reader);
+}
+
+void ct_model_destroy(struct ct_model *model)
+{
+	if (!model)
+		return;
+	for (size_t i = 0; i < model->streams.count; i++)
+		free(model->streams.at[i].ops);
+	for (size_t i = 0; i < model->threads.count; i++)
+		free(model->threads.at[i].calls);
 	free(model->calls.at);
 	free(model->ops.at);
 	free(model->syncs.at);
@@ -88,22 +231,15 @@ void ct_model_destroy(struct ct_model *model)
 	free(model->overheads.at);
 	free(model->streams.at);
 	free(model->threads.at);
-	free(model->contexts.at);
-	free(model->context_tids.at);
-	free(model->gpus.at);
-	free(model->handles.at);
-	free(model->stacks.at);
-	free(model->strings.at);
-	free(model->modules.at);
-	free(model->notes.at);
 	free(model->call_keys.at);
+	free(model->call_table.at);
 	free(model->by_correlation.at);
 	free(model->waits.at);
 	free(model->pending.at);
 	free(model->polls.at);
-	free(model->totals.at);
 	free(model->stream_waits.at);
-	ct_reader_close(model->reader);
+	if (!model->facts)
+		destroy_facts(model);
 	free(model);
 }
 
@@ -116,6 +252,11 @@ uint32_t ct_model_call_of(const struct ct_model *model, uint32_t correlation)
 {
 	size_t low = 0, high = model->call_keys.count;
 
+	if (model->call_table.count) {
+		uint32_t at = correlation - model->call_table_first;
+
+		return at < model->call_table.count ? model->call_table.at[at] : CT_NONE;
+	}
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 

@@ -15,6 +15,7 @@
 #include "trace/reader.h"
 #include "trace/record.h"
 
+#define CT_UNKNOWN_CALL "(unknown call)"
 #define CT_NONE UINT32_MAX /* no such index */
 
 /*
@@ -89,9 +90,15 @@ struct ct_host_call {
 	uint32_t first_pending; /* into pending: last unfinished op of each stream it waited for */
 	uint32_t pending_count;
 	bool chance;          /* work it may wait for was in flight when it began */
+	bool pageable;        /* it moves pageable host memory, by CUPTI's word */
+	uint8_t past;         /* CT_PAST_*: what came before it, maybe long before */
 	uint64_t submitted_ns; /* end of its last lock or queue wait: its work went to the device then */
 	uint64_t released_ns; /* end of its last device, lock or queue wait; enter_ns if none */
 };
+
+#define CT_PAST_FIRST_LAUNCH 1   /* none: it is the first launch of its function */
+#define CT_PAST_POOL_FREED 2     /* stream-ordered memory was freed since the last synchronise */
+#define CT_PAST_STREAM_ORDERED 4 /* its address was got by a stream-ordered allocation */
 
 /* Why an operation had to follow one of another stream. */
 enum ct_edge_kind {
@@ -127,6 +134,8 @@ struct ct_stream_info {
 	int32_t priority;      /* as the driver has it: lower numbers go first; 0 if no flag */
 	uint32_t *ops;         /* in order of submission */
 	uint32_t op_count, op_room;
+	uint32_t core_ops;     /* of the core; filled by totals.c */
+	uint64_t work_ns;      /* their durations added up */
 };
 
 struct ct_thread_info {
@@ -135,6 +144,8 @@ struct ct_thread_info {
 	uint32_t default_stream; /* its per-thread default stream; CT_NONE = none seen */
 	uint32_t *calls;       /* in order of time */
 	uint32_t call_count, call_room;
+	uint32_t core_calls;   /* of the core; filled by totals.c */
+	uint64_t blocked_ns;   /* of them */
 };
 
 /* A stream handle that names a CUPTI stream from since_ns on. */
@@ -146,7 +157,6 @@ struct ct_handle {
 /* A correlation id and the call that has it. */
 struct ct_key {
 	uint32_t correlation, call;
-	bool other; /* not a call of the sort whose work has records */
 };
 
 /* A script frame; file and function are texts of this struct. */
@@ -193,12 +203,28 @@ struct ct_total_info {
 		size_t count, room;                                                                \
 	}
 
+/*
+ * What a model is about: calls that begin and operations that start in a stretch of time.
+ * A model of part of a trace has others around them, for what they say about these. All
+ * sums are over the core; whatever looks for causes and victims looks at everything.
+ */
+struct ct_core {
+	uint64_t begin_ns, end_ns;
+	uint64_t from_ns, to_ns;       /* the model has what is under way between these */
+	uint32_t first_call, end_call; /* into calls */
+	uint32_t first_op, end_op;     /* into ops */
+};
+
 struct ct_model {
 	struct ct_reader *reader;
 	const struct ct_file_header *header;
+	const struct ct_model *facts;    /* of a part: whose facts these are; NULL: its own */
+	struct ct_core core;
+	enum ct_api *apis;               /* the file's api ids -> ours */
+	uint32_t *effects;               /* by the file's api id, as its writer knew them */
 	CT_ARRAY(struct ct_host_call) calls; /* by enter_ns */
 	CT_ARRAY(struct ct_op) ops;          /* by start_ns */
-	CT_ARRAY(struct ct_sync) syncs;      /* by correlation */
+	CT_ARRAY(struct ct_sync) syncs;
 	CT_ARRAY(struct ct_event) events;    /* by event_sync, then correlation */
 	CT_ARRAY(struct ct_overhead) overheads; /* by start_ns */
 	CT_ARRAY(struct ct_stream_info) streams;
@@ -213,6 +239,8 @@ struct ct_model {
 	CT_ARRAY(struct ct_module *) modules;
 	CT_ARRAY(struct ct_note_info) notes;
 	CT_ARRAY(struct ct_key) call_keys;   /* by correlation */
+	CT_ARRAY(uint32_t) call_table;       /* calls, by correlation - call_table_first; may be empty */
+	uint32_t call_table_first;
 	CT_ARRAY(uint32_t) by_correlation;   /* ops, by correlation, then start_ns */
 	CT_ARRAY(struct ct_wait) waits;      /* filled by blocking.c */
 	struct ct_outside outside[CT_PART_COUNT]; /* filled by blocking.c */
@@ -229,8 +257,6 @@ struct ct_model {
 	uint64_t early_submits;              /* operations that are there, but their calls are not */
 	uint64_t damaged_bytes, damaged_at;  /* of the file */
 	uint64_t untimed_ops;                /* device records without times: not in ops */
-	uint64_t unknown_apis;               /* calls whose name this build does not know */
-	uint64_t unjoined_ops;               /* operations whose call was not recorded */
 	uint64_t begin_ns, end_ns;           /* of everything recorded */
 	bool has_cupti, has_no_cupti;        /* notes say it was loaded; that it was of no use */
 	bool has_device;                     /* CUPTI was at work: device times exist */
@@ -247,7 +273,32 @@ struct ct_model {
  */
 int ct_model_load(const char *path, struct ct_model **ret_model);
 
+/* The same from an open reader, which becomes the model's, also on failure. */
+int ct_model_read(struct ct_reader *reader, struct ct_model **ret_model);
+
 void ct_model_destroy(struct ct_model *model); /* accepts NULL */
+
+/*
+ * The facts of a long run (the model takes the reader, also on failure), and models of parts
+ * of it that share them: an empty one, or one that is loaded and joined, whose calls are
+ * still to be marked by ct_history_mark(); `old`, a part that is not needed any more or
+ * NULL, goes, and leaves its memory to the new one. The facts must outlive the parts; all are for
+ * ct_model_destroy(). Return 0, -ENOMEM or an -errno of the reader.
+ */
+struct ct_survey;
+struct ct_window;
+int ct_facts_load(struct ct_reader *reader, const struct ct_survey *survey,
+		  struct ct_model **ret_model);
+int ct_part_create(const struct ct_model *facts, struct ct_model **ret_model);
+int ct_part_load(const struct ct_model *facts, const struct ct_survey *survey,
+		 const struct ct_window *window, struct ct_model *old,
+		 struct ct_model **ret_model);
+
+/* Does a call belong to the model's core? */
+static inline bool ct_model_in_core(const struct ct_model *model, uint32_t call)
+{
+	return call >= model->core.first_call && call < model->core.end_call;
+}
 
 /* The n-th operation a call submitted (n < op_count), in order of start. */
 uint32_t ct_model_op_of(const struct ct_model *model, const struct ct_host_call *call, uint32_t n);
@@ -291,8 +342,7 @@ int ct_grow(void *at, size_t count, size_t *room, size_t bytes);
 		 ? -ENOMEM                                                                         \
 		 : ((array)->at[(array)->count++] = (value), 0))
 
-/* Internal steps of ct_model_load(). */
-int ct_load_records(struct ct_model *model);
+/* Internal step of ct_model_load(): link what has been loaded. */
 int ct_join(struct ct_model *model);
 
 #endif

@@ -161,8 +161,9 @@ static void order_by_default_stream(struct ct_model *model, uint32_t legacy)
 /* A block of stream-ordered memory that was given back. */
 struct freed {
 	uint64_t addr;
-	uint64_t time_ns;
+	uint64_t end_ns; /* of `last` */
 	uint32_t stream;
+	uint32_t last;   /* operation of the stream before it was given back; CT_NONE */
 };
 
 /* When an operation had all it needed: submitted, its stream and the program's orders done. */
@@ -217,40 +218,51 @@ static bool loads_code(const struct ct_model *model, uint32_t index)
  * The allocator may hand memory freed in one stream to another before the first has
  * got there, and makes the second wait (Programming Guide, stream-ordered allocator,
  * cudaMemPoolReuseAllowInternalDependencies). No record tells: the address does, or
- * that an operation started the moment another stream's ended.
+ * that an operation started the moment another stream's ended. op: the first one behind
+ * the allocation.
  */
-static void order_by_reuse(struct ct_model *model, const struct freed *freed, uint32_t index)
+static void order_by_reuse(struct ct_model *model, const struct freed *freed, uint32_t index,
+			   uint32_t op)
 {
 	const struct ct_host_call *call = &model->calls.at[index];
-	uint32_t op, earlier;
 
-	if (freed->stream == CT_NONE || call->stream == CT_NONE || freed->stream == call->stream)
+	if (freed->last == CT_NONE || freed->stream == call->stream ||
+	    freed->end_ns <= call->raw.enter_ns || model->ops.at[op].raw.start_ns < freed->end_ns)
 		return;
-	op = ct_model_first_after(model, call->stream, call->raw.enter_ns);
-	earlier = ct_model_last_before(model, freed->stream, freed->time_ns, CT_NONE);
-	if (op == CT_NONE || earlier == CT_NONE ||
-	    model->ops.at[earlier].raw.end_ns <= call->raw.enter_ns ||
-	    model->ops.at[op].raw.start_ns < model->ops.at[earlier].raw.end_ns)
-		return;
-	if (freed->addr == call->raw.addr || started_behind(model, op, earlier))
-		follow(model, op, CT_EDGE_REUSE, earlier, index);
+	if (freed->addr == call->raw.addr || started_behind(model, op, freed->last))
+		follow(model, op, CT_EDGE_REUSE, freed->last, index);
+}
+
+/* What was given back, and the last operation before that in its stream. */
+static struct freed freed_by(const struct ct_model *model, const struct ct_host_call *call)
+{
+	struct freed freed = { .addr = call->raw.addr, .stream = call->stream, .last = CT_NONE };
+
+	if (call->stream != CT_NONE)
+		freed.last = ct_model_last_before(model, call->stream, call->raw.enter_ns, CT_NONE);
+	if (freed.last != CT_NONE)
+		freed.end_ns = model->ops.at[freed.last].raw.end_ns;
+	return freed;
 }
 
 static void order_by_allocator(struct ct_model *model)
 {
-	struct freed recent[RECENT_FREES] = { 0 };
+	struct freed recent[RECENT_FREES];
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < model->calls.count; i++) {
 		const struct ct_host_call *call = &model->calls.at[i];
+		uint32_t op;
 
 		if (!(call->effects & CT_ASYNC) || !call->raw.addr || call->raw.error)
 			continue;
 		if (call->effects & CT_FREE)
-			recent[count++ % RECENT_FREES] = (struct freed){
-				call->raw.addr, call->raw.enter_ns, call->stream };
-		for (uint32_t n = 0; call->effects & CT_ALLOC && n < count && n < RECENT_FREES; n++)
-			order_by_reuse(model, &recent[n], i);
+			recent[count++ % RECENT_FREES] = freed_by(model, call);
+		if (!(call->effects & CT_ALLOC) || call->stream == CT_NONE || !count)
+			continue;
+		op = ct_model_first_after(model, call->stream, call->raw.enter_ns);
+		for (uint32_t n = 0; op != CT_NONE && n < count && n < RECENT_FREES; n++)
+			order_by_reuse(model, &recent[n], i, op);
 	}
 }
 

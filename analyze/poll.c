@@ -30,6 +30,7 @@ struct poller {
 	struct ct_model *model;
 	struct recorded *events;
 	struct run (*runs)[RUNS]; /* by thread */
+	bool *asking;             /* by thread: it may have runs that have not ended */
 };
 
 static int note_record(struct poller *p, const struct ct_host_call *call)
@@ -93,9 +94,11 @@ static int end_run(struct poller *p, struct run *run)
 
 static int end_runs(struct poller *p, uint32_t thread)
 {
+	bool asking = p->asking[thread];
 	int r = 0;
 
-	for (int i = 0; r == 0 && i < RUNS; i++)
+	p->asking[thread] = false;
+	for (int i = 0; asking && r == 0 && i < RUNS; i++)
 		r = end_run(p, &p->runs[thread][i]);
 	return r;
 }
@@ -122,6 +125,7 @@ static int query(struct poller *p, uint32_t index)
 	struct run *run = run_of(p, call);
 	int r = 0;
 
+	p->asking[call->thread] = true;
 	if (run->poll.queries && (run->event != call->raw.addr || run->stream != call->raw.stream))
 		r = end_run(p, run);
 	if (!run->poll.queries++) {
@@ -146,8 +150,9 @@ int ct_polls_find(struct ct_model *model)
 	int r = 0;
 
 	p.runs = calloc(model->threads.count + 1, sizeof(*p.runs));
-	if (!p.runs)
-		return -ENOMEM;
+	p.asking = calloc(model->threads.count + 1, sizeof(*p.asking));
+	if (!p.runs || !p.asking)
+		r = -ENOMEM;
 	for (uint32_t i = 0; r == 0 && i < model->calls.count; i++) {
 		const struct ct_host_call *call = &model->calls.at[i];
 
@@ -166,5 +171,6 @@ int ct_polls_find(struct ct_model *model)
 		free(one);
 	}
 	free(p.runs);
+	free(p.asking);
 	return r;
 }

@@ -48,9 +48,6 @@ struct ct_process {
 	uint64_t own_ns;                 /* of those compared */
 };
 
-/* Gaps between calls that are shorter count as time in CUDA: the program steps from one to the next. */
-#define CT_ACTIVE_GAP_NS 10000
-
 /*
  * Take the digest of an analysis, which is not needed afterwards. Returns 0 and a
  * process for ct_process_free(), or -ENOMEM.
@@ -60,11 +57,5 @@ void ct_process_free(struct ct_process *process); /* its contents; all zeros is 
 
 /* Time between begin and end spent neither in a CUDA call nor with the device at work. */
 uint64_t ct_process_outside_ns(const struct ct_process *process);
-
-/*
- * Is this a kernel that waits on the device for other processes? By name: NCCL,
- * NVSHMEM, and the all-reduce kernels of PyTorch's symmetric memory and of vLLM.
- */
-bool ct_process_communicates(const char *kernel);
 
 #endif

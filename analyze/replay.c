@@ -5,44 +5,91 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
+
+#include "analyze/sort.h"
 
 /* In this order at equal times, so that causes come before effects. */
 enum event_kind { LEAVE, ENTER, START };
 
-struct ct_replay_event {
-	uint64_t time_ns; /* as it was measured: a valid order for every replay, too */
-	uint32_t index;   /* of the call or operation */
-	uint8_t kind;
-};
+/* An event's time is as it was measured: a valid order for every replay, too. */
+#define KIND_SHIFT 30
+#define EVENT(kind, index) ((uint32_t)(kind) << KIND_SHIFT | (uint32_t)(index))
+#define EVENT_INDEX(event) ((event) & (((uint32_t)1 << KIND_SHIFT) - 1))
 
-static int by_time(const void *a, const void *b)
+/*
+ * Most calls wait for nothing: they last as long as they did, and their work is submitted
+ * as they begin. Entering them is all there is to replay.
+ */
+static bool plain(const struct ct_host_call *call)
 {
-	const struct ct_replay_event *x = a, *y = b;
-
-	if (x->time_ns != y->time_ns)
-		return x->time_ns < y->time_ns ? -1 : 1;
-	if (x->kind != y->kind)
-		return x->kind < y->kind ? -1 : 1;
-	return x->index < y->index ? -1 : x->index > y->index;
+	return !call->parts[CT_PART_DEVICE_WAIT] && !call->parts[CT_PART_LOCK_WAIT] &&
+	       !call->parts[CT_PART_QUEUE_FULL] && !call->parts[CT_PART_TRANSFER] &&
+	       !call->pending_count;
 }
 
-static void add_event(struct ct_replay *r, uint64_t time_ns, enum event_kind kind, size_t index)
-{
-	r->events[r->event_count++] =
-		(struct ct_replay_event){ time_ns, (uint32_t)index, (uint8_t)kind };
-}
-
-static void list_events(struct ct_replay *r)
+/* What entering a call takes, close together: the replays are as fast as memory is. */
+static void note_calls(struct ct_replay *r)
 {
 	for (size_t i = 0; i < r->model->calls.count; i++) {
-		const struct ct_call *call = &r->model->calls.at[i].raw;
+		const struct ct_host_call *call = &r->model->calls.at[i];
+		struct ct_replay_call *c = &r->calls[i];
 
-		add_event(r, call->enter_ns, ENTER, i);
-		add_event(r, call->leave_ns + (call->leave_ns == call->enter_ns), LEAVE, i);
+		c->previous = call->previous;
+		c->enter_ns = c->gap_ns = call->raw.enter_ns;
+		if (c->previous != CT_NONE)
+			c->gap_ns -= r->model->calls.at[c->previous].raw.leave_ns;
+		c->took_ns = call->raw.leave_ns - call->raw.enter_ns;
+		c->plain = plain(call);
 	}
 	for (size_t i = 0; i < r->model->ops.count; i++)
-		add_event(r, r->model->ops.at[i].raw.start_ns, START, i);
-	qsort(r->events, r->event_count, sizeof(*r->events), by_time);
+		r->was_end_ns[i] = r->model->ops.at[i].raw.end_ns;
+}
+
+/* When the calls that are not plain return, in order. Returns their number or -ENOMEM. */
+static ssize_t list_leaves(struct ct_replay *r, struct ct_ranked *leaves)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->model->calls.count; i++) {
+		const struct ct_replay_call *call = &r->calls[i];
+
+		if (!call->plain) /* a call that took no time returns after it was entered */
+			leaves[n++] = (struct ct_ranked){
+				call->enter_ns + call->took_ns + !call->took_ns, (uint32_t)i };
+	}
+	return ct_sort_ranked(leaves, n) < 0 ? -ENOMEM : (ssize_t)n;
+}
+
+/* Events of one time come in the order of their kinds, then of their calls and operations. */
+static void merge_events(struct ct_replay *r, const struct ct_ranked *leaves, size_t leave_count)
+{
+	const struct ct_model *model = r->model;
+	size_t leave = 0, enter = 0, start = 0, calls = model->calls.count, ops = model->ops.count;
+
+	while (leave < leave_count || enter < calls || start < ops) {
+		uint64_t leave_ns = leave < leave_count ? leaves[leave].key : UINT64_MAX;
+		uint64_t enter_ns = enter < calls ? r->calls[enter].enter_ns : UINT64_MAX;
+		uint64_t start_ns = start < ops ? model->ops.at[start].raw.start_ns : UINT64_MAX;
+
+		if (leave < leave_count && leave_ns <= enter_ns && leave_ns <= start_ns)
+			r->events[r->event_count++] = EVENT(LEAVE, leaves[leave++].index);
+		else if (enter < calls && enter_ns <= start_ns)
+			r->events[r->event_count++] = EVENT(ENTER, enter++);
+		else
+			r->events[r->event_count++] = EVENT(START, start++);
+	}
+}
+
+static int list_events(struct ct_replay *r)
+{
+	struct ct_ranked *leaves = malloc((r->model->calls.count + 1) * sizeof(*leaves));
+	ssize_t n = leaves ? list_leaves(r, leaves) : -ENOMEM;
+
+	if (n >= 0)
+		merge_events(r, leaves, (size_t)n);
+	free(leaves);
+	return n < 0 ? (int)n : 0;
 }
 
 int ct_replay_create(const struct ct_model *model, struct ct_replay **ret)
@@ -58,12 +105,19 @@ int ct_replay_create(const struct ct_model *model, struct ct_replay **ret)
 	r->start_ns = calloc(ops, sizeof(*r->start_ns));
 	r->end_ns = calloc(ops, sizeof(*r->end_ns));
 	r->removed = calloc(calls, sizeof(*r->removed));
+	r->calls = calloc(calls, sizeof(*r->calls));
+	r->was_end_ns = calloc(ops, sizeof(*r->was_end_ns));
 	r->events = calloc(2 * calls + ops, sizeof(*r->events));
-	if (!r->enter_ns || !r->leave_ns || !r->start_ns || !r->end_ns || !r->removed || !r->events) {
+	if (!r->enter_ns || !r->leave_ns || !r->start_ns || !r->end_ns || !r->removed || !r->calls ||
+	    !r->was_end_ns || !r->events) {
 		ct_replay_destroy(r);
 		return -ENOMEM;
 	}
-	list_events(r);
+	note_calls(r);
+	if (list_events(r) < 0) {
+		ct_replay_destroy(r);
+		return -ENOMEM;
+	}
 	*ret = r;
 	return 0;
 }
@@ -77,6 +131,8 @@ void ct_replay_destroy(struct ct_replay *r)
 	free(r->start_ns);
 	free(r->end_ns);
 	free(r->removed);
+	free(r->calls);
+	free(r->was_end_ns);
 	free(r->events);
 	free(r);
 }
@@ -172,13 +228,14 @@ static uint64_t work_of(const struct ct_model *model, const struct ct_host_call 
 
 static void enter(struct ct_replay *r, uint32_t index)
 {
-	const struct ct_host_call *call = &r->model->calls.at[index];
+	const struct ct_replay_call *call = &r->calls[index];
 
-	r->enter_ns[index] = call->raw.enter_ns;
+	r->enter_ns[index] = call->gap_ns;
 	if (call->previous != CT_NONE) /* the thread's own time between the two stays as it was */
-		r->enter_ns[index] = r->leave_ns[call->previous] + call->raw.enter_ns -
-				     r->model->calls.at[call->previous].raw.leave_ns;
-	r->leave_ns[index] = r->enter_ns[index] + call->raw.leave_ns - call->raw.enter_ns;
+		r->enter_ns[index] += r->leave_ns[call->previous];
+	r->leave_ns[index] = r->enter_ns[index] + call->took_ns;
+	if (call->plain)
+		r->total_end_ns = later(r->total_end_ns, r->leave_ns[index]);
 }
 
 /* A call that made its own copy returns as long after the copy as it did. */
@@ -223,9 +280,10 @@ static struct release ready_of(const struct ct_replay *r, const struct ct_op *op
 {
 	struct release ready = { op->submit_ns, op->submit_ns };
 
-	if (op->call != CT_NONE) {
+	if (op->call != CT_NONE && r->calls[op->call].plain)
+		ready = (struct release){ r->calls[op->call].enter_ns, r->enter_ns[op->call] };
+	else if (op->call != CT_NONE)
 		ready = submission_of(r, &r->model->calls.at[op->call]);
-	}
 	if (op->previous != CT_NONE)
 		wait_for_op(r, op->previous, &ready);
 	for (int kind = 0; kind < CT_EDGES; kind++) {
@@ -243,6 +301,50 @@ static struct release ready_of(const struct ct_replay *r, const struct ct_op *op
 	return ready;
 }
 
+/* Add what runs at a time of one group. Without branches: nobody can guess them. */
+static float add_group(const struct ct_running *running, int first, uint64_t time_ns, float load,
+		       uint64_t *first_end_ns)
+{
+	for (int i = first; i < first + CT_REPLAY_GROUP; i++) {
+		uint64_t end_ns = running->end_ns[i];
+		bool runs = (running->start_ns[i] <= time_ns) & (end_ns > time_ns);
+		uint64_t ends = end_ns | ((uint64_t)runs - 1); /* UINT64_MAX if it does not */
+
+		load += running->share[i] * (float)runs;
+		*first_end_ns = ends < *first_end_ns ? ends : *first_end_ns;
+	}
+	return load;
+}
+
+/*
+ * How much of the device a kernel and what runs at a time fill together, and when the first
+ * of those ends; UINT64_MAX if none runs.
+ */
+static float load_at(const struct ct_running *running, uint64_t time_ns, float load,
+		     uint64_t *ret_first_end_ns)
+{
+	uint64_t first_end_ns = UINT64_MAX;
+
+	for (int g = 0; g < CT_REPLAY_RUNNING / CT_REPLAY_GROUP; g++)
+		if (running->group_end_ns[g] > time_ns)
+			load = add_group(running, g * CT_REPLAY_GROUP, time_ns, load,
+					 &first_end_ns);
+	*ret_first_end_ns = first_end_ns;
+	return load;
+}
+
+/* Put an operation in the place of the one that was placed longest ago. */
+static void place(struct ct_replay *r, uint64_t start_ns, uint64_t end_ns, float share)
+{
+	struct ct_running *running = &r->running;
+	size_t slot = r->placed++ % CT_REPLAY_RUNNING, group = slot / CT_REPLAY_GROUP;
+
+	running->start_ns[slot] = start_ns;
+	running->end_ns[slot] = end_ns;
+	running->share[slot] = share;
+	running->group_end_ns[group] = later(running->group_end_ns[group], end_ns);
+}
+
 /*
  * A kernel that now comes earlier than it did may find the device full of others: it
  * starts when enough of them have ended, at the latest when it did.
@@ -250,27 +352,13 @@ static struct release ready_of(const struct ct_replay *r, const struct ct_op *op
 static uint64_t make_room(struct ct_replay *r, uint32_t index, uint64_t start_ns)
 {
 	const struct ct_op *op = &r->model->ops.at[index];
-	struct ct_running *slot = &r->running[r->placed++ % CT_REPLAY_RUNNING];
+	uint64_t first_end_ns;
 
-	while (op->share > CT_REPLAY_SMALL && start_ns < op->raw.start_ns) {
-		uint64_t first_end = UINT64_MAX;
-		float load = op->share;
-
-		for (int i = 0; i < CT_REPLAY_RUNNING; i++) {
-			const struct ct_running *other = &r->running[i];
-
-			if (other->start_ns > start_ns || other->end_ns <= start_ns)
-				continue;
-			load += other->share;
-			if (other->end_ns < first_end)
-				first_end = other->end_ns;
-		}
-		if (load <= CT_REPLAY_ROOM || first_end == UINT64_MAX)
-			break;
-		start_ns = first_end < op->raw.start_ns ? first_end : op->raw.start_ns;
-	}
-	*slot = (struct ct_running){ start_ns, start_ns + op->raw.end_ns - op->raw.start_ns,
-				     op->share };
+	while (op->share > CT_REPLAY_SMALL && start_ns < op->raw.start_ns &&
+	       load_at(&r->running, start_ns, op->share, &first_end_ns) > CT_REPLAY_ROOM &&
+	       first_end_ns != UINT64_MAX)
+		start_ns = first_end_ns < op->raw.start_ns ? first_end_ns : op->raw.start_ns;
+	place(r, start_ns, start_ns + op->raw.end_ns - op->raw.start_ns, op->share);
 	return start_ns;
 }
 
@@ -289,17 +377,17 @@ void ct_replay_run(struct ct_replay *r)
 {
 	r->total_end_ns = 0;
 	r->placed = 0;
-	for (size_t i = 0; i < r->model->ops.count; i++) /* what is asked for before its turn */
-		r->end_ns[i] = r->model->ops.at[i].raw.end_ns;
-	memset(r->running, 0, sizeof(r->running));
+	/* what is asked for before its turn */
+	memcpy(r->end_ns, r->was_end_ns, r->model->ops.count * sizeof(*r->end_ns));
+	memset(&r->running, 0, sizeof(r->running));
 	for (size_t i = 0; i < r->event_count; i++) {
-		const struct ct_replay_event *event = &r->events[i];
+		uint32_t event = r->events[i];
 
-		if (event->kind == ENTER)
-			enter(r, event->index);
-		else if (event->kind == LEAVE)
-			leave(r, event->index);
+		if (event >> KIND_SHIFT == ENTER)
+			enter(r, EVENT_INDEX(event));
+		else if (event >> KIND_SHIFT == LEAVE)
+			leave(r, EVENT_INDEX(event));
 		else
-			start(r, event->index);
+			start(r, EVENT_INDEX(event));
 	}
 }

@@ -14,13 +14,23 @@
 #include "analyze/model.h"
 
 #define CT_REPLAY_RUNNING 64  /* latest operations that may still be running */
+#define CT_REPLAY_GROUP 8
 #define CT_REPLAY_SMALL 0.05f /* kernels that fill less fit anywhere */
 #define CT_REPLAY_ROOM 1.02f
 
-/* An operation placed in the new time line, and how much of the device it fills. */
+/* The operations placed last in the new time line, and how much of the device each fills. */
 struct ct_running {
-	uint64_t start_ns, end_ns;
-	float share;
+	uint64_t start_ns[CT_REPLAY_RUNNING], end_ns[CT_REPLAY_RUNNING];
+	float share[CT_REPLAY_RUNNING];
+	uint64_t group_end_ns[CT_REPLAY_RUNNING / CT_REPLAY_GROUP]; /* all of one ended by then */
+};
+
+struct ct_replay_call {
+	uint64_t enter_ns; /* as measured */
+	uint64_t gap_ns;   /* since the thread's call before it; since 0 if there is none */
+	uint64_t took_ns;
+	uint32_t previous; /* CT_NONE */
+	bool plain;        /* it waits for nothing */
 };
 
 struct ct_replay {
@@ -28,11 +38,13 @@ struct ct_replay {
 	uint64_t *enter_ns, *leave_ns; /* by call */
 	uint64_t *start_ns, *end_ns;   /* by operation */
 	uint64_t total_end_ns;         /* when the last of all ended */
-	struct ct_replay_event *events;
+	uint32_t *events;
 	size_t event_count;
-	struct ct_running running[CT_REPLAY_RUNNING];
+	struct ct_running running;
 	size_t placed;
 	uint8_t *removed;              /* by call: set CT_REMOVE_*, then run */
+	struct ct_replay_call *calls;  /* what is needed of each */
+	uint64_t *was_end_ns;          /* by operation, as measured */
 };
 
 #define CT_REMOVE_WAIT 1  /* the call does not wait */

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "analyze/blocking.h"
+#include "analyze/fold.h"
 #include "analyze/identity.h"
 #include "analyze/report.h"
 #include "analyze/script.h"
@@ -58,29 +58,24 @@ static void print_title(const struct ct_model *model, FILE *to)
 			  model->kept_from_ns ? "from the first record kept" : "from first CUDA call", gpus);
 }
 
-static void print_seen(const struct ct_model *model, FILE *to)
+static void print_seen(const struct ct_analysis *a, FILE *to)
 {
-	uint64_t both = 0, by[256] = { 0 }, calling = 0, used = 0; /* by origin, any byte */
+	const uint64_t *by = a->totals.by_origin;
+	uint64_t calling = 0, used = 0;
 	char calls[48], ops[48], threads[48], streams[48];
 
-	for (size_t i = 0; i < model->calls.count; i++) {
-		const struct ct_call *call = &model->calls.at[i].raw;
-
-		by[call->origin]++;
-		both += call->origin == CT_ORIGIN_PLT && call->flags & CT_CALL_CUPTI_SEEN;
-	}
-	for (size_t t = 0; t < model->threads.count; t++)
-		calling += model->threads.at[t].call_count > 0;
-	for (size_t i = 0; i < model->streams.count; i++)
-		used += model->streams.at[i].op_count > 0;
+	for (size_t t = 0; t < a->model->threads.count; t++)
+		calling += a->model->threads.at[t].core_calls > 0;
+	for (size_t i = 0; i < a->model->streams.count; i++)
+		used += a->model->streams.at[i].core_ops > 0;
 	fprintf(to, "seen      %s in %s, %s on %s\n",
-		ct_report_count(model->calls.count, "call", calls),
+		ct_report_count(a->totals.calls, "call", calls),
 		ct_report_count(calling, "thread", threads),
-		ct_report_count(model->ops.count, "device operation", ops),
+		ct_report_count(a->totals.ops, "device operation", ops),
 		ct_report_count(used, "stream", streams));
 	fprintf(to, "          by wrappers %" PRIu64 " (%" PRIu64 " of them by CUPTI as well), by "
-		"CUPTI only: runtime %" PRIu64 ", driver %" PRIu64 "\n",
-		by[CT_ORIGIN_PLT], both, by[CT_ORIGIN_RUNTIME], by[CT_ORIGIN_DRIVER]);
+		"CUPTI only: runtime %" PRIu64 ", driver %" PRIu64 "\n", by[CT_ORIGIN_PLT],
+		a->totals.wrapped_and_seen, by[CT_ORIGIN_RUNTIME], by[CT_ORIGIN_DRIVER]);
 	if (by[CT_ORIGIN_ENTRY])
 		fprintf(to, "          by the driver's entry points %" PRIu64 ", under the driver's names\n",
 			by[CT_ORIGIN_ENTRY]);
@@ -174,11 +169,11 @@ static int print_losses(const struct ct_model *model, FILE *to, int printed)
 	return printed;
 }
 
-static int print_scripts(const struct ct_model *model, FILE *to, int printed)
+static int print_scripts(const struct ct_totals *totals, FILE *to, int printed)
 {
 	for (uint32_t state = 0; state <= CT_SCRIPT_STATE_COUNT; state++) {
 		const char *missing = ct_script_missing(state);
-		uint64_t calls = missing ? ct_script_calls(model, state) : 0;
+		uint64_t calls = missing ? totals->script_calls[state] : 0;
 
 		if (!calls)
 			continue;
@@ -187,55 +182,6 @@ static int print_scripts(const struct ct_model *model, FILE *to, int printed)
 			calls == 1 ? "call" : "calls", missing);
 	}
 	return printed;
-}
-
-/* Must a record of the device follow this call? Host functions and uploads have none. */
-static bool submits(const struct ct_host_call *call)
-{
-	if (call->raw.error || call->raw.flags & CT_CALL_CAPTURING ||
-	    strstr(call->name, "HostFunc") || strstr(call->name, "AddCallback") ||
-	    strstr(call->name, "Upload") || strstr(call->name, "Prefetch") ||
-	    strstr(call->name, "Batch"))
-		return false;
-	return call->effects & CT_LAUNCH || (call->effects & (CT_COPY | CT_FILL) && call->raw.bytes);
-}
-
-/* Calls whose work no record tells of; cut: because the mode changed before it had ended. */
-static uint64_t calls_without_work(const struct ct_model *model, bool cut)
-{
-	uint64_t count = 0;
-
-	for (size_t i = 0; model->has_device && i < model->calls.count; i++) {
-		const struct ct_host_call *call = &model->calls.at[i];
-
-		count += !call->op_count && call->raw.correlation && submits(call) &&
-			 ct_seen_work(model, call) && ct_seen_cut(model, call) == cut;
-	}
-	return count;
-}
-
-/* Allocations of memory that the driver moves between host and device by itself. */
-static uint64_t managed_allocations(const struct ct_model *model)
-{
-	uint64_t count = 0;
-
-	for (size_t i = 0; i < model->calls.count; i++)
-		count += strstr(model->calls.at[i].name, "Managed") &&
-			 model->calls.at[i].effects & CT_ALLOC;
-	return count;
-}
-
-static uint64_t blocked_without_line(const struct ct_analysis *a)
-{
-	uint64_t count = 0;
-
-	for (size_t i = 0; i < a->model->calls.count; i++) {
-		const struct ct_host_call *call = &a->model->calls.at[i];
-
-		count += call->raw.stack && !a->sites->all.at[a->sites->of_call[i]].line &&
-			 ct_blocking_blocked(call) > 0;
-	}
-	return count;
 }
 
 static int print_flight(const struct ct_model *model, FILE *to, int printed)
@@ -261,46 +207,48 @@ static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 		fprintf(to, "%" PRIu64 " bytes that are missing at the end of the trace file\n",
 			model->header->claimed_bytes - ct_reader_size(model->reader));
 	}
-	if (calls_without_work(model, false)) {
+	if (a->totals.without_work) {
 		printed = line(to, printed);
 		fprintf(to, "what %" PRIu64 " calls submitted: no device record of it came (it had not ended "
-			"when the program did, or CUPTI lost it)\n", calls_without_work(model, false));
+			"when the program did, or CUPTI lost it)\n", a->totals.without_work);
 	}
-	if (calls_without_work(model, true)) {
+	if (a->totals.without_work_cut) {
 		printed = line(to, printed);
 		fprintf(to, "what %" PRIu64 " calls submitted: no device record of it came before the mode "
-			"was light again\n", calls_without_work(model, true));
+			"was light again\n", a->totals.without_work_cut);
 	}
-	if (managed_allocations(model)) {
+	if (a->totals.managed) {
 		printed = line(to, printed);
 		fprintf(to, "page faults and migrations of managed memory (%" PRIu64 " allocations); kernels "
-			"that touch it may take longer for them\n", managed_allocations(model));
+			"that touch it may take longer for them\n", a->totals.managed);
 	}
 	if (model->damaged_bytes) {
 		printed = line(to, printed);
 		fprintf(to, "%" PRIu64 " damaged bytes of the trace, the first at offset %" PRIu64 "\n",
 			model->damaged_bytes, model->damaged_at);
 	}
-	if (model->unjoined_ops) {
+	if (a->totals.unjoined_ops) {
 		printed = line(to, printed);
 		fprintf(to, "the calls that submitted %" PRIu64 " device operations%s\n",
-			model->unjoined_ops, ct_seen_partly(model) ? ": made while the mode was light" : "");
+			a->totals.unjoined_ops,
+			ct_seen_partly(model) ? ": made while the mode was light" : "");
 	}
-	if (ct_symbols_mismatched(a->sites->symbols) || ct_symbols_missing(a->sites->symbols)) {
+	if (ct_symbols_mismatched(a->sites->places->symbols) ||
+	    ct_symbols_missing(a->sites->places->symbols)) {
 		printed = line(to, printed);
 		fprintf(to, "source lines in %u modules whose file has changed since, %u whose file is "
-			"gone\n", ct_symbols_mismatched(a->sites->symbols),
-			ct_symbols_missing(a->sites->symbols));
+			"gone\n", ct_symbols_mismatched(a->sites->places->symbols),
+			ct_symbols_missing(a->sites->places->symbols));
 	}
-	if (blocked_without_line(a)) {
+	if (a->totals.without_line) {
 		printed = line(to, printed);
 		fprintf(to, "the source lines of %" PRIu64 " blocked calls: no module on their stacks has "
-			"debug information\n", blocked_without_line(a));
+			"debug information\n", a->totals.without_line);
 	}
-	if (model->unknown_apis) {
+	if (a->totals.unknown_apis) {
 		printed = line(to, printed);
 		fprintf(to, "the meaning of %" PRIu64 " calls of a newer version\n",
-			model->unknown_apis);
+			a->totals.unknown_apis);
 	}
 	return printed;
 }
@@ -317,7 +265,7 @@ int ct_report_unseen(const struct ct_analysis *a, char **ret)
 	printed = print_modes(a->model, to, 0);
 	printed = print_blindness(a->model, to, printed);
 	printed = print_flight(a->model, to, printed);
-	print_gaps(a, to, print_scripts(a->model, to, printed));
+	print_gaps(a, to, print_scripts(&a->totals, to, printed));
 	if (fclose(to) != 0) {
 		free(text);
 		return -ENOMEM;
@@ -354,23 +302,19 @@ static bool clock_error(const struct ct_model *model, uint64_t *ret_ns)
 
 static void print_trust(const struct ct_analysis *a, FILE *to)
 {
-	uint64_t wrong = ct_blocking_mismatches(a->model);
-	uint64_t tool = 0, total = 0, unexplained = 0, clock_ns;
+	const struct ct_totals *t = &a->totals;
+	uint64_t clock_ns;
 	char text[16];
 
-	for (size_t i = 0; i < a->model->calls.count; i++) {
-		tool += a->model->calls.at[i].parts[CT_PART_TOOL];
-		unexplained += a->model->calls.at[i].parts[CT_PART_UNEXPLAINED];
-		total += a->model->calls.at[i].raw.leave_ns - a->model->calls.at[i].raw.enter_ns;
-	}
 	fprintf(to, "trust     ");
 	if (clock_error(a->model, &clock_ns))
 		fprintf(to, "clocks agree within %s; ", ct_report_time(clock_ns, text));
-	fprintf(to, "tool took %s of the calls' time", ct_report_time(tool, text));
-	fprintf(to, " (%s)", ct_report_time(total, text));
-	fprintf(to, "; unexplained %s", ct_report_time(unexplained, text));
-	if (wrong)
-		fprintf(to, "; WRONG: the parts of %" PRIu64 " calls do not sum up, report a bug", wrong);
+	fprintf(to, "tool took %s of the calls' time", ct_report_time(t->parts_ns[CT_PART_TOOL], text));
+	fprintf(to, " (%s)", ct_report_time(t->call_ns, text));
+	fprintf(to, "; unexplained %s", ct_report_time(t->parts_ns[CT_PART_UNEXPLAINED], text));
+	if (t->mismatches)
+		fprintf(to, "; WRONG: the parts of %" PRIu64 " calls do not sum up, report a bug",
+			t->mismatches);
 	fputc('\n', to);
 }
 
@@ -385,20 +329,40 @@ static void print_memory(const struct ct_model *model, FILE *to)
 					  model->notes.at[i].text);
 }
 
+/* What a long run's analysis in parts may have made of it, and where the rows are. */
+static void print_parts(const struct ct_analysis *a, FILE *to)
+{
+	char parts[48];
+
+	if (!a->parts)
+		return;
+	ct_report_wrapped(to, "long run  ", "          ", "analyzed in %s, %zu of them cut where work was "
+			  "under way: a wait or a loss that spans more of them than one and its "
+			  "neighbourhood may be missed", ct_report_count(a->parts, "part", parts),
+			  a->parts_cut);
+	ct_report_wrapped(to, "          ", "          ", "serialized.csv and idle.csv have the rows that "
+			  "cost most, %u at most", CT_FOLD_ROWS);
+	if (!a->all_rows)
+		ct_report_wrapped(to, "          ", "          ", "calls.csv, device.csv and blocked.csv "
+				  "are left out: `cutrace report --all-rows %s` makes them",
+				  a->directory);
+}
+
 void ct_report_coverage(const struct ct_analysis *a, FILE *to)
 {
 	int printed;
 
 	print_title(a->model, to);
-	print_seen(a->model, to);
+	print_seen(a, to);
 	printed = print_modes(a->model, to, 0);
 	printed = print_blindness(a->model, to, printed);
 	printed = print_flight(a->model, to, printed);
 	printed = print_losses(a->model, to, printed);
-	printed = print_scripts(a->model, to, printed);
+	printed = print_scripts(&a->totals, to, printed);
 	printed = print_gaps(a, to, printed);
 	if (!printed)
 		fprintf(to, "not seen  nothing was dropped\n");
+	print_parts(a, to);
 	print_trust(a, to);
 	print_memory(a->model, to);
 }

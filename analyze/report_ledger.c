@@ -104,8 +104,6 @@ void ct_report_ledger_csv(const struct ct_analysis *a, FILE *to)
 {
 	struct ct_csv csv = { .to = to };
 
-	ct_csv_header(&csv, "Call,Calls,With Work In Flight,Waited For Device,Waited For Lock,"
-		      "Longest (ns),Longest Wait (ns),Documented,Source");
 	for (size_t i = 0; i < a->ledger->lines.count; i++) {
 		const struct ct_ledger_line *line = &a->ledger->lines.at[i];
 
@@ -133,7 +131,6 @@ void ct_report_idle_csv(const struct ct_analysis *a, FILE *to)
 	struct ct_csv csv = { .to = to };
 	char name[CT_NAME_BYTES];
 
-	ct_csv_header(&csv, "Start (ns),Duration (ns),Cause,Call,Call Site,Next Operation,Next Stream");
 	for (size_t i = 0; i < a->idle->gaps.count; i++) {
 		const struct ct_gap *gap = &a->idle->gaps.at[i];
 
@@ -155,16 +152,15 @@ void ct_report_idle_csv(const struct ct_analysis *a, FILE *to)
 struct idler {
 	uint32_t site;
 	enum ct_idle_cause cause;
-	uint64_t ns;
-	uint32_t gaps;
+	struct ct_idle_share share;
 };
 
 static int by_ns(const void *a, const void *b)
 {
 	const struct idler *x = a, *y = b;
 
-	if (x->ns != y->ns)
-		return x->ns > y->ns ? -1 : 1;
+	if (x->share.ns != y->share.ns)
+		return x->share.ns > y->share.ns ? -1 : 1;
 	return x->site < y->site ? -1 : x->site > y->site;
 }
 
@@ -173,8 +169,8 @@ static void print_idler(const struct ct_analysis *a, const struct idler *idler, 
 	const struct ct_site *site = &a->sites->all.at[idler->site];
 	char time[16], gaps[48];
 
-	fprintf(to, "  %9s in %s: ", ct_report_time(idler->ns, time),
-		ct_report_count(idler->gaps, "gap", gaps));
+	fprintf(to, "  %9s in %s: ", ct_report_time(idler->share.ns, time),
+		ct_report_count(idler->share.gaps, "gap", gaps));
 	switch (idler->cause) {
 	case CT_IDLE_CALL:
 		fprintf(to, "%s ran at %s\n", site->name, site->where);
@@ -189,22 +185,15 @@ static void print_idler(const struct ct_analysis *a, const struct idler *idler, 
 	}
 }
 
-/* Three slots a site: one for each cause. */
-static size_t gather(const struct ct_analysis *a, struct idler *idlers)
+static size_t gather(const struct ct_sites *sites, struct idler *idlers)
 {
-	size_t n = a->sites->all.count * 3;
+	size_t n = sites->all.count * CT_IDLE_CAUSES;
 
-	for (size_t i = 0; i < n; i++)
-		idlers[i] = (struct idler){ (uint32_t)(i / 3), (enum ct_idle_cause)(i % 3), 0, 0 };
-	for (size_t i = 0; i < a->idle->gaps.count; i++) {
-		const struct ct_gap *gap = &a->idle->gaps.at[i];
-		struct idler *idler;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t site = (uint32_t)(i / CT_IDLE_CAUSES);
+		enum ct_idle_cause cause = (enum ct_idle_cause)(i % CT_IDLE_CAUSES);
 
-		if (gap->call == CT_NONE)
-			continue;
-		idler = &idlers[a->sites->of_call[gap->call] * 3u + gap->cause];
-		idler->ns += gap->end_ns - gap->start_ns;
-		idler->gaps++;
+		idlers[i] = (struct idler){ site, cause, sites->all.at[site].idle[cause] };
 	}
 	qsort(idlers, n, sizeof(*idlers), by_ns);
 	return n;
@@ -212,10 +201,10 @@ static size_t gather(const struct ct_analysis *a, struct idler *idlers)
 
 void ct_report_idle(const struct ct_analysis *a, FILE *to)
 {
-	struct idler *idlers = calloc(a->sites->all.count * 3 + 1, sizeof(*idlers));
-	size_t n = idlers ? gather(a, idlers) : 0;
+	struct idler *idlers = calloc(a->sites->all.count * CT_IDLE_CAUSES + 1, sizeof(*idlers));
+	size_t n = idlers ? gather(a->sites, idlers) : 0;
 
-	for (size_t i = 0; i < n && i < IDLERS_SHOWN && idlers[i].ns >= WORTH_NS; i++) {
+	for (size_t i = 0; i < n && i < IDLERS_SHOWN && idlers[i].share.ns >= WORTH_NS; i++) {
 		if (i == 0)
 			fprintf(to, "\nThe device was idle while\n");
 		print_idler(a, &idlers[i], to);

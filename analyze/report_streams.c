@@ -15,19 +15,6 @@ static const char *const kinds[] = {
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-/* The durations of its operations, added up. */
-static uint64_t work_of(const struct ct_model *model, const struct ct_stream_info *stream)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t i = 0; i < stream->op_count; i++) {
-		const struct ct_device_op *op = &model->ops.at[stream->ops[i]].raw;
-
-		sum += op->end_ns - op->start_ns;
-	}
-	return sum;
-}
-
 static bool has_handle(const struct ct_model *model, const struct ct_stream_info *stream)
 {
 	for (size_t i = 0; i < model->handles.count; i++)
@@ -52,11 +39,10 @@ void ct_report_streams_csv(const struct ct_analysis *a, FILE *to)
 {
 	struct ct_csv csv = { .to = to };
 
-	ct_csv_header(&csv, "Device,Context,Stream,Kind,Priority,Operations,Work (ns)");
 	for (size_t i = 0; i < a->model->streams.count; i++) {
 		const struct ct_stream_info *stream = &a->model->streams.at[i];
 
-		if (!stream->op_count && !has_handle(a->model, stream))
+		if (!stream->core_ops && !has_handle(a->model, stream))
 			continue;
 		ct_csv_number(&csv, stream->device);
 		ct_csv_number(&csv, stream->context);
@@ -66,8 +52,8 @@ void ct_report_streams_csv(const struct ct_analysis *a, FILE *to)
 			ct_csv_decimal(&csv, stream->priority, 0);
 		else
 			ct_csv_none(&csv);
-		ct_csv_number(&csv, stream->op_count);
-		ct_csv_number(&csv, work_of(a->model, stream));
+		ct_csv_number(&csv, stream->core_ops);
+		ct_csv_number(&csv, stream->work_ns);
 		ct_csv_end_row(&csv);
 	}
 }

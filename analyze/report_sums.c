@@ -13,9 +13,10 @@
 
 struct row {
 	const char *name;
-	uint64_t *ns; /* every duration */
+	uint64_t *ns; /* every duration; NULL: they are only summed up */
 	size_t count, room;
 	uint64_t total;
+	struct ct_durations summed;
 };
 
 struct rows {
@@ -77,61 +78,102 @@ static double deviation(const struct row *row, double mean)
 	return row->count > 1 ? sqrt(sum / (double)(row->count - 1)) : 0;
 }
 
-static void write_rows(struct rows *rows, const char *counted, FILE *to)
+static void write_row(struct ct_csv *csv, struct row *row, uint64_t all)
+{
+	double mean = (double)row->total / (double)row->count;
+
+	if (row->count)
+		qsort(row->ns, row->count, sizeof(*row->ns), by_value);
+	ct_csv_decimal(csv, all ? 100.0 * (double)row->total / (double)all : 0, 1);
+	ct_csv_number(csv, row->total);
+	ct_csv_number(csv, row->count);
+	ct_csv_decimal(csv, mean, 1);
+	ct_csv_decimal(csv, median(row), 1);
+	ct_csv_number(csv, row->ns[0]);
+	ct_csv_number(csv, row->ns[row->count - 1]);
+	ct_csv_decimal(csv, deviation(row, mean), 1);
+	ct_csv_text(csv, row->name);
+	ct_csv_end_row(csv);
+}
+
+/* The same of numbers that are gone. */
+static void write_summed_row(struct ct_csv *csv, const struct row *row, uint64_t all)
+{
+	const struct ct_durations *d = &row->summed;
+
+	ct_csv_decimal(csv, all ? 100.0 * (double)d->total_ns / (double)all : 0, 1);
+	ct_csv_number(csv, d->total_ns);
+	ct_csv_number(csv, d->count);
+	ct_csv_decimal(csv, (double)d->total_ns / (double)d->count, 1);
+	ct_csv_decimal(csv, ct_durations_median(d), 1);
+	ct_csv_number(csv, d->least_ns);
+	ct_csv_number(csv, d->most_ns);
+	ct_csv_decimal(csv, ct_durations_deviation(d), 1);
+	ct_csv_text(csv, row->name);
+	ct_csv_end_row(csv);
+}
+
+static void write_rows(struct rows *rows, FILE *to)
 {
 	struct ct_csv csv = { .to = to };
 	uint64_t all = 0;
 
-	fprintf(to, "Time (%%),Total Time (ns),%s,Avg (ns),Med (ns),Min (ns),Max (ns),StdDev (ns),"
-		"Name\n", counted);
 	for (size_t i = 0; i < rows->count; i++)
 		all += rows->at[i].total;
 	if (rows->count)
 		qsort(rows->at, rows->count, sizeof(*rows->at), by_total);
 	for (size_t i = 0; i < rows->count; i++) {
-		struct row *row = &rows->at[i];
-		double mean = (double)row->total / (double)row->count;
-
-		qsort(row->ns, row->count, sizeof(*row->ns), by_value);
-		ct_csv_decimal(&csv, all ? 100.0 * (double)row->total / (double)all : 0, 1);
-		ct_csv_number(&csv, row->total);
-		ct_csv_number(&csv, row->count);
-		ct_csv_decimal(&csv, mean, 1);
-		ct_csv_decimal(&csv, median(row), 1);
-		ct_csv_number(&csv, row->ns[0]);
-		ct_csv_number(&csv, row->ns[row->count - 1]);
-		ct_csv_decimal(&csv, deviation(row, mean), 1);
-		ct_csv_text(&csv, row->name);
-		ct_csv_end_row(&csv);
-		free(row->ns);
+		if (rows->at[i].ns)
+			write_row(&csv, &rows->at[i], all);
+		else
+			write_summed_row(&csv, &rows->at[i], all);
+		free(rows->at[i].ns);
+		ct_durations_free(&rows->at[i].summed);
 	}
 	free(rows->at);
+}
+
+static void add_summed(struct rows *rows, const char *name, const struct ct_durations *durations)
+{
+	struct row *row = durations->count ? row_of(rows, name) : NULL;
+
+	if (!row || ct_durations_merge(&row->summed, durations) < 0)
+		return;
+	row->total += durations->total_ns;
 }
 
 void ct_report_api_sum(const struct ct_analysis *a, FILE *to)
 {
 	struct rows rows = { 0 };
 
-	for (size_t i = 0; i < a->model->calls.count; i++) {
+	for (int api = 0; a->by_api && api < CT_API_COUNT; api++)
+		add_summed(&rows, api ? ct_apis[api].name : CT_UNKNOWN_CALL, &a->by_api[api]);
+	for (size_t i = 0; !a->by_api && i < a->model->calls.count; i++) {
 		const struct ct_host_call *call = &a->model->calls.at[i];
 
 		add(&rows, call->name, call->raw.leave_ns - call->raw.enter_ns);
 	}
-	write_rows(&rows, "Num Calls", to);
+	write_rows(&rows, to);
+}
+
+static const char *kernel_name(const struct ct_model *model, size_t id)
+{
+	const char *name = id < model->strings.count ? model->strings.at[id] : NULL;
+
+	return name ? name : "(unnamed kernel)";
 }
 
 void ct_report_kernel_sum(const struct ct_analysis *a, FILE *to)
 {
 	struct rows rows = { 0 };
 
-	for (size_t i = 0; i < a->model->ops.count; i++) {
+	for (size_t id = 0; a->by_name && id < a->name_count; id++)
+		add_summed(&rows, kernel_name(a->model, id), &a->by_name[id]);
+	for (size_t i = 0; !a->by_name && i < a->model->ops.count; i++) {
 		const struct ct_device_op *op = &a->model->ops.at[i].raw;
-		const char *name = op->name < a->model->strings.count
-					   ? a->model->strings.at[op->name]
-					   : NULL;
 
 		if (op->kind == CT_DEVICE_KERNEL)
-			add(&rows, name ? name : "(unnamed kernel)", op->end_ns - op->start_ns);
+			add(&rows, kernel_name(a->model, op->name), op->end_ns - op->start_ns);
 	}
-	write_rows(&rows, "Instances", to);
+	write_rows(&rows, to);
 }

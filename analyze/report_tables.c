@@ -34,11 +34,7 @@ static void write_calls(const struct ct_analysis *a, FILE *to)
 {
 	struct ct_csv csv = { .to = to };
 
-	ct_csv_header(&csv, "Start (ns),Duration (ns),Name,Result,Thread,Correlation,Context,Stream,"
-		      "Bytes,Address,Origin,Device Wait (ns),Lock Wait (ns),Queue Full (ns),"
-		      "Transfer (ns),First Use (ns),Tool (ns),Driver Work (ns),Unexplained (ns),"
-		      "Call Site,Captured");
-	for (size_t i = 0; i < a->model->calls.count; i++) {
+	for (uint32_t i = a->model->core.first_call; i < a->model->core.end_call; i++) {
 		const struct ct_host_call *call = &a->model->calls.at[i];
 
 		ct_csv_number(&csv, call->raw.enter_ns);
@@ -54,7 +50,7 @@ static void write_calls(const struct ct_analysis *a, FILE *to)
 		ct_csv_text(&csv, NAME_IN(origins, call->raw.origin));
 		for (int part = 0; part < CT_PART_COUNT; part++)
 			ct_csv_number(&csv, call->parts[part]);
-		ct_csv_text(&csv, site_of(a, (uint32_t)i));
+		ct_csv_text(&csv, site_of(a, i));
 		ct_csv_text(&csv, call->raw.flags & CT_CALL_CAPTURING ? "yes" : "");
 		ct_csv_end_row(&csv);
 	}
@@ -97,13 +93,10 @@ static void write_device(const struct ct_analysis *a, FILE *to)
 	struct ct_csv csv = { .to = to };
 	char name[CT_NAME_BYTES];
 
-	ct_csv_header(&csv, "Start (ns),Duration (ns),Kind,Name,Device,Context,Stream,Correlation,"
-		      "Bytes,Direction,Source Memory,Target Memory,Grid,Block,Registers,"
-		      "Shared (bytes),Graph");
-	for (size_t i = 0; i < a->model->ops.count; i++) {
+	for (uint32_t i = a->model->core.first_op; i < a->model->core.end_op; i++) {
 		const struct ct_device_op *op = &a->model->ops.at[i].raw;
 
-		ct_model_op_name(a->model, (uint32_t)i, name, sizeof(name));
+		ct_model_op_name(a->model, i, name, sizeof(name));
 		ct_csv_number(&csv, op->start_ns);
 		ct_csv_number(&csv, op->end_ns - op->start_ns);
 		ct_csv_text(&csv, NAME_IN(device_kinds, op->kind));
@@ -228,6 +221,8 @@ static void write_polls(const struct ct_analysis *a, struct ct_csv *csv)
 		const struct ct_wait wait = { .call = poll->call, .op = poll->op, .other = CT_NONE,
 					      .why = "asked again and again until it was done" };
 
+		if (!ct_model_in_core(a->model, poll->call))
+			continue;
 		ct_csv_number(csv, poll->start_ns);
 		ct_csv_number(csv, a->model->calls.at[poll->call].tid);
 		ct_csv_text(csv, a->model->calls.at[poll->call].name);
@@ -244,13 +239,11 @@ static void write_blocked(const struct ct_analysis *a, FILE *to)
 {
 	struct ct_csv csv = { .to = to };
 
-	ct_csv_header(&csv, "Start (ns),Thread,Call,Class,Blocked (ns),Waited For,Waited For Stream,"
-		      "Waited For Start (ns),Waited For End (ns),Why,Call Site,Also Waited For");
 	for (size_t i = 0; i < a->model->waits.count; i++) {
 		const struct ct_wait *wait = &a->model->waits.at[i];
 		const struct ct_host_call *call = &a->model->calls.at[wait->call];
 
-		if (!listed(wait))
+		if (!listed(wait) || !ct_model_in_core(a->model, wait->call))
 			continue;
 		ct_csv_number(&csv, wait->start_ns);
 		ct_csv_number(&csv, call->tid);
@@ -293,8 +286,6 @@ static void write_serialized(const struct ct_analysis *a, FILE *to)
 	struct ct_csv csv = { .to = to };
 	char name[CT_NAME_BYTES];
 
-	ct_csv_header(&csv, "Culprit,Culprit Start (ns),Culprit Thread,Culprit Call Site,Waited For,"
-		      "Victim,Victim Stream,Victim Start (ns),Delay (ns),Lost (ns),Evidence");
 	for (size_t i = 0; i < a->serialization->pairs.count; i++) {
 		const struct ct_pair *pair = &a->serialization->pairs.at[i];
 		const struct ct_host_call *culprit = &a->model->calls.at[pair->culprit];
@@ -322,8 +313,6 @@ static void write_callsites(const struct ct_analysis *a, FILE *to)
 	struct ct_csv csv = { .to = to };
 	char text[STACK_BYTES];
 
-	ct_csv_header(&csv, "Call Site,Call,Calls,Total (ns),Blocked (ns),Class,Waited For,Lost (ns),"
-		      "Remedy,Stack,Certainty,Device Idle (ns)");
 	for (size_t i = 0; i < a->sites->all.count; i++) {
 		const struct ct_site *site = &a->sites->all.at[a->sites->ranked[i]];
 
@@ -340,25 +329,59 @@ static void write_callsites(const struct ct_analysis *a, FILE *to)
 		ct_csv_text(&csv, text);
 		ct_csv_number(&csv, site->lost_ns);
 		ct_csv_text(&csv, ct_site_remedy(a->model, site));
-		ct_sites_stack_text(a->model, a->sites, site->stack, text, sizeof(text));
+		ct_places_stack_text(a->model, a->sites->places, site->stack, text, sizeof(text));
 		ct_csv_text(&csv, text);
 		ct_csv_text(&csv, ct_site_certainty(a->model, site));
-		ct_csv_number(&csv, site->idle_ns);
+		ct_csv_number(&csv, site->idle[CT_IDLE_CALL].ns);
 		ct_csv_end_row(&csv);
 	}
 }
 
+#define CT_NSYS_HEADER(counted)                                                                    \
+	"Time (%),Total Time (ns)," counted ",Avg (ns),Med (ns),Min (ns),Max (ns),StdDev (ns),Name"
+
 const struct ct_table ct_tables[] = {
-	{ "calls.csv", write_calls, false },
-	{ "device.csv", write_device, false },
-	{ "blocked.csv", write_blocked, false },
-	{ "serialized.csv", write_serialized, false },
-	{ "callsites.csv", write_callsites, false },
-	{ "ledger.csv", ct_report_ledger_csv, false },
-	{ "idle.csv", ct_report_idle_csv, false },
-	{ "streams.csv", ct_report_streams_csv, false },
-	{ "cuda_api_sum.csv", ct_report_api_sum, false },
-	{ "cuda_gpu_kern_sum.csv", ct_report_kernel_sum, false },
-	{ "totals.csv", ct_report_totals_csv, true },
-	{ NULL, NULL, false },
+	{ "calls.csv",
+	  "Start (ns),Duration (ns),Name,Result,Thread,Correlation,Context,Stream,"
+	  "Bytes,Address,Origin,Device Wait (ns),Lock Wait (ns),Queue Full (ns),"
+	  "Transfer (ns),First Use (ns),Tool (ns),Driver Work (ns),Unexplained (ns),"
+	  "Call Site,Captured",
+	  .write = write_calls, .by_event = true },
+	{ "device.csv",
+	  "Start (ns),Duration (ns),Kind,Name,Device,Context,Stream,Correlation,"
+	  "Bytes,Direction,Source Memory,Target Memory,Grid,Block,Registers,"
+	  "Shared (bytes),Graph",
+	  .write = write_device, .by_event = true },
+	{ "blocked.csv",
+	  "Start (ns),Thread,Call,Class,Blocked (ns),Waited For,Waited For Stream,"
+	  "Waited For Start (ns),Waited For End (ns),Why,Call Site,Also Waited For",
+	  .write = write_blocked, .by_event = true },
+	{ "serialized.csv",
+	  "Culprit,Culprit Start (ns),Culprit Thread,Culprit Call Site,Waited For,"
+	  "Victim,Victim Stream,Victim Start (ns),Delay (ns),Lost (ns),Evidence",
+	  .write = write_serialized },
+	{ "callsites.csv",
+	  "Call Site,Call,Calls,Total (ns),Blocked (ns),Class,Waited For,Lost (ns),"
+	  "Remedy,Stack,Certainty,Device Idle (ns)",
+	  .write = write_callsites },
+	{ "ledger.csv",
+	  "Call,Calls,With Work In Flight,Waited For Device,Waited For Lock,"
+	  "Longest (ns),Longest Wait (ns),Documented,Source",
+	  .write = ct_report_ledger_csv },
+	{ "idle.csv",
+	  "Start (ns),Duration (ns),Cause,Call,Call Site,Next Operation,Next Stream",
+	  .write = ct_report_idle_csv },
+	{ "streams.csv",
+	  "Device,Context,Stream,Kind,Priority,Operations,Work (ns)",
+	  .write = ct_report_streams_csv },
+	{ "cuda_api_sum.csv",
+	  CT_NSYS_HEADER("Num Calls"),
+	  .write = ct_report_api_sum },
+	{ "cuda_gpu_kern_sum.csv",
+	  CT_NSYS_HEADER("Instances"),
+	  .write = ct_report_kernel_sum },
+	{ "totals.csv",
+	  "Call Site,Call,Calls,Total (ns),Longest (ns),Of 1 ms And More,Bytes,Failed,Stack",
+	  .write = ct_report_totals_csv, .of_limit = true },
+	{ .file = NULL },
 };

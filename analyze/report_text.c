@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "analyze/blocking.h"
 #include "analyze/demangle.h"
 #include "analyze/report.h"
 #include "analyze/seen.h"
@@ -74,40 +73,33 @@ static const char *whole(const struct ct_model *model)
 static void print_class(const struct ct_analysis *a, enum ct_part part, FILE *to)
 {
 	const struct ct_site *most = NULL;
-	uint64_t sum = 0, calls = 0;
+	uint64_t sum = a->totals.parts_ns[part];
 	char text[16], count[48];
 
 	for (size_t i = 0; i < a->sites->all.count; i++) {
 		const struct ct_site *site = &a->sites->all.at[i];
 
-		sum += site->parts[part];
 		if (!most || site->parts[part] > most->parts[part])
 			most = site;
 	}
-	for (size_t i = 0; i < a->model->calls.count; i++)
-		calls += a->model->calls.at[i].parts[part] > 0;
 	if (sum >= WORTH_NS)
 		ct_report_wrapped(to, "  ", "                        ", "%-11s %9s in %s, most in %s at %s",
 				  ct_part_names[part], ct_report_time(sum, text),
-				  ct_report_count(calls, "call", count), most->name, most->where);
+				  ct_report_count(a->totals.parts_calls[part], "call", count), most->name,
+				  most->where);
 }
 
 /* Time between the queries of a loop is the program's own, but it waited all the same. */
-static void print_polls(const struct ct_model *model, FILE *to)
+static void print_polls(const struct ct_totals *totals, FILE *to)
 {
-	uint64_t sum = 0, queries = 0;
 	char text[16], count[48];
 
-	for (size_t i = 0; i < model->polls.count; i++) {
-		sum += model->polls.at[i].end_ns - model->polls.at[i].start_ns;
-		queries += model->polls.at[i].queries;
-	}
-	if (sum >= WORTH_NS)
+	if (totals->poll_ns >= WORTH_NS)
 		ct_report_wrapped(to, "  ", "                        ",
 				  "%-11s %9s more in %s of %" PRIu64 " queries (blocked.csv): the thread "
 				  "asked again and again whether work was done",
-				  "polling", ct_report_time(sum, text),
-				  ct_report_count(model->polls.count, "loop", count), queries);
+				  "polling", ct_report_time(totals->poll_ns, text),
+				  ct_report_count(totals->polls, "loop", count), totals->poll_queries);
 }
 
 /* What CUPTI still says of launches that light leaves alone. */
@@ -129,35 +121,23 @@ static void print_outside(const struct ct_model *model, FILE *to)
 
 static void print_blocked(const struct ct_analysis *a, FILE *to)
 {
-	uint64_t blocked = 0;
 	char text[16], run[16];
 	int calling = 0;
 
 	for (size_t t = 0; t < a->model->threads.count; t++)
-		calling += a->model->threads.at[t].call_count > 0;
-	for (size_t i = 0; i < a->model->calls.count; i++)
-		blocked += ct_blocking_blocked(&a->model->calls.at[i]);
+		calling += a->model->threads.at[t].core_calls > 0;
 	ct_report_wrapped(to, "", "", "Host threads were blocked%s for %s in CUDA calls (the %s took %s%s)",
 			  a->model->has_device ? "" : ", or at work in the driver,",
-			  ct_report_time(blocked, text), whole(a->model),
+			  ct_report_time(a->totals.blocked_ns, text), whole(a->model),
 			  ct_report_time(a->model->end_ns - a->model->begin_ns, run),
 			  calling > 1 ? ", threads add up" : "");
 	for (int part = 0; part < CT_PART_COUNT; part++)
 		if (part != CT_PART_TOOL && part != CT_PART_DRIVER_WORK)
 			print_class(a, (enum ct_part)part, to);
-	print_polls(a->model, to);
+	print_polls(&a->totals, to);
 	print_outside(a->model, to);
 	fprintf(to, "and besides, not counted as blocked,\n");
 	print_class(a, CT_PART_DRIVER_WORK, to);
-}
-
-static uint64_t thread_blocked(const struct ct_model *model, const struct ct_thread_info *thread)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t i = 0; i < thread->call_count; i++)
-		sum += ct_blocking_blocked(&model->calls.at[thread->calls[i]]);
-	return sum;
 }
 
 static void print_threads(const struct ct_analysis *a, FILE *to)
@@ -168,10 +148,10 @@ static void print_threads(const struct ct_analysis *a, FILE *to)
 	for (size_t t = 0; t < a->model->threads.count; t++) {
 		const struct ct_thread_info *thread = &a->model->threads.at[t];
 
-		if (thread->call_count && printed++ < THREADS_SHOWN)
+		if (thread->core_calls && printed++ < THREADS_SHOWN)
 			fprintf(to, "  thread %u %-15s %8u calls, blocked %s\n", thread->tid,
-				thread->name, thread->call_count,
-				ct_report_time(thread_blocked(a->model, thread), blocked));
+				thread->name, thread->core_calls,
+				ct_report_time(thread->blocked_ns, blocked));
 	}
 	if (printed > THREADS_SHOWN)
 		fprintf(to, "  and %zu threads more (calls.csv)\n", printed - THREADS_SHOWN);
@@ -191,7 +171,7 @@ static void print_device(const struct ct_analysis *a, FILE *to)
 	if (a->model->has_device && ct_seen_partly(a->model))
 		fprintf(to, "All about the device is the %s in which everything was recorded:\n",
 			ct_report_time(ct_seen_ns(a->model), text));
-	if (!a->model->ops.count) {
+	if (!a->totals.ops) {
 		fprintf(to, a->model->has_device ? "The device had nothing to do: no operation was seen.\n"
 						 : "The device: nothing is known.\n");
 		return;
@@ -217,7 +197,7 @@ static void print_verdict(const struct ct_analysis *a, FILE *to)
 		fprintf(to, "Serialization: cannot be judged without device times.\n");
 		return;
 	}
-	if (!a->serialization->pairs.count) {
+	if (!a->serialization->pair_count) {
 		ct_report_wrapped(to, "", "", "Serialization: none found%s. No call that was not meant to wait "
 				  "kept device work from overlapping.",
 				  partly ? " in the time in which everything was recorded" : "");
@@ -230,7 +210,7 @@ static void print_verdict(const struct ct_analysis *a, FILE *to)
 			  "to wait kept %s from overlapping.", ct_report_time(a->serialization->lost_ns, text),
 			  span ? 100.0 * (double)a->serialization->lost_ns / (double)span : 0,
 			  partly ? "time in which everything was recorded" : whole(a->model),
-			  ct_report_count(a->serialization->pairs.count, "operation", calls));
+			  ct_report_count(a->serialization->pair_count, "operation", calls));
 }
 
 /* Why the holder of a lock held it so long. */
@@ -325,12 +305,12 @@ static void print_model(const struct ct_analysis *a, FILE *to)
 	const struct ct_serialization *s = a->serialization;
 	char end[16], mean[16], most[16];
 
-	if (!a->model->ops.count || !ct_seen_ns(a->model))
+	if (!a->totals.ops || !ct_seen_ns(a->model))
 		return;
 	ct_report_wrapped(to, "", "", "The model replays the run unchanged within %s; operations start within "
 			  "%s of the measured time on average, %s at most.",
 			  ct_report_time(s->replay_error_ns, end),
-			  ct_report_time(s->start_error_mean_ns, mean),
+			  ct_report_time(s->start_error_sum_ns / a->totals.ops, mean),
 			  ct_report_time(s->start_error_max_ns, most));
 }
 

@@ -76,8 +76,6 @@ void ct_report_totals_csv(const struct ct_analysis *a, FILE *to)
 	struct ct_csv csv = { .to = to };
 	char text[STACK_BYTES];
 
-	ct_csv_header(&csv, "Call Site,Call,Calls,Total (ns),Longest (ns),Of 1 ms And More,Bytes,Failed,"
-		      "Stack");
 	for (size_t i = 0; i < a->site_totals->all.count; i++) {
 		const struct ct_total_site *site = &a->site_totals->all.at[i];
 
@@ -89,7 +87,8 @@ void ct_report_totals_csv(const struct ct_analysis *a, FILE *to)
 		ct_csv_number(&csv, site->long_calls);
 		ct_csv_number(&csv, site->bytes);
 		ct_csv_number(&csv, site->failed);
-		ct_sites_stack_text(a->model, a->sites, site->stack, text, sizeof(text));
+		ct_places_stack_text(a->model, a->sites->places, site->stack, text,
+				     sizeof(text));
 		ct_csv_text(&csv, text);
 		ct_csv_end_row(&csv);
 	}

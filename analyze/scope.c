@@ -1,71 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyze/scope.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
 #include "analyze/order.h"
 
 #define LONG_KERNEL_NS 20000 /* no launch takes so long by itself */
 #define RETURN_NS 500000     /* nor does one that waited return so late */
-
-struct allocation {
-	uint64_t addr;
-	uint32_t effects; /* of the allocating call */
-	UT_hash_handle hh;
-};
-
-struct ct_allocations {
-	struct allocation *by_addr;
-};
-
-int ct_allocations_create(struct ct_allocations **ret)
-{
-	*ret = calloc(1, sizeof(**ret));
-	return *ret ? 0 : -ENOMEM;
-}
-
-void ct_allocations_destroy(struct ct_allocations *allocations)
-{
-	struct allocation *one, *next;
-
-	if (!allocations)
-		return;
-	HASH_ITER(hh, allocations->by_addr, one, next) {
-		HASH_DEL(allocations->by_addr, one);
-		free(one);
-	}
-	free(allocations);
-}
-
-int ct_allocations_note(struct ct_allocations *allocations, const struct ct_host_call *call)
-{
-	struct allocation *one;
-
-	if (!(call->effects & CT_ALLOC) || !call->raw.addr || call->raw.error)
-		return 0;
-	HASH_FIND(hh, allocations->by_addr, &call->raw.addr, sizeof(call->raw.addr), one);
-	if (!one) {
-		one = calloc(1, sizeof(*one));
-		if (!one)
-			return -ENOMEM;
-		one->addr = call->raw.addr;
-		HASH_ADD(hh, allocations->by_addr, addr, sizeof(one->addr), one);
-	}
-	one->effects = call->effects;
-	return 0;
-}
-
-static bool stream_ordered_memory(const struct ct_allocations *allocations, uint64_t addr)
-{
-	struct allocation *one;
-
-	HASH_FIND(hh, allocations->by_addr, &addr, sizeof(addr), one);
-	return one && one->effects & CT_ASYNC;
-}
 
 static void add(const struct ct_model *model, const struct ct_host_call *call, uint32_t op,
 		struct ct_scope *scope)
@@ -157,18 +96,6 @@ static void asked_scope(const struct ct_model *model, const struct ct_host_call 
 		add_all(model, call, false, scope);
 }
 
-bool ct_scope_pageable(const struct ct_model *model, const struct ct_host_call *call)
-{
-	for (uint32_t n = 0; n < call->op_count; n++) {
-		const struct ct_device_op *op = &model->ops.at[ct_model_op_of(model, call, n)].raw;
-
-		if (op->kind == CT_DEVICE_COPY && (op->u.copy.source == CT_MEMORY_PAGEABLE ||
-						   op->u.copy.target == CT_MEMORY_PAGEABLE))
-			return true;
-	}
-	return false;
-}
-
 /*
  * A copy or fill that the host waits for: synchronous by name, or of pageable memory.
  * It waits for what its own operation had to follow, until that operation starts. One
@@ -177,10 +104,9 @@ bool ct_scope_pageable(const struct ct_model *model, const struct ct_host_call *
 static void copy_scope(const struct ct_model *model, const struct ct_host_call *call,
 		       struct ct_scope *scope)
 {
-	bool pageable = ct_scope_pageable(model, call);
 	const struct ct_op *own;
 
-	if (!call->op_count || (call->effects & CT_ASYNC && !pageable))
+	if (!call->op_count || (call->effects & CT_ASYNC && !call->pageable))
 		return;
 	own = &model->ops.at[ct_model_op_of(model, call, 0)];
 	if (own->raw.start_ns > call->raw.leave_ns + CT_TOUCH_NS)
@@ -195,11 +121,10 @@ static void copy_scope(const struct ct_model *model, const struct ct_host_call *
 		add(model, call, own->edges[kind].op, scope);
 }
 
-static void drain_scope(const struct ct_model *model, const struct ct_allocations *allocations,
-			const struct ct_host_call *call, struct ct_scope *scope)
+static void drain_scope(const struct ct_model *model, const struct ct_host_call *call,
+			struct ct_scope *scope)
 {
-	if (call->effects & CT_FREE &&
-	    (!call->raw.addr || stream_ordered_memory(allocations, call->raw.addr)))
+	if (call->effects & CT_FREE && (!call->raw.addr || call->past & CT_PAST_STREAM_ORDERED))
 		return;
 	scope->why = call->effects & CT_FREE ? "freeing waits for all work on the device"
 					     : "it waits for all work on the device";
@@ -227,20 +152,19 @@ static void launch_scope(const struct ct_model *model, const struct ct_host_call
 	add(model, call, index, scope);
 }
 
-bool ct_scope_may_wait(const struct ct_model *model, const struct ct_allocations *allocations,
-		       const struct ct_host_call *call)
+bool ct_scope_may_wait(const struct ct_host_call *call)
 {
 	if (call->raw.flags & CT_CALL_CAPTURING)
 		return false;
 	if (call->effects & CT_DRAINS && call->effects & CT_FREE)
-		return call->raw.addr && !stream_ordered_memory(allocations, call->raw.addr);
+		return call->raw.addr && !(call->past & CT_PAST_STREAM_ORDERED);
 	if (call->effects & (CT_COPY | CT_FILL))
-		return !(call->effects & CT_ASYNC) || ct_scope_pageable(model, call);
+		return !(call->effects & CT_ASYNC) || call->pageable;
 	return (call->effects & (CT_SYNC | CT_DRAINS)) != 0;
 }
 
-void ct_scope_of(const struct ct_model *model, const struct ct_allocations *allocations,
-		 const struct ct_host_call *call, struct ct_scope *ret)
+void ct_scope_of(const struct ct_model *model, const struct ct_host_call *call,
+		 struct ct_scope *ret)
 {
 	ret->count = 0;
 	ret->last = CT_NONE;
@@ -251,7 +175,7 @@ void ct_scope_of(const struct ct_model *model, const struct ct_allocations *allo
 	if (call->effects & CT_SYNC)
 		asked_scope(model, call, ret);
 	else if (call->effects & CT_DRAINS)
-		drain_scope(model, allocations, call, ret);
+		drain_scope(model, call, ret);
 	else if (call->effects & (CT_COPY | CT_FILL))
 		copy_scope(model, call, ret);
 	else if (call->effects & CT_LAUNCH)

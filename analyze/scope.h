@@ -20,27 +20,14 @@ struct ct_scope {
 	const char *why;    /* the rule, one clause */
 };
 
-/* What allocated each live pointer, so that a free can be judged. */
-struct ct_allocations;
-
-int ct_allocations_create(struct ct_allocations **ret);
-void ct_allocations_destroy(struct ct_allocations *allocations);
-
-/* Note an allocation; feed calls in order of time. Returns 0 or -ENOMEM. */
-int ct_allocations_note(struct ct_allocations *allocations, const struct ct_host_call *call);
-
 /*
  * Fill *ret with what `call` may wait for. An empty scope (count 0) says that it waits
  * for nothing on the device, or that all of it had finished when the call began.
  */
-void ct_scope_of(const struct ct_model *model, const struct ct_allocations *allocations,
-		 const struct ct_host_call *call, struct ct_scope *ret);
-
-/* Does the call move pageable host memory, by CUPTI's word? */
-bool ct_scope_pageable(const struct ct_model *model, const struct ct_host_call *call);
+void ct_scope_of(const struct ct_model *model, const struct ct_host_call *call,
+		 struct ct_scope *ret);
 
 /* May a call of this kind wait for work in flight, of which nothing is known? */
-bool ct_scope_may_wait(const struct ct_model *model, const struct ct_allocations *allocations,
-		       const struct ct_host_call *call);
+bool ct_scope_may_wait(const struct ct_host_call *call);
 
 #endif

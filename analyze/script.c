@@ -83,18 +83,3 @@ const char *ct_script_missing(uint32_t state)
 	return state < CT_SCRIPT_STATE_COUNT ? texts[state]
 					     : "for a reason that this version does not know";
 }
-
-uint64_t ct_script_calls(const struct ct_model *model, uint32_t state)
-{
-	uint64_t count = 0;
-
-	for (size_t i = 0; i < model->calls.count; i++) {
-		uint32_t stack = model->calls.at[i].raw.stack, found;
-
-		if (!stack || stack >= model->stacks.count || !model->stacks.at[stack].count)
-			continue;
-		found = model->stacks.at[stack].script;
-		count += found == state || (found > state && state == CT_SCRIPT_STATE_COUNT);
-	}
-	return count;
-}

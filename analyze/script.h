@@ -29,10 +29,4 @@ int ct_script_tell(const struct ct_model *model, struct ct_symbols *symbols);
 /* What is missing, for "the Python lines of N calls: "; NULL if nothing is. */
 const char *ct_script_missing(uint32_t state);
 
-/*
- * Calls whose stack is in this state (enum ct_script_state); CT_SCRIPT_STATE_COUNT: in one
- * that this version does not know.
- */
-uint64_t ct_script_calls(const struct ct_model *model, uint32_t state);
-
 #endif

@@ -12,9 +12,17 @@
 #define SITES_MIN 4
 #define EVENTS_MAX 50000000 /* replayed in all, unless that is fewer sites than SITES_MIN */
 
+/* A call that would have to do without something, and its site. */
+struct culprit {
+	uint32_t site, call;
+};
+
 struct evaluation {
 	struct ct_finder find;
 	struct ct_replay *replay;
+	CT_ARRAY(struct culprit) culprits; /* by site */
+	uint64_t most_ns;                  /* of the shifts noted last */
+	uint64_t budget;                   /* events that may be replayed for single sites */
 };
 
 bool ct_serialize_culprit(const struct ct_host_call *call)
@@ -33,30 +41,111 @@ static uint64_t saving(struct evaluation *e)
 		       : 0;
 }
 
-/* Take the culprits of a site out of the next replay, or put them back. Returns their number. */
-static uint32_t mark_site(struct evaluation *e, uint32_t site, bool out)
+static int note_shift(struct evaluation *e, struct ct_shift shift)
 {
-	uint32_t marked = 0;
+	if (shift.ns > (int64_t)e->most_ns)
+		e->most_ns = (uint64_t)shift.ns;
+	return CT_PUSH(&e->find.out->shifts, shift);
+}
 
-	for (size_t i = 0; i < e->find.model->calls.count; i++)
-		if (e->find.sites->of_call[i] == site && e->find.culprits[i]) {
-			e->replay->removed[i] = out ? e->find.culprits[i] : 0;
-			marked++;
-		}
-	return marked;
+/* By how much the replay brought each thread and stream of a part forward. */
+static int note_shifts(struct evaluation *e, uint32_t site)
+{
+	const struct ct_model *model = e->find.model;
+	int r = 0;
+
+	e->most_ns = 0;
+	for (uint32_t t = 0; r == 0 && t < model->threads.count; t++) {
+		const struct ct_thread_info *thread = &model->threads.at[t];
+		uint32_t last = thread->call_count ? thread->calls[thread->call_count - 1] : CT_NONE;
+
+		if (last != CT_NONE)
+			r = note_shift(e, (struct ct_shift){ site, t, CT_NONE,
+				(int64_t)(model->calls.at[last].raw.leave_ns - e->replay->leave_ns[last]) });
+	}
+	for (uint32_t s = 0; r == 0 && s < model->streams.count; s++) {
+		const struct ct_stream_info *stream = &model->streams.at[s];
+		uint32_t last = stream->op_count ? stream->ops[stream->op_count - 1] : CT_NONE;
+
+		if (last != CT_NONE)
+			r = note_shift(e, (struct ct_shift){ site, CT_NONE, s,
+				(int64_t)(model->ops.at[last].raw.end_ns - e->replay->end_ns[last]) });
+	}
+	return r;
+}
+
+/*
+ * What the run gains without the marked calls. Of a part: what the thread or stream gains
+ * that gains most, for the others may gain in other parts.
+ */
+static int evaluate(struct evaluation *e, uint32_t site, uint64_t *ret_ns)
+{
+	int r = 0;
+
+	*ret_ns = saving(e);
+	if (e->find.model->facts) {
+		r = note_shifts(e, site);
+		*ret_ns = e->most_ns;
+	}
+	return r;
+}
+
+static int by_site(const void *a, const void *b)
+{
+	const struct culprit *x = a, *y = b;
+
+	if (x->site != y->site)
+		return x->site < y->site ? -1 : 1;
+	return x->call < y->call ? -1 : x->call > y->call;
+}
+
+static int list_culprits(struct evaluation *e)
+{
+	for (uint32_t i = 0; i < e->find.model->calls.count; i++) {
+		struct culprit one = { e->find.sites->of_call[i], i };
+
+		if (e->find.culprits[i] && CT_PUSH(&e->culprits, one) < 0)
+			return -ENOMEM;
+	}
+	if (e->culprits.count)
+		qsort(e->culprits.at, e->culprits.count, sizeof(*e->culprits.at), by_site);
+	return 0;
+}
+
+/* Take the culprits of a site out of the next replay, or put them back. Returns their number. */
+static size_t mark_site(struct evaluation *e, uint32_t site, bool out)
+{
+	size_t low = 0, high = e->culprits.count, first;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (e->culprits.at[middle].site < site)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (first = low; low < e->culprits.count && e->culprits.at[low].site == site; low++) {
+		uint32_t call = e->culprits.at[low].call;
+
+		e->replay->removed[call] = out ? e->find.culprits[call] : 0;
+	}
+	return low - first;
 }
 
 /* Each site costs a replay of the whole run: fewer for long runs. */
 static uint32_t sites_affordable(const struct evaluation *e)
 {
-	size_t sites = EVENTS_MAX / (e->replay->event_count + 1);
+	uint64_t sites = e->budget / (e->replay->event_count + 1);
 
 	return sites < SITES_MIN ? SITES_MIN : sites > SITES_MAX ? SITES_MAX : (uint32_t)sites;
 }
 
-static void evaluate_sites(struct evaluation *e)
+static int evaluate_sites(struct evaluation *e)
 {
-	for (size_t i = 0; i < e->find.sites->all.count; i++) {
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < e->find.sites->all.count; i++) {
 		uint32_t index = e->find.sites->ranked[i];
 		struct ct_site *site = &e->find.sites->all.at[index];
 
@@ -64,15 +153,18 @@ static void evaluate_sites(struct evaluation *e)
 			continue;
 		if (e->find.out->sites_evaluated >= sites_affordable(e)) {
 			e->find.out->sites_skipped++;
+			site->skipped = true;
 		} else {
-			site->lost_ns = saving(e);
+			r = evaluate(e, index, &site->lost_ns);
 			site->evaluated = true;
 			e->find.out->sites_evaluated++;
 		}
 		mark_site(e, index, false);
 	}
 	memcpy(e->replay->removed, e->find.culprits, e->find.model->calls.count);
-	e->find.out->lost_ns = saving(e);
+	if (r == 0 && e->culprits.count)
+		r = evaluate(e, CT_NONE, &e->find.out->lost_ns);
+	return r;
 }
 
 /*
@@ -133,10 +225,11 @@ static void sort_pairs(struct evaluation *e)
 
 static void measure_replay(struct evaluation *e)
 {
+	const struct ct_core *core = &e->find.model->core;
 	uint64_t end = e->find.model->end_ns, sum = 0;
 
 	ct_replay_run(e->replay);
-	for (size_t i = 0; i < e->find.model->ops.count; i++) {
+	for (uint32_t i = core->first_op; i < core->end_op; i++) {
 		uint64_t was = e->find.model->ops.at[i].raw.start_ns, is = e->replay->start_ns[i];
 		uint64_t error = was > is ? was - is : is - was;
 
@@ -144,8 +237,7 @@ static void measure_replay(struct evaluation *e)
 		if (error > e->find.out->start_error_max_ns)
 			e->find.out->start_error_max_ns = error;
 	}
-	if (e->find.model->ops.count)
-		e->find.out->start_error_mean_ns = sum / e->find.model->ops.count;
+	e->find.out->start_error_sum_ns = sum;
 	e->find.out->replay_error_ns = e->replay->total_end_ns > end ? e->replay->total_end_ns - end
 								: end - e->replay->total_end_ns;
 }
@@ -153,7 +245,7 @@ static void measure_replay(struct evaluation *e)
 int ct_serialize_find(const struct ct_model *model, struct ct_sites *sites,
 		      struct ct_serialization **ret)
 {
-	struct evaluation e = { .find = { .model = model, .sites = sites } };
+	struct evaluation e = { .find = { .model = model, .sites = sites }, .budget = EVENTS_MAX };
 	int r;
 
 	e.find.out = calloc(1, sizeof(*e.find.out));
@@ -164,13 +256,18 @@ int ct_serialize_find(const struct ct_model *model, struct ct_sites *sites,
 		r = ct_victims_find(&e.find);
 	if (r == 0) {
 		measure_replay(&e);
-		evaluate_sites(&e);
-		r = fit_pairs(&e);
+		r = list_culprits(&e);
 	}
+	if (r == 0)
+		r = evaluate_sites(&e);
+	if (r == 0)
+		r = fit_pairs(&e);
 	if (r == 0) {
 		sort_pairs(&e);
-		ct_sites_rank(sites);
+		e.find.out->pair_count = e.find.out->pairs.count;
+		r = ct_sites_rank(sites);
 	}
+	free(e.culprits.at);
 	ct_replay_destroy(e.replay);
 	ct_victims_finish(&e.find);
 	if (r < 0) {
@@ -186,5 +283,6 @@ void ct_serialization_destroy(struct ct_serialization *serialization)
 	if (!serialization)
 		return;
 	free(serialization->pairs.at);
+	free(serialization->shifts.at);
 	free(serialization);
 }

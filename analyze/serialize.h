@@ -21,12 +21,24 @@ struct ct_pair {
 	uint64_t lost_ns;   /* of that, what running beside other work would have saved */
 };
 
+/*
+ * How much earlier a thread or stream is at the end of a part of a run, without the waits of
+ * a site. What each gains in the parts adds up; the run gains what the last of them does.
+ */
+struct ct_shift {
+	uint32_t site;            /* of the part; CT_NONE: without all sites' waits */
+	uint32_t thread, stream;  /* into the model's; CT_NONE for one of them */
+	int64_t ns;
+};
+
 struct ct_serialization {
+	CT_ARRAY(struct ct_shift) shifts; /* of a part of a run only */
 	CT_ARRAY(struct ct_pair) pairs;   /* by lost_ns of their culprit's site, then by time */
+	uint64_t pair_count;              /* how many were found: of a long run, more than pairs has */
 	uint64_t lost_ns;                 /* the run would be this much shorter without all of them */
 	/* the replay that changes nothing, against the run: */
 	uint64_t replay_error_ns;         /* of its end */
-	uint64_t start_error_mean_ns, start_error_max_ns; /* of the operations' starts */
+	uint64_t start_error_sum_ns, start_error_max_ns; /* of the operations' starts */
 	uint32_t sites_evaluated, sites_skipped;
 };
 

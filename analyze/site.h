@@ -3,8 +3,9 @@
 #ifndef CT_ANALYZE_SITE_H
 #define CT_ANALYZE_SITE_H
 
+#include "analyze/idle.h"
 #include "analyze/model.h"
-#include "analyze/symbol.h"
+#include "analyze/place.h"
 
 /* All calls of one API from one place. */
 struct ct_site {
@@ -19,40 +20,47 @@ struct ct_site {
 	uint64_t parts[CT_PART_COUNT];
 	enum ct_part worst;     /* the part that cost most, driver work and tool aside */
 	uint32_t worst_wait;    /* the longest wait of that part; CT_NONE */
+	uint32_t longest[CT_PART_COUNT]; /* the longest wait of each part; CT_NONE */
 	uint32_t chances;       /* calls made while work they may wait for was in flight */
 	uint32_t waited;        /* of those, that waited for it */
 	bool pageable;          /* it moved pageable memory */
 	enum ct_edge_kind edge; /* serialized operations by this order, without waiting; CT_EDGES */
-	uint64_t idle_ns;       /* the device was idle while a call of the site ran */
+	struct ct_idle_share idle[CT_IDLE_CAUSES]; /* gaps that are put down to the site */
 	uint64_t lost_ns;       /* filled by serialize.c: what its waits cost the run */
 	bool evaluated;         /* lost_ns was computed */
+	bool skipped;           /* or it would have taken too long, for all or part of the run */
 };
 
 struct ct_sites {
-	CT_ARRAY(struct ct_site) all;
+	CT_ARRAY(struct ct_site) all; /* in order of their first calls */
 	uint32_t *of_call;      /* by call: index into all */
 	uint32_t *ranked;       /* indices, most costly first: by lost, then blocked time */
-	struct ct_symbols *symbols;
-	char **where;           /* by stack id: text of its site, made on demand */
-	size_t where_count;
+	struct ct_places *places;
+	bool owns_places;
+	struct ct_site_key *keys; /* private to site.c */
 };
 
 /*
- * Group the calls of a model that ct_blocking_find() has been over. Returns 0 and
- * sites for ct_sites_destroy(), or -ENOMEM.
+ * Group the calls of a model that ct_blocking_find() has been over; sums are over its
+ * core. Returns 0 and sites for ct_sites_destroy(), or -ENOMEM.
  */
 int ct_sites_create(const struct ct_model *model, struct ct_sites **ret);
+/* The same with texts of stacks made before, which must outlive the sites. */
+int ct_sites_create_at(const struct ct_model *model, struct ct_places *places,
+		       struct ct_sites **ret);
 void ct_sites_destroy(struct ct_sites *sites); /* accepts NULL */
 
-/* Order `ranked` anew, once lost times are known. */
-void ct_sites_rank(struct ct_sites *sites);
+/* The site of the same place and call; added as `like` is if there is none. CT_NONE: no memory. */
+uint32_t ct_sites_find(struct ct_sites *sites, const struct ct_site *like);
 
-/* The frames of a stack as one line, outermost last: "a.cu:3 f < a.cu:9 main". */
-void ct_sites_stack_text(const struct ct_model *model, struct ct_sites *sites, uint32_t stack,
-			 char *ret, size_t size);
+/* Find each site's worst part and its longest wait, from the sums. */
+void ct_sites_find_worst(struct ct_sites *sites);
 
-/* The place of a stack as sites name it: "file.cu:12 function"; lives as long as sites. */
-const char *ct_sites_where(const struct ct_model *model, struct ct_sites *sites, uint32_t stack);
+/* Put the gaps of the device down to the sites of their calls. */
+void ct_sites_share_idle(struct ct_sites *sites, const struct ct_idle *idle);
+
+/* Order `ranked` anew, once lost times are known. Returns 0 or -ENOMEM. */
+int ct_sites_rank(struct ct_sites *sites);
 
 /* What to do about a site's waits, in one sentence; "" if there is nothing to do. */
 const char *ct_site_remedy(const struct ct_model *model, const struct ct_site *site);

@@ -61,7 +61,7 @@ int ct_site_totals_make(const struct ct_model *model, struct ct_sites *sites,
 		const struct ct_total *raw = &info->raw;
 		struct ct_total_site site = {
 			.where = raw->rest ? "(places beyond those counted apart)"
-					   : ct_sites_where(model, sites, raw->stack),
+					   : ct_places_of(model, sites->places, raw->stack),
 			.name = info->name,
 			.stack = raw->stack,
 			.calls = raw->calls,

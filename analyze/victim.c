@@ -6,6 +6,7 @@
 
 #include "analyze/replay.h"
 #include "analyze/seen.h"
+#include "analyze/sort.h"
 
 #define VICTIMS_MAX 10000 /* operations looked at behind one culprit */
 #define ROOM 1.02         /* shares add up to 1, give or take rounding */
@@ -25,13 +26,6 @@ struct ct_load {
 	int64_t running;
 };
 
-static int by_time(const void *a, const void *b)
-{
-	const struct ct_load *x = a, *y = b;
-
-	return x->time_ns < y->time_ns ? -1 : x->time_ns > y->time_ns;
-}
-
 /* The load of the device over time: the starts and ends of all operations, added up. */
 static int make_loads(struct ct_finder *f)
 {
@@ -46,7 +40,8 @@ static int make_loads(struct ct_finder *f)
 		f->loads[n++] = (struct ct_load){ op->raw.start_ns, op->share, 1 };
 		f->loads[n++] = (struct ct_load){ op->raw.end_ns, -(double)op->share, -1 };
 	}
-	qsort(f->loads, n, sizeof(*f->loads), by_time);
+	if (ct_sort(&f->loads, n, n + 1, sizeof(*f->loads), offsetof(struct ct_load, time_ns), NULL) < 0)
+		return -ENOMEM;
 	for (size_t i = 1; i < n; i++) {
 		f->loads[i].share += f->loads[i - 1].share;
 		f->loads[i].running += f->loads[i - 1].running;
@@ -276,7 +271,7 @@ static void find_ordered(struct ct_finder *f, uint32_t index, enum ct_edge_kind 
 	size_t before = f->out->pairs.count;
 
 	if (edge->op == CT_NONE || edge->cause == CT_NONE ||
-	    f->culprits[edge->cause] & CT_REMOVE_WAIT)
+	    !ct_model_in_core(f->model, edge->cause) || f->culprits[edge->cause] & CT_REMOVE_WAIT)
 		return;
 	f->culprit = edge->cause;
 	judge(f, index, 0, edge->op, CT_NONE);
@@ -289,7 +284,7 @@ static void find_ordered(struct ct_finder *f, uint32_t index, enum ct_edge_kind 
 
 int ct_victims_find(struct ct_finder *f)
 {
-	for (uint32_t i = 0; i < f->model->calls.count; i++)
+	for (uint32_t i = f->model->core.first_call; i < f->model->core.end_call; i++)
 		if (ct_serialize_culprit(&f->model->calls.at[i]) &&
 		    ct_seen_call(f->model, &f->model->calls.at[i]) == CT_SEEN_ALL) {
 			f->culprits[i] = CT_REMOVE_WAIT | CT_REMOVE_ORDER;

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Analyze a trace that was recorded on a real GPU, and check the facts its program stated.
 
-golden.py CUTRACE TRACE.gz
+golden.py CUTRACE TRACE.gz [OPTION]
+
+OPTION is one for `cutrace report`, such as --part-records=100.
 
 Beside NAME.trace.gz lies NAME.facts: the program's "expect:" lines as it printed them, and
 "site:" lines that say which source line an address was, since the program itself is not
@@ -44,15 +46,15 @@ def read_facts(path):
 
 
 def main():
-    if len(sys.argv) != 3:
-        sys.exit("usage: golden.py CUTRACE TRACE.gz")
+    if len(sys.argv) < 3:
+        sys.exit("usage: golden.py CUTRACE TRACE.gz [OPTION]")
     trace = pathlib.Path(sys.argv[2])
     lines, sites = read_facts(trace.with_name(trace.name.replace(".trace.gz", ".facts")))
     tally = facts.Tally()
     with tempfile.TemporaryDirectory(prefix="cutrace-golden.") as folder:
         with gzip.open(trace) as packed:
             pathlib.Path(folder, "trace.cutrace").write_bytes(packed.read())
-        made = subprocess.run([sys.argv[1], "report", "--write-only", folder])
+        made = subprocess.run([sys.argv[1], "report", "--write-only", "--all-rows", *sys.argv[3:], folder])
         tally.note(made.returncode == 0, "the trace can be analyzed")
         report = GoldenReport(folder, sites)
         facts.check_sums(report, tally)

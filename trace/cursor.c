@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "trace/reader_int.h"
 
@@ -42,10 +43,17 @@ int ct_cursor_open(const struct ct_reader *reader, size_t block, struct ct_curso
 	return 0;
 }
 
+/*
+ * A file may be much larger than memory is: what has been read goes from ours, and stays
+ * in the kernel's for whoever reads it next.
+ */
 void ct_cursor_close(struct ct_cursor *cursor)
 {
-	if (cursor)
-		free(cursor->own);
+	if (!cursor)
+		return;
+	if (!cursor->own && cursor->bytes)
+		madvise((void *)(uintptr_t)cursor->image, cursor->bytes, MADV_DONTNEED);
+	free(cursor->own);
 	free(cursor);
 }
 

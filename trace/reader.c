@@ -110,13 +110,23 @@ static bool is_chunk(const struct ct_chunk_header *head)
 	       head->bytes % CT_CHUNK_UNIT == 0 && head->bytes <= CT_CHUNK_MAX;
 }
 
+/* The kernel maps more around each page that is looked at: not all of a long file. */
+#define KEEP_BYTES ((uint64_t)64 << 20)
+
+static void forget(const struct ct_reader *r, uint64_t from, uint64_t end)
+{
+	if (end > r->size)
+		end = r->size;
+	madvise((void *)(uintptr_t)(r->base + from), end - from, MADV_DONTNEED);
+}
+
 /*
  * Make a block of every chunk. A claimed chunk whose header was never stored (its
  * claimant was killed or had no space) is zero; anything else is damage.
  */
 static int find_chunks(struct ct_reader *r)
 {
-	uint64_t at = CT_CHUNK_UNIT;
+	uint64_t at = CT_CHUNK_UNIT, kept = 0;
 	int err = 0;
 
 	while (!err && at + CT_SLOT_BYTES <= r->size) {
@@ -137,6 +147,10 @@ static int find_chunks(struct ct_reader *r)
 			err = ct_blocks_add(&r->others, &block);
 		}
 		at += bytes;
+		if (at - kept >= KEEP_BYTES || at + CT_SLOT_BYTES > r->size) {
+			forget(r, kept, at);
+			kept = at;
+		}
 	}
 	return err;
 }

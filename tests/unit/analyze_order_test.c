@@ -285,7 +285,6 @@ static void test_odd_records(void **state)
 	mb_split(b);
 	assert_int_equal(b->model->untimed_ops, 2);
 	assert_int_equal(b->model->ops.count, 1);
-	assert_int_equal(b->model->unjoined_ops, 1);
 	assert_int_equal(b->model->ops.at[0].call, CT_NONE);
 	assert_int_equal(b->model->ops.at[0].submit_ns, mb_ns(70));
 	assert_int_equal(mb_host(b, backwards)->raw.leave_ns, mb_ns(50));

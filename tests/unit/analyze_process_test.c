@@ -57,7 +57,10 @@ static struct ct_process take(struct model_builder *b)
 	analysis.sites = b->sites;
 	analysis.serialization = b->serialization;
 	assert_int_equal(ct_idle_find(b->model, &analysis.idle), 0);
+	assert_int_equal(ct_busy_find(b->model, b->sites, &analysis.busy), 0);
+	ct_totals_find(b->model, b->sites, &analysis.totals);
 	assert_int_equal(ct_process_take(&analysis, &p), 0);
+	ct_busy_free(&analysis.busy);
 	ct_idle_destroy(analysis.idle);
 	return p;
 }

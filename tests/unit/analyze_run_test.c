@@ -317,8 +317,8 @@ static void test_communication_names(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 4; i++) {
-		assert_true(ct_process_communicates(yes[i]));
-		assert_false(ct_process_communicates(no[i]));
+		assert_true(ct_busy_communicates(yes[i]));
+		assert_false(ct_busy_communicates(no[i]));
 	}
 }
 

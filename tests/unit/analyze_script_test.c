@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whose code a Python file is, which frame names a site, and what is said to be missing. */
 #include "analyze/script.h"
+#include "analyze/totals.h"
 
 #include <string.h>
 
@@ -74,7 +75,10 @@ static void test_missing(void **state)
 		{ .count = 1, .script = 1000 }, { .count = 0, .script = CT_SCRIPT_NO_THREAD },
 	};
 	struct ct_host_call calls[7] = { 0 };
-	struct ct_model model = { 0 };
+	struct ct_thread_info thread = { 0 };
+	struct ct_sites sites = { 0 };
+	struct ct_model model = { .core = { .end_call = 7 } };
+	struct ct_totals totals;
 
 	(void)state;
 	for (uint32_t i = 0; i < 7; i++) /* stacks 0 to 4, 2 again, and one that is not there */
@@ -83,9 +87,12 @@ static void test_missing(void **state)
 	model.calls.count = 7;
 	model.stacks.at = stacks;
 	model.stacks.count = 5;
-	assert_int_equal(ct_script_calls(&model, CT_SCRIPT_ALL), 1);
-	assert_int_equal(ct_script_calls(&model, CT_SCRIPT_NO_THREAD), 2);
-	assert_int_equal(ct_script_calls(&model, CT_SCRIPT_STATE_COUNT), 1);
+	model.threads.at = &thread;
+	model.threads.count = 1;
+	ct_totals_find(&model, &sites, &totals);
+	assert_int_equal(totals.script_calls[CT_SCRIPT_ALL], 1);
+	assert_int_equal(totals.script_calls[CT_SCRIPT_NO_THREAD], 2);
+	assert_int_equal(totals.script_calls[CT_SCRIPT_STATE_COUNT], 1);
 	assert_null(ct_script_missing(CT_SCRIPT_NONE));
 	assert_null(ct_script_missing(CT_SCRIPT_ALL));
 	for (uint32_t state_ = CT_SCRIPT_CUT; state_ <= CT_SCRIPT_STATE_COUNT; state_++)

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyze/history.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "analyze/capture.h"
+
+/* An address in a set: of memory, or of a function of the device. */
+struct known {
+	uint64_t addr;
+	UT_hash_handle hh;
+};
+
+#define RECENT 1024
+
+struct ct_history {
+	uint64_t recent[RECENT];      /* of `launched`, where most launches find theirs */
+	struct ct_captures *captures;
+	struct known *stream_ordered; /* memory whose last allocation was stream-ordered */
+	struct known *launched;       /* functions, by the address or handle they are launched with */
+	bool pool_freed;              /* stream-ordered memory was freed since the last synchronise */
+};
+
+static struct known *find(struct known *set, uint64_t addr)
+{
+	struct known *one;
+
+	HASH_FIND(hh, set, &addr, sizeof(addr), one);
+	return one;
+}
+
+static int add(struct known **set, uint64_t addr)
+{
+	struct known *one = calloc(1, sizeof(*one));
+
+	if (!one)
+		return -ENOMEM;
+	one->addr = addr;
+	HASH_ADD(hh, *set, addr, sizeof(one->addr), one);
+	return 0;
+}
+
+static void clear(struct known **set)
+{
+	struct known *one, *next;
+
+	HASH_ITER(hh, *set, one, next) {
+		HASH_DEL(*set, one);
+		free(one);
+	}
+}
+
+int ct_history_create(struct ct_history **ret)
+{
+	struct ct_history *history = calloc(1, sizeof(*history));
+
+	if (!history)
+		return -ENOMEM;
+	if (ct_captures_create(&history->captures) < 0) {
+		free(history);
+		return -ENOMEM;
+	}
+	*ret = history;
+	return 0;
+}
+
+void ct_history_destroy(struct ct_history *history)
+{
+	if (!history)
+		return;
+	clear(&history->stream_ordered);
+	clear(&history->launched);
+	ct_captures_destroy(history->captures);
+	free(history);
+}
+
+static int note_allocation(struct ct_history *h, const struct ct_host_call *call)
+{
+	struct known *one = find(h->stream_ordered, call->raw.addr);
+
+	if (call->effects & CT_ASYNC)
+		return one ? 0 : add(&h->stream_ordered, call->raw.addr);
+	if (one) {
+		HASH_DEL(h->stream_ordered, one);
+		free(one);
+	}
+	return 0;
+}
+
+/*
+ * CUPTI's records of loading do not cover all of what a first launch may take. Of what a
+ * flight recorder kept, nobody knows which launch is a first one.
+ */
+static bool first_launch(struct ct_history *h, const struct ct_model *model,
+			 const struct ct_host_call *call)
+{
+	uint64_t *recent = &h->recent[call->raw.addr * 0x9e3779b97f4a7c15u >> 54];
+
+	if (!(call->effects & CT_LAUNCH) || !call->raw.addr || model->kept_from_ns ||
+	    *recent == call->raw.addr)
+		return false;
+	if (!find(h->launched, call->raw.addr))
+		return true;
+	*recent = call->raw.addr;
+	return false;
+}
+
+static void look_back(struct ct_history *h, const struct ct_model *model,
+		      struct ct_host_call *call)
+{
+	call->past = 0;
+	if (first_launch(h, model, call))
+		call->past |= CT_PAST_FIRST_LAUNCH;
+	if (h->pool_freed)
+		call->past |= CT_PAST_POOL_FREED;
+	if (call->effects & CT_FREE && h->stream_ordered && find(h->stream_ordered, call->raw.addr))
+		call->past |= CT_PAST_STREAM_ORDERED;
+}
+
+static int note(struct ct_history *h, const struct ct_host_call *call)
+{
+	if (call->effects & CT_SYNC)
+		h->pool_freed = false;
+	else if (call->effects & CT_FREE && call->effects & CT_ASYNC)
+		h->pool_freed = true;
+	if (call->past & CT_PAST_FIRST_LAUNCH)
+		return add(&h->launched, call->raw.addr);
+	if (call->effects & CT_ALLOC && call->raw.addr && !call->raw.error)
+		return note_allocation(h, call);
+	return 0;
+}
+
+int ct_history_mark(struct ct_history *history, struct ct_model *model)
+{
+	int r = ct_captures_mark(history->captures, model);
+
+	for (uint32_t i = 0; r == 0 && i < model->calls.count; i++) {
+		look_back(history, model, &model->calls.at[i]);
+		if (ct_model_in_core(model, i))
+			r = note(history, &model->calls.at[i]);
+	}
+	return r;
+}

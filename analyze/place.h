@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stacks as text: the place in the program's source that a call was made from. */
+#ifndef CT_ANALYZE_PLACE_H
+#define CT_ANALYZE_PLACE_H
+
+#include "analyze/model.h"
+#include "analyze/symbol.h"
+
+struct ct_places {
+	struct ct_symbols *symbols;
+	const char **of_stack;      /* by stack id, made on demand; NULL = not yet */
+	size_t count;
+	struct ct_place_text *texts; /* private to place.c */
+};
+
+/* For the stacks, scripts and modules of a model. Returns 0 or -ENOMEM. */
+int ct_places_create(const struct ct_model *model, struct ct_places **ret);
+void ct_places_destroy(struct ct_places *places); /* accepts NULL */
+
+/*
+ * Where a stack is in the program: "file.cu:12 function"; "(no stack)" for one that was
+ * not taken. The text lives as long as `places`; equal texts are the same pointer. Once
+ * all stacks have been asked for, threads may ask at once.
+ */
+const char *ct_places_of(const struct ct_model *model, struct ct_places *places, uint32_t stack);
+
+/* The frames of a stack as one line, outermost last: "a.cu:3 f < a.cu:9 main". */
+void ct_places_stack_text(const struct ct_model *model, struct ct_places *places, uint32_t stack,
+			  char *ret, size_t size);
+
+#endif
