@@ -126,8 +126,8 @@ static int print_modes(const struct ct_model *model, FILE *to, int printed)
 		return printed;
 	if (!seen)
 		ct_report_wrapped(to, lead(printed), GO_ON, "kernels and launches, and so what waits were "
-				  "for: the mode was light all the time (CUTRACE_MODE); nothing is "
-				  "extrapolated");
+				  "for: the mode was light all %s (CUTRACE_MODE); nothing is extrapolated",
+				  ct_report_overwritten(model) ? "through the part kept" : "the time");
 	else
 		ct_report_wrapped(to, lead(printed), GO_ON, "full for %s of %s (%.1f %%, %s), light "
 				  "otherwise: kernels and launches of that time were not recorded; nothing "

@@ -31,7 +31,8 @@ struct ct_cupti_host {
 	void *(*reserve)(uint32_t bytes); /* NULL = lost, and counted */
 	void (*commit)(void *record, enum ct_record_type type, uint32_t bytes);
 	void (*lose)(enum ct_loss what, uint64_t n);
-	void (*note)(enum ct_note_code code, uint64_t value, const char *format, ...)
+	/* false = lost, and counted */
+	bool (*note)(enum ct_note_code code, uint64_t value, const char *format, ...)
 		__attribute__((format(printf, 3, 4)));
 	uint64_t (*now_ns)(void);
 };

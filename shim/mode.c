@@ -14,23 +14,24 @@ uint64_t ct_mode_threshold_ns = UINT64_MAX;
 uint64_t ct_mode_switched_ns;
 
 static uint64_t alarm_ns; /* when the last long call ended; 0 = there was none */
-static bool refused;      /* CUPTI would not go back to full */
+static bool refused;      /* there is no way back to full: CUPTI's refusal, or no room to say so */
 
 static void set(enum ct_mode mode)
 {
 	__atomic_store_n(&ct_mode_light, mode == CT_MODE_LIGHT, __ATOMIC_RELAXED);
 }
 
-static void note(enum ct_mode mode)
+static bool note(enum ct_mode mode)
 {
-	ct_shim_note(CT_NOTE_MODE, mode, "%s", mode == CT_MODE_LIGHT ? "light" : "full");
+	return ct_shim_note(CT_NOTE_MODE, mode, "%s", mode == CT_MODE_LIGHT ? "light" : "full");
 }
 
 void ct_mode_start(void)
 {
 	if (ct_shim.options.mode == CT_LEVEL_FULL)
 		return;
-	note(CT_MODE_LIGHT);
+	if (!note(CT_MODE_LIGHT)) /* then nothing may be left out */
+		return;
 	set(CT_MODE_LIGHT);
 	if (ct_shim.options.mode == CT_LEVEL_AUTO)
 		ct_mode_threshold_ns = ct_shim.options.auto_threshold_ns;
@@ -48,6 +49,23 @@ static void stamp(void)
 	__atomic_store_n(&ct_mode_switched_ns, ct_now_ns(), __ATOMIC_RELAXED);
 }
 
+static void leave_full(void)
+{
+	set(CT_MODE_LIGHT);
+	ct_cupti_switch(false);
+	stamp();
+}
+
+/*
+ * Here it comes first: from then on something may be missing. No room for it, as when half of
+ * CUTRACE_LIMIT is used: a report would take what is missing for what never was, so nothing is.
+ */
+static void go_light(void)
+{
+	if (note(CT_MODE_LIGHT))
+		leave_full();
+}
+
 /* The note says that from then on everything is there: it comes last. */
 static void go_full(void)
 {
@@ -63,16 +81,10 @@ static void go_full(void)
 	}
 	stamp();
 	set(CT_MODE_FULL);
-	note(CT_MODE_FULL);
-}
-
-/* And here it comes first: from then on something may be missing. */
-static void go_light(void)
-{
-	note(CT_MODE_LIGHT);
-	set(CT_MODE_LIGHT);
-	ct_cupti_switch(false);
-	stamp();
+	if (note(CT_MODE_FULL))
+		return;
+	refused = true; /* a window that nobody will know of */
+	leave_full();
 }
 
 uint64_t ct_mode_turn(void)

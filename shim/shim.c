@@ -280,7 +280,7 @@ bool ct_shim_start(void)
 	return ct_shim_alive();
 }
 
-void ct_shim_note(enum ct_note_code code, uint64_t value, const char *format, ...)
+bool ct_shim_note(enum ct_note_code code, uint64_t value, const char *format, ...)
 {
 	struct ct_thread *thread = ct_thread_self();
 	struct ct_note *note;
@@ -293,19 +293,20 @@ void ct_shim_note(enum ct_note_code code, uint64_t value, const char *format, ..
 	n = vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	if (n < 0 || !thread)
-		return;
+		return false;
 	if (n >= (int)sizeof(text))
 		n = (int)sizeof(text) - 1;
 	bytes = (uint32_t)sizeof(*note) + (uint32_t)n;
 	note = ct_keep_reserve(&thread->writer, bytes);
 	if (!note)
-		return;
+		return false;
 	note->code = (uint16_t)code;
 	note->length = (uint16_t)n;
 	note->seen_ns = ct_now_ns();
 	note->value = value;
 	memcpy(note->text, text, (size_t)n);
 	ct_writer_commit(note, CT_RECORD_NOTE, bytes);
+	return true;
 }
 
 void ct_shim_finish(enum ct_finish how)

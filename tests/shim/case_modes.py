@@ -282,6 +282,21 @@ def mode_auto_yield(here):
 
 
 @case
+def mode_auto_no_room(here):
+    """The notes of windows fill what a flight recorder keeps: what has no note does not happen."""
+    run = quiet(here.both(victim("flicker", "4500"), CUTRACE_MODE="auto", CUTRACE_LIMIT="512K",
+                          CUTRACE_AUTO_THRESHOLD="50us", CUTRACE_AUTO_WINDOW="50us"))
+    says_blind(run.trace(), "names, stacks and totals dropped")
+    text = " ".join(report_text(run.trace()).split())
+    dropped = int(re.search(r"(\d+) names, stacks and totals dropped", text)[1])
+    launched = names(run.trace())["cudaLaunchKernel"]
+    if "light all through the part kept" in text:
+        check(launched == 0 and dropped < 50, "there were no more windows", (launched, dropped))
+    else:
+        check(launched > ROUNDS, "everything was recorded, as the report says", (launched, text))
+
+
+@case
 def mode_by_option(here):
     run = here.bare(cutrace("run", "--mode", "light", "--cupti", "on", "--quiet", "--",
                             *victim("moments", "1000")))
