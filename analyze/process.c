@@ -215,7 +215,7 @@ int ct_process_take(const struct ct_analysis *a, struct ct_process *ret)
 		.end_ns = time_of_day(model, empty ? model->header->start_ns : model->end_ns),
 		.serialized_ns = a->serialization->lost_ns,
 		.busy_ns = a->idle->busy_ns,
-		.has_device = model->has_device,
+		.has_device = model->has_device && !ct_seen_partly(model),
 		.cut_short = model->kept_from_ns > 0,
 	};
 	struct ct_spans only = { 0 };
