@@ -325,9 +325,6 @@ void ct_shim_finish(enum ct_finish how)
 	if (!ct_flusher_finish())
 		ct_file_lose(&ct_shim.file, CT_LOSS_FLUSH, 1);
 	ct_inject_explain();
-	if (ct_clock_error_ns())
-		ct_shim_note(CT_NOTE_CLOCK_ERROR, ct_clock_error_ns(),
-			     "distance of the processor's counter, as followed, from CLOCK_MONOTONIC");
 	ct_modules_refresh();
 	set_life(CT_LIFE_CLOSED);
 	ct_file_finish(&ct_shim.file, how);
