@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """CUTRACE_MODE: what each mode records, and what the report makes of it."""
 import collections
-import pathlib
 import re
 import signal
 
@@ -280,16 +279,6 @@ def mode_auto_yield(here):
     says_blind(run.trace(), "since the program's own profiler took")
     coverage(run.trace())
     no_losses(run.trace())
-
-
-@case
-def clock_error_killed(here):
-    """Where times are taken from the counter, the trace says at any moment how far off they may be."""
-    source = pathlib.Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
-    run = here.traced(victim("moment_killed", "1700000"))
-    same(run.status, -signal.SIGKILL, "status")
-    noted = "distance of the processor's counter" in here.bare(cutrace("dump", run.trace())).out
-    same(noted, source.exists() and source.read_text() == "tsc\n", "the note is there with a counter")
 
 
 @case
