@@ -260,7 +260,9 @@ static void print_sites(const struct ct_run *run, size_t limit, FILE *to)
 			continue;
 		if (!shown++)
 			fprintf(to, "\nCall sites of all processes, by time blocked (least, median and most of one "
-				"process)\n   ranks      lost     least    median      most  call and place\n");
+				"process)\n%s   ranks      lost     least    median      most  call and place\n",
+				any_cut_short(run) ? "of a flight recorder (CUTRACE_LIMIT) only in the part "
+				"that was kept\n" : "");
 		print_site(run, &run->sites.at[i], to);
 	}
 }
