@@ -5,8 +5,8 @@ import pathlib
 import re
 import signal
 
-from harness import (PATHS, calls, case, check, cutrace, quiet, report_text, same, says_blind,
-                     says_clean, table, victim)
+from harness import (PATHS, calls, case, check, cutrace, one_line, quiet, report_text, same,
+                     says_blind, says_clean, table, victim)
 
 ROUNDS = 20       # of launches, fills, records and queries in a calm phase
 BAD_KERNELS = 3   # in one bad moment, each waited for
@@ -152,6 +152,8 @@ def mode_auto(here):
     check(any(row["Culprit"] == "cudaFree" for row in table(trace, "serialized"))
           or "Serialization: none found in the time in which" in report_text(trace),
           "serialization is judged, of that time")
+    same([row["Kind"] for row in table(trace, "streams") if int(row["Operations"])],
+         ["legacy default"], "the stream that was used, though it is older than CUPTI")
     found = names(trace)
     check(2 * BAD_KERNELS <= found["cudaLaunchKernel"] <= 4 * BAD_KERNELS,
           "launches of the bad moments, not of the calm ones", found)
@@ -175,6 +177,39 @@ def mode_auto_calm(here):
         dump = here.bare(cutrace("dump", run.trace())).out
         check("light" in dump and "libcupti" not in dump, "no CUPTI, by the notes", dump[-2000:])
         says_blind(run.trace(), "the mode was light all the time", "CUPTI was never started")
+        no_losses(run.trace())
+        sums_hold(run.trace())
+
+
+@case
+def mode_auto_first_use(here):
+    """Creating the context takes longer than the threshold, and begins no window."""
+    for program in (PATHS["VICTIM"], PATHS["STATIC"]):
+        run = quiet(here.both([program, "switches", "1"], FAKE_CONTEXT_NS="900000000",
+                              **{**AUTO, "CUTRACE_AUTO_THRESHOLD": "800ms"}))
+        longest = max(int(row["Duration (ns)"]) for row in calls(run.trace()))
+        check(longest > 800000000, "a call took longer than the threshold", longest)
+        says_blind(run.trace(), "CUPTI was never started")
+
+
+@case
+def mode_auto_refused(here):
+    """CUPTI cannot be had when the first window begins: one line says so, and light it stays."""
+    run = one_line(here.both(victim("moments", "1000"), FAKE_CUPTI_FAIL="permission", **AUTO),
+                   "no device times", "ask the administrator")
+    says_blind(run.trace(), "the mode was light all the time", "CUPTI may not be used here")
+    no_losses(run.trace())
+
+
+@case
+def mode_auto_exit_starting(here):
+    """The program ends while CUPTI is being started: nothing is lost, and no end is early."""
+    for program in (PATHS["VICTIM"], PATHS["STATIC"]):
+        run = quiet(here.both([program, "moment_exit", "1000"],
+                              FAKE_CUPTI_SUBSCRIBE_US="1000000", **AUTO))
+        found = either_names(run.trace())
+        same([found[name] for name in ("cudaMalloc", "cudaFree", "cudaDeviceSynchronize")],
+             [3, 2, 2], "calls that every mode records")
         no_losses(run.trace())
         sums_hold(run.trace())
 
@@ -338,6 +373,26 @@ def mode_auto_no_room(here):
         check(launched == 0 and dropped < 50, "there were no more windows", (launched, dropped))
     else:
         check(launched > ROUNDS, "everything was recorded, as the report says", (launched, text))
+
+
+@case
+def mode_auto_yield_starting(here):
+    """The program takes CUPTI while it is being started for a window: it gets it."""
+    run = quiet(here.both([PATHS["PROFILER"]], FAKE_CUPTI_SUBSCRIBE_US="300000",
+                          **{**AUTO, "CUTRACE_AUTO_THRESHOLD": "1us"}))
+    check("the profiler saw all" in run.out, "it got its records", run.out)
+    says_blind(run.trace(), "since the program's own profiler took")
+    no_losses(run.trace())
+
+
+@case
+def mode_auto_yield_early(here):
+    """The program has CUPTI before there is a window: it keeps it."""
+    run = quiet(here.both([PATHS["PROFILER"], "early"], **{**AUTO, "CUTRACE_AUTO_THRESHOLD": "1us"}))
+    check("the profiler saw all" in run.out, "it got its records", run.out)
+    says_blind(run.trace(), "own profiler uses CUPTI since before the first window",
+               "the mode was light all the time")
+    no_losses(run.trace())
 
 
 @case
