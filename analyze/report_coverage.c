@@ -137,7 +137,7 @@ static int print_modes(const struct ct_model *model, FILE *to, int printed)
 	return 1;
 }
 
-/* Had calls ended when CUPTI was started? At the start it is started within the first. */
+/* Had calls ended when CUPTI was started? In other modes it is started within the first. */
 static bool started_late(const struct ct_model *model)
 {
 	for (size_t i = 0; i < model->calls.count; i++)
@@ -156,11 +156,11 @@ static int print_late_start(const struct ct_model *model, FILE *to, int printed)
 	if (!ct_seen_partly(model) || model->has_no_cupti)
 		return printed;
 	if (!model->has_cupti)
-		ct_report_wrapped(to, lead(printed), GO_ON, "device times: no long call began a window, so "
-				  "CUPTI was never started (CUTRACE_MODE)");
+		ct_report_wrapped(to, lead(printed), GO_ON, "device times: CUPTI was never started (under "
+				  "CUTRACE_MODE=auto the first long call does it)");
 	else if (started_late(model))
-		ct_report_wrapped(to, lead(printed), GO_ON, "device times of the first %s: CUPTI was started "
-				  "by the first long call (CUTRACE_MODE)",
+		ct_report_wrapped(to, lead(printed), GO_ON, "device times of the first %s: CUPTI had not been "
+				  "started",
 				  ct_report_time(model->cupti_begin_ns - model->begin_ns, text));
 	else
 		return printed;
