@@ -257,8 +257,9 @@ static int join_streams(struct ct_model *model)
 	return 0;
 }
 
-/* The stream that a handle named at a time: the latest one created until then. */
-static uint32_t stream_of_handle(const struct ct_model *model, uint64_t handle, uint64_t time_ns)
+/* What a handle named at a time: the latest stream created until then, or else the first after. */
+static const struct ct_handle *handle_at(const struct ct_model *model, uint64_t handle,
+					 uint64_t time_ns)
 {
 	const struct ct_handle *found = NULL;
 	size_t low = 0, high = model->handles.count;
@@ -274,6 +275,13 @@ static uint32_t stream_of_handle(const struct ct_model *model, uint64_t handle, 
 	for (; low < model->handles.count && model->handles.at[low].handle == handle; low++)
 		if (!found || model->handles.at[low].since_ns <= time_ns)
 			found = &model->handles.at[low];
+	return found;
+}
+
+static uint32_t stream_of_handle(const struct ct_model *model, uint64_t handle, uint64_t time_ns)
+{
+	const struct ct_handle *found = handle_at(model, handle, time_ns);
+
 	return found ? ct_stream_index((struct ct_model *)(uintptr_t)model, found->context,
 				       found->stream, false)
 		     : CT_NONE;
@@ -299,6 +307,73 @@ static bool names_thread_default(const struct ct_host_call *call)
 {
 	return call->raw.stream == STREAM_PER_THREAD ||
 	       (call->raw.stream == 0 && call->effects & CT_PER_THREAD);
+}
+
+/* Did the call put one operation, and nothing else, into the stream that it names? */
+static bool shows_stream(const struct ct_model *model, const struct ct_host_call *call)
+{
+	return call->op_count == 1 && call->effects & (CT_LAUNCH | CT_COPY | CT_FILL) &&
+	       call->raw.stream != CT_STREAM_NONE && !names_thread_default(call) &&
+	       !model->ops.at[ct_model_op_of(model, call, 0)].raw.graph;
+}
+
+static int learn_handle(struct ct_model *model, const struct ct_host_call *call,
+			const struct ct_device_op *op)
+{
+	struct ct_handle fresh = { .handle = call->raw.stream, .context = op->context,
+				   .stream = op->stream };
+	const struct ct_handle *known = handle_at(model, fresh.handle, call->raw.leave_ns);
+
+	if (known && known->since_ns <= call->raw.leave_ns)
+		return 0;
+	if (CT_PUSH(&model->handles, fresh) < 0)
+		return -ENOMEM;
+	SORT(model->handles, by_handle);
+	return 0;
+}
+
+static int learn_default(struct ct_model *model, const struct ct_device_op *op)
+{
+	struct ct_context fresh = { .context = op->context, .device = op->device,
+				    .null_stream = op->stream };
+	uint32_t stream = ct_stream_index(model, op->context, op->stream, false);
+	size_t i = 0;
+
+	while (i < model->contexts.count && model->contexts.at[i].context != op->context)
+		i++;
+	if (i < model->contexts.count && model->contexts.at[i].null_stream != CT_ID_NONE)
+		return 0;
+	if (model->streams.at[stream].flag == CT_STREAM_FLAG_UNKNOWN)
+		model->streams.at[stream].flag = CT_STREAM_FLAG_LEGACY;
+	if (i < model->contexts.count) {
+		model->contexts.at[i].null_stream = op->stream;
+		return 0;
+	}
+	if (CT_PUSH(&model->context_tids, 0) < 0)
+		return -ENOMEM;
+	return CT_PUSH(&model->contexts, fresh);
+}
+
+/*
+ * CUPTI tells nothing of contexts and streams that were there before it (CUTRACE_MODE=auto):
+ * what a call put into the stream that it names says which one that is.
+ */
+static int learn_streams(struct ct_model *model)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < model->calls.count; i++) {
+		const struct ct_host_call *call = &model->calls.at[i];
+		const struct ct_device_op *op;
+
+		if (!shows_stream(model, call))
+			continue;
+		op = &model->ops.at[ct_model_op_of(model, call, 0)].raw;
+		r = call->raw.stream == 0 || call->raw.stream == STREAM_LEGACY
+			    ? learn_default(model, op)
+			    : learn_handle(model, call, op);
+	}
+	return r;
 }
 
 /* No record says which stream is a thread's own: what it submitted there does. */
@@ -386,6 +461,8 @@ int ct_join(struct ct_model *model)
 		r = join_ops(model);
 	if (r == 0)
 		r = join_streams(model);
+	if (r == 0)
+		r = learn_streams(model);
 	if (r == 0) {
 		join_syncs(model);
 		ct_occupancy_fill(model);

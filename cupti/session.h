@@ -46,15 +46,17 @@ struct ct_cupti_setup {
 	 */
 	bool own_clock;
 	bool light;          /* begin in the light mode */
+	bool (*wanted)(void); /* asked right before CUPTI is used, under the lock of ct_cupti_yield() */
 };
 
 /*
- * Find CUPTI, subscribe, enable callbacks and activity kinds. Call once, before any
- * context exists (InitializeInjection).
+ * Find CUPTI, subscribe, enable callbacks and activity kinds. Call once: before any context
+ * exists (InitializeInjection), or later, in the light mode; CUPTI tells nothing then of
+ * contexts and streams that exist, and a call that is open may be seen to end only.
  *
  * Returns 0, or -errno with one sentence in `why` that says what is wrong and what
  * to do: -ENOENT no library, -EBUSY another tool has it, -EACCES not permitted,
- * -EIO anything else. Single kinds that could not be enabled are noted, not errors.
+ * -EIO anything else. -ECANCELED without a sentence: it is not wanted any more. Single kinds that could not be enabled are noted, not errors.
  */
 int ct_cupti_start(const struct ct_cupti_host *host, const struct ct_cupti_setup *setup, char *why,
 		   size_t why_size);

@@ -21,7 +21,7 @@
 #define SECOND_NS 1000000000ull
 #define PERIOD_NS SECOND_NS
 #define DEADLINE_NS (5 * SECOND_NS)
-#define STACK_BYTES (512 * 1024)
+#define STACK_BYTES (1024 * 1024) /* CUPTI may be started on it */
 
 enum { IDLE = 0, RUNG = 1, ASKED = 2, DONE = 3 };
 

@@ -263,7 +263,7 @@ static void start(void)
 	ct_python_settle();
 	ct_exits_arm();
 	announce();
-	if (ct_shim.options.cupti == CT_CUPTI_OFF)
+	if (!ct_cupti_at_start(ct_shim.options.cupti))
 		ct_entry_decide(CT_ENTRY_RECORDS);
 	ct_shim_life = page;
 	set_life(CT_LIFE_ALIVE);
