@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyze/correlate.h"
+#include "analyze/handle.h"
 #include "analyze/model.h"
 #include "analyze/occupancy.h"
 #include "analyze/order.h"
@@ -43,13 +44,6 @@ static int by_overhead_start(const void *a, const void *b)
 	return COMPARE(x->start_ns, y->start_ns) ?: COMPARE(x->end_ns, y->end_ns)
 		?: COMPARE(x->kind, y->kind) ?: COMPARE(x->tid, y->tid)
 		?: COMPARE(x->correlation, y->correlation);
-}
-
-static int by_handle(const void *a, const void *b)
-{
-	const struct ct_handle *x = a, *y = b;
-
-	return COMPARE(x->handle, y->handle) ?: COMPARE(x->since_ns, y->since_ns);
 }
 
 #define SORT(array, compare)                                                                       \
@@ -248,83 +242,6 @@ static int join_streams(struct ct_model *model)
 	return r;
 }
 
-/* The stream that a handle named at a time: the latest one created until then. */
-static uint32_t stream_of_handle(const struct ct_model *model, uint64_t handle, uint64_t time_ns)
-{
-	const struct ct_handle *found = NULL;
-	size_t low = 0, high = model->handles.count;
-
-	while (low < high) { /* the first of this handle */
-		size_t middle = low + (high - low) / 2;
-
-		if (model->handles.at[middle].handle < handle)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < model->handles.count && model->handles.at[low].handle == handle; low++)
-		if (!found || model->handles.at[low].since_ns <= time_ns)
-			found = &model->handles.at[low];
-	return found ? ct_stream_index((struct ct_model *)(uintptr_t)model, found->context,
-				       found->stream, false)
-		     : CT_NONE;
-}
-
-static uint32_t default_stream(const struct ct_model *model, const struct ct_host_call *call)
-{
-	for (size_t i = 0; i < model->contexts.count; i++) {
-		const struct ct_context *c = &model->contexts.at[i];
-
-		if ((c->context == call->raw.context || !call->raw.context) &&
-		    c->null_stream != CT_ID_NONE)
-			return ct_stream_index((struct ct_model *)(uintptr_t)model, c->context,
-					       c->null_stream, false);
-	}
-	return CT_NONE;
-}
-
-#define STREAM_LEGACY 1     /* cudaStreamLegacy */
-#define STREAM_PER_THREAD 2 /* cudaStreamPerThread */
-
-static bool names_thread_default(const struct ct_host_call *call)
-{
-	return call->raw.stream == STREAM_PER_THREAD ||
-	       (call->raw.stream == 0 && call->effects & CT_PER_THREAD);
-}
-
-/* No record says which stream is a thread's own: what it submitted there does. */
-static void find_thread_defaults(struct ct_model *model)
-{
-	for (size_t t = 0; t < model->threads.count; t++)
-		model->threads.at[t].default_stream = CT_NONE;
-	for (size_t i = 0; i < model->calls.count; i++) {
-		const struct ct_host_call *call = &model->calls.at[i];
-
-		if (call->op_count && names_thread_default(call))
-			model->threads.at[call->thread].default_stream =
-				model->ops.at[ct_model_op_of(model, call, 0)].stream;
-	}
-}
-
-static uint32_t stream_of_call(const struct ct_model *model, const struct ct_host_call *call)
-{
-	uint64_t handle = call->raw.stream;
-
-	if (call->op_count)
-		return model->ops.at[ct_model_op_of(model, call, 0)].stream;
-	if (names_thread_default(call)) /* CUPTI's record names the legacy stream instead */
-		return model->threads.at[call->thread].default_stream;
-	if (call->sync != CT_NONE && model->syncs.at[call->sync].stream != CT_ID_NONE)
-		return ct_stream_index((struct ct_model *)(uintptr_t)model,
-				       model->syncs.at[call->sync].context,
-				       model->syncs.at[call->sync].stream, false);
-	if (handle == CT_STREAM_NONE)
-		return CT_NONE;
-	if (handle == 0 || handle == STREAM_LEGACY)
-		return default_stream(model, call);
-	return stream_of_handle(model, handle, call->raw.leave_ns);
-}
-
 static void join_syncs(struct ct_model *model)
 {
 	for (size_t i = 0; i < model->syncs.count; i++) {
@@ -333,9 +250,7 @@ static void join_syncs(struct ct_model *model)
 		if (call != CT_NONE)
 			model->calls.at[call].sync = (uint32_t)i;
 	}
-	find_thread_defaults(model);
-	for (size_t i = 0; i < model->calls.count; i++)
-		model->calls.at[i].stream = stream_of_call(model, &model->calls.at[i]);
+	ct_handles_resolve(model);
 }
 
 /* Index of the first call that begins at or after a time. */
@@ -410,7 +325,7 @@ static int sort_records(struct ct_model *model)
 	    CT_SORT_BY(model->overheads, start_ns, by_overhead_start) < 0)
 		return -ENOMEM;
 	if (!model->facts) /* those of a part are shared, and in order */
-		SORT(model->handles, by_handle);
+		ct_handles_sort(model);
 	return 0;
 }
 
@@ -430,6 +345,8 @@ int ct_join(struct ct_model *model)
 		r = join_ops(model);
 	if (r == 0)
 		r = join_streams(model);
+	if (r == 0)
+		r = ct_handles_learn(model);
 	if (r == 0) {
 		join_syncs(model);
 		ct_occupancy_fill(model);

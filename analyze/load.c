@@ -204,6 +204,8 @@ static int load_note(struct ct_model *model, const struct ct_note *record)
 	if (!note.text)
 		return -ENOMEM;
 	ct_tame(note.text);
+	if (note.code == CT_NOTE_CUPTI_VERSION)
+		model->cupti_begin_ns = record->seen_ns;
 	model->has_cupti |= note.code == CT_NOTE_CUPTI_VERSION;
 	model->has_no_cupti |= note.code == CT_NOTE_NO_CUPTI;
 	if (note.code == CT_NOTE_YIELDED && record->seen_ns < model->cupti_end_ns)

@@ -260,6 +260,7 @@ struct ct_model {
 	uint64_t begin_ns, end_ns;           /* of everything recorded */
 	bool has_cupti, has_no_cupti;        /* notes say it was loaded; that it was of no use */
 	bool has_device;                     /* CUPTI was at work: device times exist */
+	uint64_t cupti_begin_ns;             /* from here on; 0: not known, or from the start */
 	uint64_t cupti_end_ns;               /* but not from here on; UINT64_MAX: to the end */
 	CT_ARRAY(struct ct_mode_change) mode_changes; /* by time */
 	CT_ARRAY(struct ct_sight) sights;    /* by time, disjoint; see seen.h */

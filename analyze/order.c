@@ -123,9 +123,11 @@ static int order_by_events(struct ct_model *model)
 	return 0;
 }
 
-static bool blocking(const struct ct_stream_info *stream)
+/* A stream without a record is: but for those that are older than CUPTI, of which it has none. */
+static bool blocking(const struct ct_stream_info *stream, const struct ct_context *context)
 {
-	return stream->flag == CT_STREAM_FLAG_BLOCKING || stream->flag == CT_STREAM_FLAG_UNKNOWN;
+	return stream->flag == CT_STREAM_FLAG_BLOCKING ||
+	       (stream->flag == CT_STREAM_FLAG_UNKNOWN && context->seen_ns);
 }
 
 /* Both directions of the legacy default stream's rule, between it and one other stream. */
@@ -150,10 +152,11 @@ static void order_pair(struct ct_model *model, uint32_t legacy, uint32_t other)
 	}
 }
 
-static void order_by_default_stream(struct ct_model *model, uint32_t legacy)
+static void order_by_default_stream(struct ct_model *model, const struct ct_context *context,
+				    uint32_t legacy)
 {
 	for (uint32_t s = 0; s < model->streams.count; s++)
-		if (s != legacy && blocking(&model->streams.at[s]) &&
+		if (s != legacy && blocking(&model->streams.at[s], context) &&
 		    model->streams.at[s].context == model->streams.at[legacy].context)
 			order_pair(model, legacy, s);
 }
@@ -327,7 +330,7 @@ int ct_order_streams(struct ct_model *model)
 			continue;
 		legacy = ct_stream_index(model, c->context, c->null_stream, false);
 		if (legacy != CT_NONE && model->streams.at[legacy].op_count)
-			order_by_default_stream(model, legacy);
+			order_by_default_stream(model, c, legacy);
 	}
 	order_by_allocator(model);
 	order_by_queues(model);

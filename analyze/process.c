@@ -7,6 +7,7 @@
 
 #include "analyze/identity.h"
 #include "analyze/report.h"
+#include "analyze/seen.h"
 
 /* A time of the trace as time of day. */
 static uint64_t time_of_day(const struct ct_model *model, uint64_t ns)
@@ -97,7 +98,7 @@ int ct_process_take(const struct ct_analysis *a, struct ct_process *ret)
 		.comm_ns = a->busy.comm_ns,
 		.comm_ops = a->busy.comm_ops,
 		.graph_ops = a->busy.graph_ops,
-		.has_device = model->has_device,
+		.has_device = model->has_device && !ct_seen_partly(model),
 		.cut_short = model->kept_from_ns > 0,
 	};
 	int r = take_identity(a, &p);

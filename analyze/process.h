@@ -35,7 +35,7 @@ struct ct_process {
 	uint64_t comm_ns;                /* none ran but communication kernels */
 	uint64_t calls, ops, comm_ops;
 	uint64_t graph_ops;              /* graph launches: what is in them is not known apart */
-	bool has_device;                 /* device times exist */
+	bool has_device;                 /* device times exist, and of the whole run: CUTRACE_MODE */
 	bool cut_short;                  /* a flight recorder: only its last part is there */
 	struct ct_spans active;          /* time of day: inside a CUDA call, or the device at work */
 	uint64_t lost[CT_LOSS_COUNT];    /* records, by what was lost */

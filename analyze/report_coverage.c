@@ -121,14 +121,45 @@ static int print_modes(const struct ct_model *model, FILE *to, int printed)
 		return printed;
 	if (!seen)
 		ct_report_wrapped(to, lead(printed), GO_ON, "kernels and launches, and so what waits were "
-				  "for: the mode was light all the time (CUTRACE_MODE); nothing is "
-				  "extrapolated");
+				  "for: the mode was light all %s (CUTRACE_MODE); nothing is extrapolated",
+				  ct_report_overwritten(model) ? "through the part kept" : "the time");
 	else
 		ct_report_wrapped(to, lead(printed), GO_ON, "full for %s of %s (%.1f %%, %s), light "
 				  "otherwise: kernels and launches of that time were not recorded; nothing "
 				  "is extrapolated", ct_report_time(seen, full), ct_report_time(span, all),
 				  span ? 100.0 * (double)seen / (double)span : 0,
 				  ct_report_count(model->sights.count, "window", windows));
+	return 1;
+}
+
+/* Had calls ended when CUPTI was started? In other modes it is started within the first. */
+static bool started_late(const struct ct_model *model)
+{
+	for (size_t i = 0; i < model->calls.count; i++)
+		if (model->calls.at[i].raw.leave_ns < model->cupti_begin_ns)
+			return true;
+		else if (model->calls.at[i].raw.enter_ns > model->cupti_begin_ns)
+			return false;
+	return false;
+}
+
+/* Under `auto`, the first long call starts CUPTI: what it shows is unknown until then. */
+static int print_late_start(const struct ct_model *model, FILE *to, int printed)
+{
+	char text[16];
+
+	if (!ct_seen_partly(model) || model->has_no_cupti)
+		return printed;
+	if (!model->has_cupti)
+		ct_report_wrapped(to, lead(printed), GO_ON, "device times: CUPTI was never started (under "
+				  "CUTRACE_MODE=auto the first long call does it)");
+	else if (started_late(model))
+		ct_report_wrapped(to, lead(printed), GO_ON, "device times of the first %s: CUPTI had not been "
+				  "started",
+				  ct_report_time(model->cupti_begin_ns - model->begin_ns, text));
+	else
+		return printed;
+	ct_report_wrapped(to, lead(1), GO_ON, "%s" UNSEEN, model->has_cupti ? "until then, " : "");
 	return 1;
 }
 
@@ -263,6 +294,7 @@ int ct_report_unseen(const struct ct_analysis *a, char **ret)
 	if (!to)
 		return -ENOMEM;
 	printed = print_modes(a->model, to, 0);
+	printed = print_late_start(a->model, to, printed);
 	printed = print_blindness(a->model, to, printed);
 	printed = print_flight(a->model, to, printed);
 	print_gaps(a, to, print_scripts(&a->totals, to, printed));
@@ -355,6 +387,7 @@ void ct_report_coverage(const struct ct_analysis *a, FILE *to)
 	print_title(a->model, to);
 	print_seen(a, to);
 	printed = print_modes(a->model, to, 0);
+	printed = print_late_start(a->model, to, printed);
 	printed = print_blindness(a->model, to, printed);
 	printed = print_flight(a->model, to, printed);
 	printed = print_losses(a->model, to, printed);

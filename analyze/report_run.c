@@ -80,10 +80,12 @@ static void print_cause(const struct ct_run *run, FILE *to)
 			 ct_report_count(s->site_calls, "call", calls));
 		print_versus(to, "call site", s->site_ns, detail);
 	}
-	print_versus(to, "device", s->work_ns, "work other than communication ");
+	if (s->device_known)
+		print_versus(to, "device", s->work_ns, "work other than communication ");
 	if (run->basis == CT_RUN_COMMUNICATION)
 		print_versus(to, "waiting", s->comm_ns, "only communication kernels ran for ");
-	print_versus(to, "outside", s->outside_ns, "neither in CUDA calls nor with device work ");
+	if (s->device_known)
+		print_versus(to, "outside", s->outside_ns, "neither in CUDA calls nor with device work ");
 	if (ct_run_excess(s->late_ns) >= CT_SLOWEST_LEAST_NS)
 		print_versus(to, "start", s->late_ns, "later than the first of them by ");
 }
@@ -91,11 +93,12 @@ static void print_cause(const struct ct_run *run, FILE *to)
 /* What "own time" means in this run. */
 static void print_basis(const struct ct_run *run, FILE *to)
 {
-	size_t left_out = 0, graphs = 0;
+	size_t left_out = 0, graphs = 0, dark = 0;
 
 	for (size_t i = 0; i < run->processes.count; i++) {
 		left_out += !run->processes.at[i].compared;
 		graphs += run->processes.at[i].graph_ops > 0;
+		dark += run->processes.at[i].compared && !run->processes.at[i].has_device;
 	}
 	if (run->basis == CT_RUN_CUDA)
 		ct_report_wrapped(to, "    ", "    ", "Own time: in CUDA calls or with the device at work, and "
@@ -107,6 +110,10 @@ static void print_basis(const struct ct_run *run, FILE *to)
 				  "last work, less the time in which only communication kernels ran on its "
 				  "device. One that comes to a collective early waits there; for the last one "
 				  "the others wait. Class and call site leave such waits out.");
+	if (dark)
+		ct_report_wrapped(to, "    ", "    ", "Of %zu process%s the device times are not known, or in part "
+				  "only: they are missing in the own time.", dark,
+				  dark == 1 ? "" : "es");
 	if (left_out)
 		ct_report_wrapped(to, "    ", "    ", "%zu process%s not compared: not at work at the same "
 				  "time as the others, without a rank where others have one, known in part "
@@ -253,7 +260,9 @@ static void print_sites(const struct ct_run *run, size_t limit, FILE *to)
 			continue;
 		if (!shown++)
 			fprintf(to, "\nCall sites of all processes, by time blocked (least, median and most of one "
-				"process)\n   ranks      lost     least    median      most  call and place\n");
+				"process)\n%s   ranks      lost     least    median      most  call and place\n",
+				any_cut_short(run) ? "of a flight recorder (CUTRACE_LIMIT) only in the part "
+				"that was kept\n" : "");
 		print_site(run, &run->sites.at[i], to);
 	}
 }

@@ -110,13 +110,19 @@ static uint64_t figure(const struct ct_run *run, const struct ct_process *p, int
 	}
 }
 
+static bool figure_known(const struct ct_process *p, int which)
+{
+	return p->has_device || (which != WORK && which != COMM && which != OUTSIDE);
+}
+
 static struct ct_versus compare(const struct ct_run *run, uint32_t process, int which,
 				uint64_t *values)
 {
 	size_t count = 0;
 
 	for (uint32_t i = 0; i < run->processes.count; i++)
-		if (i != process && run->processes.at[i].compared)
+		if (i != process && run->processes.at[i].compared &&
+		    figure_known(&run->processes.at[i], which))
 			values[count++] = figure(run, &run->processes.at[i], which);
 	return (struct ct_versus){ figure(run, &run->processes.at[process], which),
 				   ct_run_median(values, count) };
@@ -141,6 +147,14 @@ static void find_class(struct ct_run *run, uint64_t *values)
 	}
 }
 
+static bool device_known(const struct ct_run *run, uint32_t process)
+{
+	for (uint32_t i = 0; i < run->processes.count; i++)
+		if (i != process && run->processes.at[i].compared && run->processes.at[i].has_device)
+			return run->processes.at[process].has_device;
+	return false;
+}
+
 /* values: room for a figure of each process. */
 static void find_slowest(struct ct_run *run, uint64_t *values)
 {
@@ -160,6 +174,7 @@ static void find_slowest(struct ct_run *run, uint64_t *values)
 		return;
 	s->process = most;
 	s->late_ns = compare(run, most, LATE, values);
+	s->device_known = device_known(run, most);
 	s->work_ns = compare(run, most, WORK, values);
 	s->comm_ns = compare(run, most, COMM, values);
 	s->outside_ns = compare(run, most, OUTSIDE, values);

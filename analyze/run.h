@@ -48,6 +48,7 @@ struct ct_slowest {
 	struct ct_versus site_ns; /* time in its calls */
 	uint32_t site_calls;
 	struct ct_versus late_ns; /* from from_ns to its first CUDA call */
+	bool device_known;        /* of it and of others; only these are in the next three */
 	struct ct_versus work_ns, comm_ns, outside_ns;
 };
 

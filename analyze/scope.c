@@ -61,6 +61,9 @@ static uint32_t device_of_context(const struct ct_model *model, uint32_t context
 	for (size_t i = 0; i < model->contexts.count; i++)
 		if (model->contexts.at[i].context == context)
 			return model->contexts.at[i].device;
+	for (size_t i = 0; i < model->streams.count; i++) /* older than CUPTI: it has no record */
+		if (model->streams.at[i].context == context && model->streams.at[i].op_count)
+			return model->streams.at[i].device;
 	return CT_NONE;
 }
 

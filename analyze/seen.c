@@ -34,12 +34,24 @@ static bool waits_for_all(const struct ct_host_call *call, bool pools)
 	return call->effects & CT_SYNC && !call->raw.addr && call->raw.stream == CT_STREAM_NONE;
 }
 
+/* Contexts that are older than CUPTI have no record, but their streams are seen at work. */
+static bool several_contexts(const struct ct_model *model)
+{
+	const struct ct_stream_info *streams = model->streams.at;
+	size_t count = model->streams.count; /* by context */
+
+	return model->contexts.count > 1 ||
+	       (count && streams[0].context != streams[count - 1].context) ||
+	       (count && model->contexts.count &&
+		streams[0].context != model->contexts.at[0].context);
+}
+
 /* When the first call that waits for the whole device, made within the sight, returned. */
 static uint64_t settled_by_call(const struct ct_model *model, const struct ct_sight *sight, bool pools)
 {
 	size_t low = 0, high = model->calls.count;
 
-	if (model->contexts.count > 1)
+	if (several_contexts(model))
 		return UINT64_MAX; /* it waits for one of them */
 	while (low < high) { /* first call made within the sight */
 		size_t middle = low + (high - low) / 2;
@@ -209,8 +221,10 @@ bool ct_seen_partly(const struct ct_model *model)
 
 bool ct_seen_work(const struct ct_model *model, const struct ct_host_call *call)
 {
-	return call->effects & CT_COPY || !ct_seen_partly(model) ||
-	       ct_sight_at(model, call->raw.enter_ns);
+	uint64_t enter_ns = call->raw.enter_ns;
+
+	return (call->effects & CT_COPY && enter_ns >= model->cupti_begin_ns) ||
+	       !ct_seen_partly(model) || ct_sight_at(model, enter_ns);
 }
 
 bool ct_seen_cut(const struct ct_model *model, const struct ct_host_call *call)

@@ -39,7 +39,7 @@ uint64_t ct_seen_ns(const struct ct_model *model);
 /* Was less than everything recorded for some of the time, by CUTRACE_MODE? */
 bool ct_seen_partly(const struct ct_model *model);
 
-/* Is work that a call submits recorded at its time? Copies are in every mode. */
+/* Is work that a call submits recorded at its time? Copies are in every mode, once CUPTI is there. */
 bool ct_seen_work(const struct ct_model *model, const struct ct_host_call *call);
 
 /*

@@ -158,10 +158,8 @@ static int start(const struct ct_cupti_setup *setup, char *why, size_t why_size)
 	CUptiResult result;
 	int r;
 
-	r = ct_cupti_load(setup->library, why, why_size);
-	if (r < 0)
-		return r;
-	host->note(CT_NOTE_CUPTI_VERSION, ct_cupti.version, "%s", ct_cupti.path);
+	if (!setup->wanted())
+		return -ECANCELED;
 	host->note(CT_NOTE_DRIVER_VERSION, (uint64_t)ct_cupti.driver_version, "CUDA driver");
 	result = ct_cupti.cuptiSubscribe(&subscriber, ct_callbacks_handle, NULL);
 	if (result != CUPTI_SUCCESS)
@@ -173,6 +171,8 @@ static int start(const struct ct_cupti_setup *setup, char *why, size_t why_size)
 		return explain(CUPTI_ERROR_UNKNOWN, "enabling device records", why, why_size);
 	note_clock();
 	note_gpu_memory();
+	/* last: it says from when on there are device times */
+	host->note(CT_NOTE_CUPTI_VERSION, ct_cupti.version, "%s", ct_cupti.path);
 	__atomic_store_n(&running, true, __ATOMIC_RELAXED);
 	return 0;
 }
@@ -183,6 +183,11 @@ int ct_cupti_start(const struct ct_cupti_host *to, const struct ct_cupti_setup *
 	int r;
 
 	host = to;
+	if (!setup->wanted())
+		return -ECANCELED;
+	r = ct_cupti_load(setup->library, why, why_size); /* unlocked: who waits may be in dlopen() */
+	if (r < 0)
+		return r;
 	pthread_mutex_lock(&using);
 	r = start(setup, why, why_size);
 	pthread_mutex_unlock(&using);

@@ -31,7 +31,8 @@ struct ct_cupti_host {
 	void *(*reserve)(uint32_t bytes); /* NULL = lost, and counted */
 	void (*commit)(void *record, enum ct_record_type type, uint32_t bytes);
 	void (*lose)(enum ct_loss what, uint64_t n);
-	void (*note)(enum ct_note_code code, uint64_t value, const char *format, ...)
+	/* false = lost, and counted */
+	bool (*note)(enum ct_note_code code, uint64_t value, const char *format, ...)
 		__attribute__((format(printf, 3, 4)));
 	uint64_t (*now_ns)(void);
 };
@@ -45,15 +46,17 @@ struct ct_cupti_setup {
 	 */
 	bool own_clock;
 	bool light;          /* begin in the light mode */
+	bool (*wanted)(void); /* asked right before CUPTI is used, under the lock of ct_cupti_yield() */
 };
 
 /*
- * Find CUPTI, subscribe, enable callbacks and activity kinds. Call once, before any
- * context exists (InitializeInjection).
+ * Find CUPTI, subscribe, enable callbacks and activity kinds. Call once: before any context
+ * exists (InitializeInjection), or later, in the light mode; CUPTI tells nothing then of
+ * contexts and streams that exist, and a call that is open may be seen to end only.
  *
  * Returns 0, or -errno with one sentence in `why` that says what is wrong and what
  * to do: -ENOENT no library, -EBUSY another tool has it, -EACCES not permitted,
- * -EIO anything else. Single kinds that could not be enabled are noted, not errors.
+ * -EIO anything else. -ECANCELED without a sentence: it is not wanted any more. Single kinds that could not be enabled are noted, not errors.
  */
 int ct_cupti_start(const struct ct_cupti_host *host, const struct ct_cupti_setup *setup, char *why,
 		   size_t why_size);

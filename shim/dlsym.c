@@ -198,7 +198,7 @@ static void *answer(void *handle, const char *name, const void *caller)
 		if (global)
 			found = ct_dlsym(RTLD_NEXT, name);
 	}
-	if (!found || (table == &ct_real_runtime && !global && ct_options_cupti() != CT_CUPTI_OFF))
+	if (!found || (table == &ct_real_runtime && !global && ct_cupti_at_start(ct_options_cupti())))
 		return found;
 	found = table == &ct_real_cupti ? ct_real_adopt(table, name, found)
 					: ct_real_swap(table, found, caller);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The driver's functions as a way to see calls, for as long as CUPTI does not give them
- * to us: programs with a static runtime, a runtime that was loaded by dlopen, and users of
+ * The driver's functions as a way to see calls, where CUPTI does not give them to us all the
+ * time: programs with a static runtime, a runtime that was loaded by dlopen, and users of
  * the driver API all end here. How they come by our wrappers: dlsym.c and
  * cuGetProcAddress.
  */
@@ -23,7 +23,7 @@ enum {
 
 enum ct_entry_state {
 	CT_ENTRY_UNDECIDED = 0, /* the driver may still load us, and CUPTI then sees every call */
-	CT_ENTRY_RECORDS = 1,   /* CUPTI does not show us calls: the driver wrappers do */
+	CT_ENTRY_RECORDS = 1,   /* CUPTI does not show us all calls: the driver wrappers do */
 	CT_ENTRY_QUIET = 2      /* it does, or nothing is recorded: they only pass calls on */
 };
 

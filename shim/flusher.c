@@ -21,7 +21,7 @@
 #define SECOND_NS 1000000000ull
 #define PERIOD_NS SECOND_NS
 #define DEADLINE_NS (5 * SECOND_NS)
-#define STACK_BYTES (512 * 1024)
+#define STACK_BYTES (1024 * 1024) /* CUPTI may be started on it */
 
 enum { IDLE = 0, RUNG = 1, ASKED = 2, DONE = 3 };
 
@@ -60,6 +60,18 @@ static void last_flush(void)
 	ct_cupti_finish();
 }
 
+/* At once, as the program may be killed. Such notes add up: each has what is new. */
+static void note_clock_error(void)
+{
+	static uint64_t noted_ns;
+	uint64_t error_ns = ct_clock_error_ns();
+
+	if (error_ns > noted_ns &&
+	    ct_shim_note(CT_NOTE_CLOCK_ERROR, error_ns - noted_ns,
+			 "distance of the processor's counter, as followed, from CLOCK_MONOTONIC"))
+		noted_ns = error_ns;
+}
+
 static void *run(void *unused)
 {
 	struct ct_thread *thread = ct_thread_self();
@@ -81,6 +93,7 @@ static void *run(void *unused)
 		if (rung <= RUNG && ct_now_ns() - flushed_ns >= PERIOD_NS) {
 			ct_cupti_flush();
 			ct_clock_follow();
+			note_clock_error();
 			ct_flight_sweep(&ct_shim.file);
 			flushed_ns = ct_now_ns();
 		}

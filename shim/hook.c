@@ -20,6 +20,7 @@ static struct ct_call *open_call(struct ct_thread *thread, enum ct_api api, enum
 		.stream = CT_STREAM_NONE,
 	};
 	thread->in_call = true;
+	thread->sets_up = CT_SETS_UP(ct_apis[api].effects);
 	return call;
 }
 
@@ -106,6 +107,7 @@ struct ct_call *ct_hook_open(enum ct_api api, enum ct_origin origin)
 	if (abandoned(thread))
 		thread->in_call = false;
 	if (thread->in_call || thread->in_tool) {
+		thread->sets_up |= CT_SETS_UP(ct_apis[api].effects);
 		if (!part_of_open(thread, origin))
 			ct_file_lose(&ct_shim.file, CT_LOSS_NESTED, 1);
 		return NULL;
@@ -153,7 +155,7 @@ __attribute__((noinline)) void ct_hook_close(struct ct_call *call, int error, co
 	put_in_order(thread, call);
 	call->stack = ct_stack_take(thread, way(call, site));
 	ct_writer_put(&thread->writer, CT_RECORD_CALL, call);
-	ct_mode_watch(call);
+	ct_mode_watch(call, thread->sets_up);
 	if (ct_flight_on(&ct_shim.file))
 		ct_totals_add(thread, call);
 	thread->in_call = false;
@@ -182,6 +184,7 @@ struct ct_call *ct_hook_cupti_enter(enum ct_api api, enum ct_origin origin, uint
 		}
 		if (!call->context)
 			call->context = context;
+		thread->sets_up |= CT_SETS_UP(ct_apis[api].effects);
 		return NULL;
 	}
 	if (__atomic_load_n(&cupti_leaving, __ATOMIC_ACQUIRE) || ct_mode_leaves(ct_apis[api].effects))

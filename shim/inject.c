@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How cutrace gets into a process: the constructor, and the driver's injection hook. */
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -108,35 +109,65 @@ static const struct ct_cupti_host host = {
 	.now_ns = ct_now_ns,
 };
 
-static void start_cupti(void)
+/* Nobody can start or give up CUPTI while this is asked. */
+static bool still_ours(void)
+{
+	return ct_shim.options.cupti == CT_CUPTI_ON || !ct_yield_first_use();
+}
+
+static int start_cupti(void)
 {
 	const struct ct_cupti_setup setup = {
 		.library = ct_shim.options.cupti_library,
 		.graph_nodes = ct_shim.options.graph_nodes,
 		.own_clock = ct_shim.options.cupti == CT_CUPTI_ON,
 		.light = ct_shim.options.mode != CT_LEVEL_FULL,
+		.wanted = still_ours,
 	};
 	char why[512];
-	int r;
+	int r = ct_cupti_start(&host, &setup, why, sizeof(why));
 
-	if (ct_shim.options.cupti == CT_CUPTI_OFF) {
+	if (r == -ECANCELED)
+		ct_shim_note(CT_NOTE_NO_CUPTI, 0, "the program's own profiler uses CUPTI since before "
+			     "%s (%s)", ct_shim.options.cupti == CT_CUPTI_LATE ?
+			     "the first window" : "the first CUDA call", ct_yield_first_use());
+	else if (r < 0)
+		explain_blindness(why);
+	ct_exits_arm(); /* again, now that CUPTI is loaded: before its destructors run */
+	return r;
+}
+
+/* Quiet first: if the program takes CUPTI at once, they record again, and that must stay. */
+static void start_at_once(void)
+{
+	ct_entry_decide(CT_ENTRY_QUIET);
+	if (start_cupti() < 0)
+		ct_entry_decide(CT_ENTRY_RECORDS);
+}
+
+static void begin(void)
+{
+	if (ct_cupti_at_start(ct_shim.options.cupti))
+		start_at_once();
+	else if (ct_shim.options.cupti == CT_CUPTI_OFF)
 		ct_shim_note(CT_NOTE_NO_CUPTI, 0, "%s", ct_shim.options.mode == CT_LEVEL_LIGHT ?
 			     "CUPTI is switched off in the light mode, as it would slow down every launch; "
 			     "CUTRACE_CUPTI=on uses it all the same" :
 			     "CUPTI was switched off (CUTRACE_CUPTI=off)");
-		return;
-	}
-	if (ct_shim.options.cupti == CT_CUPTI_YIELD && ct_yield_first_use()) {
-		ct_shim_note(CT_NOTE_NO_CUPTI, 0, "the program's own profiler uses CUPTI since before "
-			     "the first CUDA call (%s)", ct_yield_first_use());
-		ct_entry_decide(CT_ENTRY_RECORDS);
-		return;
-	}
-	r = ct_cupti_start(&host, &setup, why, sizeof(why));
-	ct_entry_decide(r < 0 ? CT_ENTRY_RECORDS : CT_ENTRY_QUIET);
-	if (r < 0)
-		explain_blindness(why);
-	ct_exits_arm(); /* again, now that CUPTI is loaded: before its destructors run */
+}
+
+static bool tried_late;
+
+bool ct_inject_pending(void)
+{
+	return ct_shim.options.cupti == CT_CUPTI_LATE && !tried_late &&
+	       __atomic_load_n(&injected, __ATOMIC_ACQUIRE);
+}
+
+void ct_inject_late(void)
+{
+	tried_late = true;
+	start_cupti();
 }
 
 /* Time that our start took inside the call of the program that caused it. */
@@ -163,14 +194,16 @@ int InitializeInjection(void)
 
 	if (!ct_shim_start() || __atomic_exchange_n(&once, 1, __ATOMIC_RELAXED))
 		return 1;
-	injected = true;
+	__atomic_store_n(&injected, true, __ATOMIC_RELEASE);
 	thread = ct_thread_self();
 	if (!thread)
 		return 1;
 	thread->in_tool = true;
-	start_cupti();
+	begin();
 	record_start_cost(thread, start_ns);
-	thread->injected_ns = thread->in_call ? 0 : start_ns;
+	if (!thread->in_call && ct_cupti_at_start(ct_shim.options.cupti))
+		thread->injected_ns = start_ns;
+	thread->sets_up = true;
 	thread->in_tool = false;
 	return 1;
 }

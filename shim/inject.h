@@ -3,7 +3,17 @@
 #ifndef CT_SHIM_INJECT_H
 #define CT_SHIM_INJECT_H
 
+#include <stdbool.h>
+
 /* If the driver never loaded us, say in the trace and on stderr why there are no device times. */
 void ct_inject_explain(void);
+
+/*
+ * CUPTI, started in the middle of the run (CT_CUPTI_LATE). Pending: the driver has loaded us,
+ * and it has not been tried. Both are for the cutrace thread alone, which is in_tool. What goes
+ * wrong is noted and, as at the start, said on stderr in a line; it is not tried again.
+ */
+bool ct_inject_pending(void);
+void ct_inject_late(void);
 
 #endif

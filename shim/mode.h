@@ -3,7 +3,8 @@
  * How much is recorded: CUTRACE_MODE. The light mode leaves the calls that CT_LEFT_BY_LIGHT()
  * names alone, and CUPTI records no kernels. Under `auto`, a call that takes longer than the
  * threshold wakes the cutrace thread, which has everything recorded until there was no
- * such call for the length of a window. Each change is a note in the trace.
+ * such call for the length of a window. CUPTI is not started before the first window, unless
+ * CUTRACE_CUPTI=on. Each change is a note in the trace.
  */
 #ifndef CT_SHIM_MODE_H
 #define CT_SHIM_MODE_H
@@ -15,7 +16,7 @@
 #include "trace/record.h"
 
 extern uint32_t ct_mode_light;         /* 1: light */
-extern uint64_t ct_mode_threshold_ns;  /* UINT64_MAX: no call is that long */
+extern uint64_t ct_mode_threshold_ns;  /* UINT64_MAX: no call is that long; 0: every one */
 extern uint64_t ct_mode_switched_ns;   /* when the callbacks were last changed; 0 = never */
 
 /* Is a call with these effects to be passed on at once? Constant where they are not left. */
@@ -34,14 +35,20 @@ static inline bool ct_mode_cut(const struct ct_call *call)
 	       call->enter_ns < __atomic_load_n(&ct_mode_switched_ns, __ATOMIC_RELAXED);
 }
 
-/* A call of more than the threshold ended at that time. */
-void ct_mode_alarm(uint64_t end_ns);
+/*
+ * A call of more than the threshold has ended. It begins a window, or makes one longer, unless
+ * it set something up, or was the first of the process that did more than that: the first use
+ * of CUDA is always long, and what it took comes but once.
+ */
+void ct_mode_alarm(const struct ct_call *call, bool sets_up);
 
-/* A call has ended. */
-static inline void ct_mode_watch(const struct ct_call *call)
+/* A call has ended. sets_up: it, or what it called, is one that CT_SETS_UP() names. */
+static inline void ct_mode_watch(const struct ct_call *call, bool sets_up)
 {
-	if (__builtin_expect(call->leave_ns - call->enter_ns > ct_mode_threshold_ns, 0))
-		ct_mode_alarm(call->leave_ns);
+	uint64_t threshold_ns = __atomic_load_n(&ct_mode_threshold_ns, __ATOMIC_RELAXED);
+
+	if (__builtin_expect(call->leave_ns - call->enter_ns > threshold_ns, 0))
+		ct_mode_alarm(call, sets_up);
 }
 
 /* Begin as the options say. Call once, before any call is recorded. */

@@ -137,11 +137,18 @@ static const char *lookup(const char *variable)
 
 /*
  * Whoever has CUPTI ready, even without asking it for anything, pays at every launch (on an
- * H200 0.7 to 1.7 us of 3.5, tools/bench): the light mode does without, unless told otherwise.
+ * H200 0.7 to 1.7 us of 3.5, tools/bench): the light mode does without, unless told otherwise,
+ * and `auto` for as long as there is nothing to record in full.
  */
 static enum ct_cupti_mode cupti_of(enum ct_cupti_mode mode, enum ct_level level)
 {
-	return mode == CT_CUPTI_YIELD && level == CT_LEVEL_LIGHT ? CT_CUPTI_OFF : mode;
+	static const enum ct_cupti_mode yielding[] = {
+		[CT_LEVEL_FULL] = CT_CUPTI_YIELD,
+		[CT_LEVEL_LIGHT] = CT_CUPTI_OFF,
+		[CT_LEVEL_AUTO] = CT_CUPTI_LATE,
+	};
+
+	return mode == CT_CUPTI_YIELD ? yielding[level] : mode;
 }
 
 enum ct_cupti_mode ct_options_cupti(void)

@@ -17,8 +17,15 @@
 enum ct_cupti_mode {
 	CT_CUPTI_OFF,  /* never ours; in the light mode this is what CT_CUPTI_YIELD comes to */
 	CT_CUPTI_ON,   /* ours to the end: the program's profiler is refused */
-	CT_CUPTI_YIELD /* ours until the program first uses it */
+	CT_CUPTI_YIELD, /* ours until the program first uses it */
+	CT_CUPTI_LATE  /* the same, but not before the first window: what that is under `auto` */
 };
+
+/* Does CUPTI show us every call, from the first on? Unless it is refused. */
+static inline bool ct_cupti_at_start(enum ct_cupti_mode mode)
+{
+	return mode == CT_CUPTI_ON || mode == CT_CUPTI_YIELD;
+}
 
 /* How much is recorded. */
 enum ct_level {

@@ -56,6 +56,15 @@ static void find_all(struct ct_real_table *table, const void *caller)
 		if (!__atomic_load_n(&f->function, __ATOMIC_RELAXED))
 			__atomic_store_n(&f->function, look_everywhere(table, f->symbol, caller),
 					 __ATOMIC_RELAXED);
+	__atomic_store_n(&table->all_done, 1, __ATOMIC_RELEASE);
+}
+
+/* The first exists in every version of the library. Another thread may be in the middle of it. */
+static void find_all_if_need_be(struct ct_real_table *table, const void *caller)
+{
+	if (!__atomic_load_n(&table->all_done, __ATOMIC_ACQUIRE) ||
+	    !__atomic_load_n(&table->functions[0].function, __ATOMIC_RELAXED))
+		find_all(table, caller);
 }
 
 /*
@@ -109,8 +118,7 @@ void *ct_real_swap(struct ct_real_table *table, void *found, const void *caller)
 {
 	int saved = errno;
 
-	if (!__atomic_load_n(&table->functions[0].function, __ATOMIC_RELAXED))
-		find_all(table, caller); /* the first exists in every version of the library */
+	find_all_if_need_be(table, caller);
 	errno = saved;
 	for (const struct ct_real_function *f = table->functions; f->symbol; f++)
 		if (__atomic_load_n(&f->function, __ATOMIC_RELAXED) == found) {

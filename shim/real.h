@@ -17,6 +17,7 @@ struct ct_real_table {
 	struct ct_real_function *functions; /* ends with a NULL symbol */
 	const char *const *libraries;       /* where they may be; ends with NULL */
 	uint32_t all_sought;
+	uint32_t all_done; /* and that has come to its end */
 	uint32_t kept; /* its library stays loaded */
 };
 

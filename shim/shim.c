@@ -263,7 +263,7 @@ static void start(void)
 	ct_python_settle();
 	ct_exits_arm();
 	announce();
-	if (ct_shim.options.cupti == CT_CUPTI_OFF)
+	if (!ct_cupti_at_start(ct_shim.options.cupti))
 		ct_entry_decide(CT_ENTRY_RECORDS);
 	ct_shim_life = page;
 	set_life(CT_LIFE_ALIVE);
@@ -280,7 +280,7 @@ bool ct_shim_start(void)
 	return ct_shim_alive();
 }
 
-void ct_shim_note(enum ct_note_code code, uint64_t value, const char *format, ...)
+bool ct_shim_note(enum ct_note_code code, uint64_t value, const char *format, ...)
 {
 	struct ct_thread *thread = ct_thread_self();
 	struct ct_note *note;
@@ -293,19 +293,20 @@ void ct_shim_note(enum ct_note_code code, uint64_t value, const char *format, ..
 	n = vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	if (n < 0 || !thread)
-		return;
+		return false;
 	if (n >= (int)sizeof(text))
 		n = (int)sizeof(text) - 1;
 	bytes = (uint32_t)sizeof(*note) + (uint32_t)n;
 	note = ct_keep_reserve(&thread->writer, bytes);
 	if (!note)
-		return;
+		return false;
 	note->code = (uint16_t)code;
 	note->length = (uint16_t)n;
 	note->seen_ns = ct_now_ns();
 	note->value = value;
 	memcpy(note->text, text, (size_t)n);
 	ct_writer_commit(note, CT_RECORD_NOTE, bytes);
+	return true;
 }
 
 void ct_shim_finish(enum ct_finish how)
@@ -324,9 +325,6 @@ void ct_shim_finish(enum ct_finish how)
 	if (!ct_flusher_finish())
 		ct_file_lose(&ct_shim.file, CT_LOSS_FLUSH, 1);
 	ct_inject_explain();
-	if (ct_clock_error_ns())
-		ct_shim_note(CT_NOTE_CLOCK_ERROR, ct_clock_error_ns(),
-			     "distance of the processor's counter, as followed, from CLOCK_MONOTONIC");
 	ct_modules_refresh();
 	set_life(CT_LIFE_CLOSED);
 	ct_file_finish(&ct_shim.file, how);

@@ -58,9 +58,10 @@ void ct_shim_finish(enum ct_finish how);
 
 /*
  * Store a note in the trace. For what the user must know: code says which role
- * the text plays in the report. Text is cut to 1000 bytes.
+ * the text plays in the report. Text is cut to 1000 bytes. Returns false if there was no room,
+ * which has been counted.
  */
-void ct_shim_note(enum ct_note_code code, uint64_t value, const char *format, ...)
+bool ct_shim_note(enum ct_note_code code, uint64_t value, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 #endif

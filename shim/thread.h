@@ -15,6 +15,7 @@ struct ct_thread {
 	struct ct_call call;      /* the call being made, while in_call */
 	uint64_t closed_ns;       /* when the last one ended */
 	bool in_call;
+	bool sets_up;             /* that call loads code, or creates what lasts: it is not slow for long */
 	bool in_tool;             /* cutrace itself is at work: record nothing */
 	bool ending;              /* this thread ends the program: its exit handlers run */
 	bool said_late;           /* the user knows that those called CUDA */

@@ -2,7 +2,8 @@
 /*
  * The program's own profiler. One tool at a time can use CUPTI; these functions are the
  * first that any user of it calls. Under CUTRACE_CUPTI=yield, cutrace lets go of CUPTI
- * before the first such call of the program is passed on.
+ * before the first such call of the program is passed on, or does not start it any more: of
+ * two threads that start CUPTI and use it first, either waits for the other (cupti/session.c).
  *
  * None has more than six parameters and none takes a floating-point number, so six words
  * pass on whatever they are, in every version of CUPTI.
@@ -94,7 +95,7 @@ static void program_uses(const char *function)
 		return; /* our own use */
 	__atomic_compare_exchange_n(&first_use, &nobody, function, 0, __ATOMIC_ACQ_REL,
 				    __ATOMIC_ACQUIRE);
-	if (!ct_shim_alive() || ct_shim.options.cupti != CT_CUPTI_YIELD || !ct_cupti_in_use())
+	if (!ct_shim_alive() || ct_shim.options.cupti == CT_CUPTI_ON)
 		return;
 	thread = ct_thread_self();
 	if (thread)

@@ -27,6 +27,27 @@ struct job {
 	uint64_t records, damaged;
 };
 
+static char *volatile unfinished; /* the temporary file, while it is there */
+
+static void clean_up(int signal)
+{
+	if (unfinished)
+		unlink(unfinished);
+	raise(signal); /* reset by SA_RESETHAND: this ends us */
+}
+
+/* Whoever interrupts us finds the trace, and no half of another beside it. */
+static void clean_up_on_signals(void)
+{
+	const struct sigaction action = { .sa_handler = clean_up, .sa_flags = (int)SA_RESETHAND };
+	static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
+	struct sigaction old;
+
+	for (int i = 0; i < 3; i++)
+		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+			sigaction(signals[i], &action, NULL);
+}
+
 /*
  * May somebody still write to the trace? The kernel grants a read lease only on a file
  * that nobody has open, or mapped, for writing (fcntl(2)). Where there are no leases the
@@ -103,6 +124,7 @@ static int replace(struct job *job)
 
 	if (fd < 0)
 		return ct_fail(job->directory, strerror(errno));
+	unfinished = job->fresh;
 	err = write_fresh(job, fd);
 	if (err)
 		ct_fail(job->directory, err == -EBADMSG ? "damaged: it stays as it is" : strerror(-err));
@@ -120,6 +142,7 @@ static int replace(struct job *job)
 	}
 	if (err)
 		unlink(job->fresh);
+	unfinished = NULL;
 	return err ? CT_EXIT_FAILED : 0;
 }
 
@@ -205,6 +228,7 @@ int ct_cmd_pack(int argc, char **argv)
 	}
 	if (argc == optind)
 		return ct_usage("pack", "a directory is needed");
+	clean_up_on_signals();
 	for (int i = optind; i < argc; i++)
 		if (ct_members_add(&members, argv[i]) < 0)
 			return ct_fail(argv[i], strerror(ENOMEM));

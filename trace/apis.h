@@ -34,6 +34,9 @@ enum ct_effect {
 	(((effects) & (CT_LAUNCH | CT_ORDER | CT_POLL)) != 0 ||                                  \
 	 ((effects) & (CT_FILL | CT_ASYNC)) == (CT_FILL | CT_ASYNC))
 
+/* Does a call with these effects only create contexts and load code, once and for all? */
+#define CT_SETS_UP(effects) (((effects) & (CT_INIT | CT_DRAINS)) == CT_INIT)
+
 /* How much is recorded; full where no note says otherwise. */
 enum ct_mode {
 	CT_MODE_FULL = 0,

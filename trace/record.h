@@ -67,15 +67,16 @@ enum ct_record_type {
  * sentence is what the report prints after the number.
  */
 #define CT_LOSSES(X)                                                                             \
-	X(SPACE, "records dropped: no room in the trace file (disk full, limit or lost directory)") \
+	X(SPACE, "records dropped: no room in the trace file (disk full, limit, lost directory, or "    \
+		"no descriptor to open it with)")                                                   \
 	X(LATE, "calls after the trace was closed at program end")                                   \
 	X(NESTED, "calls made from inside cutrace or a signal handler that interrupted it")          \
-	X(STACKS, "call stacks not taken: no unwinder, or the stack table was full")                 \
-	X(STRINGS, "kernel names not kept: the name table was full")                                 \
+	X(STACKS, "call stacks not taken: no unwinder, or the stack table or the trace was full")    \
+	X(STRINGS, "kernel names not kept: the name table, or the trace, had no room")                \
 	X(CUPTI, "device records that CUPTI says it dropped")                                        \
 	X(UNTIMED, "device records that CUPTI delivered without times")                              \
 	X(FLUSH, "final flushes that did not finish in time: the last device records may be missing") \
-	X(THREADS, "calls of threads that came when all thread slots were in use")                   \
+	X(THREADS, "calls of threads for which there was no memory")                                 \
 	X(CUT, "calls under way when the program's own profiler took CUPTI: their end was not seen") \
 	X(SCRIPTS, "Python frames without a name: unreadable, or the frame table was full")          \
 	X(KEPT, "names, stacks and totals dropped: no room, or half of CUTRACE_LIMIT used for such")  \

@@ -68,6 +68,15 @@ CUresult fake_ready(void)
 	return current ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT;
 }
 
+/* The first context of a process takes long on a real device. */
+static void linger(void)
+{
+	const char *setting = getenv("FAKE_CONTEXT_NS");
+
+	if (setting)
+		fake_spend(strtoull(setting, NULL, 10));
+}
+
 static CUresult context_create(CUcontext *ret_context)
 {
 	bool created = false;
@@ -80,8 +89,10 @@ static CUresult context_create(CUcontext *ret_context)
 		created = true;
 	}
 	pthread_mutex_unlock(&mutex);
-	if (created)
+	if (created) {
+		linger();
 		fake_resource(CUPTI_CBID_RESOURCE_CONTEXT_CREATED, NULL);
+	}
 	if (ret_context)
 		*ret_context = current;
 	return CUDA_SUCCESS;

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	CBID_LIMIT = 1024,
@@ -41,6 +42,15 @@ static CUptiResult refusal(void)
 	return CUPTI_SUCCESS;
 }
 
+/* Starting takes long on a real device, and other things happen meanwhile. */
+static void linger(void)
+{
+	const char *setting = getenv("FAKE_CUPTI_SUBSCRIBE_US");
+
+	if (setting)
+		usleep((useconds_t)atoi(setting));
+}
+
 FAKE_EXPORT CUptiResult cuptiSubscribe(CUpti_SubscriberHandle *subscriber, CUpti_CallbackFunc fn,
 				       void *data)
 {
@@ -52,6 +62,7 @@ FAKE_EXPORT CUptiResult cuptiSubscribe(CUpti_SubscriberHandle *subscriber, CUpti
 		return CUPTI_ERROR_INVALID_PARAMETER;
 	if (atomic_exchange(&subscribed, true))
 		return CUPTI_ERROR_MULTIPLE_SUBSCRIBERS_NOT_SUPPORTED;
+	linger();
 	callback = fn;
 	userdata = data;
 	*subscriber = (CUpti_SubscriberHandle)&subscribed;

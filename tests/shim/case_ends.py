@@ -2,12 +2,14 @@
 """The ways a program ends."""
 import mmap
 import os
+import pathlib
 import random
 import signal
 import subprocess
 import sys
 import time
 
+from case_commands import wait_for
 from harness import (CALLS_PER_ROUND, PATHS, Run, calls, case, check, cutrace, environment,
                      has_rounds, one_line, quiet, report_text, same, says_blind, says_clean,
                      victim)
@@ -147,3 +149,24 @@ def end_descriptor_2_closed(here):
     same((run.status, run.err), (12, ""), "exit status and stderr")
     check(run.out == "10 of 10 rounds worked\n", "stdout", run.out)
     check(os.listdir(run.folder), "the trace is there")
+
+
+CLOCK_SOURCE = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
+
+
+@case
+def end_clock_error_is_known(here):
+    """Where times come from the counter, the trace says how far off they are before the end."""
+    if not os.path.exists(CLOCK_SOURCE) or pathlib.Path(CLOCK_SOURCE).read_text() != "tsc\n":
+        return 77
+    folder = here.folder()
+    child = subprocess.Popen(victim("moment_killed", "60000000"), cwd=folder,  # it sleeps so long
+                             env=environment(LD_PRELOAD=PATHS["LIB"], CUTRACE_QUIET="1"))
+    try:
+        wait_for(lambda: any("distance of the processor's counter" in
+                             here.bare(cutrace("dump", trace)).out
+                             for trace in folder.glob("cutrace.*")))
+    finally:
+        child.kill()
+        child.wait()
+    return 0

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`cutrace pack`: traces on disk, while they are written and after."""
 import os
+import signal
 import subprocess
 import time
 
@@ -110,6 +111,20 @@ def pack_is_killed(here):
     same(here.bare(cutrace("pack", trace)).status, 0, "not killed")
     same(magic(trace), b"CUTRACEZ", "packed")
     same(here.bare(cutrace("dump", trace)).out, dump, "the trace in the end")
+
+
+@case
+def pack_is_interrupted(here):
+    """It takes its unfinished file with it."""
+    trace = here.traced(victim("long", "200000"), CUTRACE_REPORT="0").trace()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        child = subprocess.Popen(cutrace("pack", trace), stdout=subprocess.DEVNULL,
+                                 env=environment())
+        wait_for(lambda: len(list(trace.iterdir())) > 1)
+        child.send_signal(number)
+        same(child.wait(), -number, "status")
+        same([path.name for path in trace.iterdir()], ["trace.cutrace"], "files")
+        same(magic(trace), b"CUTRACE\n", "the trace is not packed")
 
 
 @case

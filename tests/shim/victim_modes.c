@@ -147,6 +147,21 @@ static int long_launch(const char *unused)
 	return 0;
 }
 
+/* So many short bad moments with short pauses between them, then only launches. */
+static int flicker(const char *count)
+{
+	for (int i = 0; i < atoi(count); i++) {
+		victim_must(victim_kernel(100 * SHORT_NS), "launching");
+		victim_must(cudaDeviceSynchronize(), "waiting for the device");
+		usleep(300);
+	}
+	usleep(50000); /* time for the last window to pass */
+	for (int i = 0; i < ROUNDS; i++)
+		victim_must(victim_kernel(SHORT_NS), "launching");
+	victim_say("launched");
+	return 0;
+}
+
 const struct victim_mode victim_modes[] = {
 	{ "moments", moments },
 	{ "moment_killed", moment_killed },
@@ -154,5 +169,6 @@ const struct victim_mode victim_modes[] = {
 	{ "switches", switches },
 	{ "flood", flood },
 	{ "long_launch", long_launch },
+	{ "flicker", flicker },
 	{ 0 },
 };

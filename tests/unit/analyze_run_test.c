@@ -147,6 +147,28 @@ static void test_cut_short_left_out(void **state)
 	assert_int_equal(run->slowest.own_ns.others, 50 * MS);
 }
 
+/* Device times that are not known are not taken for none. */
+static void test_device_not_known(void **state)
+{
+	struct ct_run *run = *state;
+
+	for (uint32_t rank = 0; rank < 3; rank++) {
+		struct ct_process p = process(rank, 0, 100);
+
+		active(&p, 0, rank == 0 ? 80 : 20);
+		p.work_ns = rank == 2 ? 0 : 40 * MS;
+		p.has_device = rank != 2;
+		add(run, p);
+	}
+	assert_int_equal(ct_run_finish(run), 0);
+	assert_int_equal(run->slowest.process, 0);
+	assert_true(run->slowest.device_known);
+	assert_int_equal(run->slowest.work_ns.others, 40 * MS);
+	run->processes.at[0].has_device = false;
+	assert_int_equal(ct_run_finish(run), 0);
+	assert_false(run->slowest.device_known);
+}
+
 /* Without communication kernels: time in CUDA, not between calls, decides. */
 static void test_cuda_time(void **state)
 {
@@ -331,6 +353,7 @@ int main(void)
 		RUN_TEST(test_late_start),
 		RUN_TEST(test_silent_left_out),
 		RUN_TEST(test_cut_short_left_out),
+		RUN_TEST(test_device_not_known),
 		RUN_TEST(test_cuda_time),
 		RUN_TEST(test_last_one),
 		RUN_TEST(test_strangers),

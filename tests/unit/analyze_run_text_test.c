@@ -44,6 +44,29 @@ static int count_of(const char *text, const char *wanted)
 	return count;
 }
 
+/* The least of all may be what little was kept of one: that is said. */
+static void test_kept_part(void **state)
+{
+	struct ct_run *run = *state;
+
+	for (uint32_t rank = 0; rank < 3; rank++) {
+		struct ct_process p = process(rank, 0, 100);
+
+		site(&p, "cudaFree", "a.cu:2 drop", 10, 50, rank == 1 ? 1 : 40, CT_PART_DEVICE_WAIT);
+		add(run, p);
+	}
+	for (int cut_short = 0; cut_short < 2; cut_short++) {
+		char *text;
+
+		run->processes.at[1].cut_short = cut_short;
+		assert_int_equal(ct_run_finish(run), 0);
+		text = text_of(run, false);
+		assert_true(says(text, "most of one process)"));
+		assert_int_equal(says(text, "only in the part that was kept"), cut_short);
+		free(text);
+	}
+}
+
 /* Losses are added up and say whose they are; a rank of which there is no trace is named. */
 static void test_coverage(void **state)
 {
@@ -157,6 +180,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RUN_TEST(test_coverage),
+		RUN_TEST(test_kept_part),
 		RUN_TEST(test_many),
 		cmocka_unit_test(test_names),
 		RUN_TEST(test_reservations),

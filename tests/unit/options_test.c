@@ -102,6 +102,15 @@ static void test_mode(void **state)
 		{ "yield", CT_CUPTI_YIELD }, { "YIELD", CT_CUPTI_YIELD }, { "", CT_CUPTI_YIELD },
 	};
 	static const char *const bad[] = { "2", "yielding", "yield ", "never" };
+	static const struct {
+		const char *level, *text;
+		enum ct_cupti_mode mode;
+	} levels[] = {
+		{ "full", "yield", CT_CUPTI_YIELD }, { "light", "yield", CT_CUPTI_OFF },
+		{ "auto", "yield", CT_CUPTI_LATE }, { "auto", "", CT_CUPTI_LATE },
+		{ "light", "on", CT_CUPTI_ON }, { "auto", "on", CT_CUPTI_ON },
+		{ "auto", "off", CT_CUPTI_OFF },
+	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -109,6 +118,13 @@ static void test_mode(void **state)
 		assert_int_equal(read_options().cupti, good[i].mode);
 		assert_int_equal(ct_options_cupti(), good[i].mode);
 	}
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		setenv("CUTRACE_MODE", levels[i].level, 1);
+		setenv("CUTRACE_CUPTI", levels[i].text, 1);
+		assert_int_equal(read_options().cupti, levels[i].mode);
+		assert_int_equal(ct_options_cupti(), levels[i].mode);
+	}
+	unsetenv("CUTRACE_MODE");
 	assert_int_equal(warnings, 0);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		setenv("CUTRACE_CUPTI", bad[i], 1);

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyze/handle.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define COMPARE(a, b) ((a) < (b) ? -1 : (a) > (b))
+
+static int by_handle(const void *a, const void *b)
+{
+	const struct ct_handle *x = a, *y = b;
+
+	return COMPARE(x->handle, y->handle) ?: COMPARE(x->since_ns, y->since_ns);
+}
+
+void ct_handles_sort(struct ct_model *model)
+{
+	if (model->handles.count)
+		qsort(model->handles.at, model->handles.count, sizeof(*model->handles.at), by_handle);
+}
+
+/* What a handle named at a time: the latest stream created until then, or else the first after. */
+static const struct ct_handle *handle_at(const struct ct_model *model, uint64_t handle,
+					 uint64_t time_ns)
+{
+	const struct ct_handle *found = NULL;
+	size_t low = 0, high = model->handles.count;
+
+	while (low < high) { /* the first of this handle */
+		size_t middle = low + (high - low) / 2;
+
+		if (model->handles.at[middle].handle < handle)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < model->handles.count && model->handles.at[low].handle == handle; low++)
+		if (!found || model->handles.at[low].since_ns <= time_ns)
+			found = &model->handles.at[low];
+	return found;
+}
+
+static uint32_t stream_of_handle(const struct ct_model *model, uint64_t handle, uint64_t time_ns)
+{
+	const struct ct_handle *found = handle_at(model, handle, time_ns);
+
+	return found ? ct_stream_index((struct ct_model *)(uintptr_t)model, found->context,
+				       found->stream, false)
+		     : CT_NONE;
+}
+
+static uint32_t default_stream(const struct ct_model *model, const struct ct_host_call *call)
+{
+	for (size_t i = 0; i < model->contexts.count; i++) {
+		const struct ct_context *c = &model->contexts.at[i];
+
+		if ((c->context == call->raw.context || !call->raw.context) &&
+		    c->null_stream != CT_ID_NONE)
+			return ct_stream_index((struct ct_model *)(uintptr_t)model, c->context,
+					       c->null_stream, false);
+	}
+	return CT_NONE;
+}
+
+#define STREAM_LEGACY 1     /* cudaStreamLegacy */
+#define STREAM_PER_THREAD 2 /* cudaStreamPerThread */
+
+static bool names_thread_default(const struct ct_host_call *call)
+{
+	return call->raw.stream == STREAM_PER_THREAD ||
+	       (call->raw.stream == 0 && call->effects & CT_PER_THREAD);
+}
+
+/* Did the call put one operation, and nothing else, into the stream that it names? */
+static bool shows_stream(const struct ct_model *model, const struct ct_host_call *call)
+{
+	return call->op_count == 1 && call->effects & (CT_LAUNCH | CT_COPY | CT_FILL) &&
+	       call->raw.stream != CT_STREAM_NONE && !names_thread_default(call) &&
+	       !model->ops.at[ct_model_op_of(model, call, 0)].raw.graph;
+}
+
+static int learn_handle(struct ct_model *model, const struct ct_host_call *call,
+			const struct ct_device_op *op)
+{
+	struct ct_handle fresh = { .handle = call->raw.stream, .context = op->context,
+				   .stream = op->stream };
+	const struct ct_handle *known = handle_at(model, fresh.handle, call->raw.leave_ns);
+
+	if (known && known->since_ns <= call->raw.leave_ns)
+		return 0;
+	if (CT_PUSH(&model->handles, fresh) < 0)
+		return -ENOMEM;
+	ct_handles_sort(model);
+	return 0;
+}
+
+static int learn_default(struct ct_model *model, const struct ct_device_op *op)
+{
+	struct ct_context fresh = { .context = op->context, .device = op->device,
+				    .null_stream = op->stream };
+	uint32_t stream = ct_stream_index(model, op->context, op->stream, false);
+	size_t i = 0;
+
+	while (i < model->contexts.count && model->contexts.at[i].context != op->context)
+		i++;
+	if (i < model->contexts.count && model->contexts.at[i].null_stream != CT_ID_NONE)
+		return 0;
+	if (model->streams.at[stream].flag == CT_STREAM_FLAG_UNKNOWN)
+		model->streams.at[stream].flag = CT_STREAM_FLAG_LEGACY;
+	if (i < model->contexts.count) {
+		model->contexts.at[i].null_stream = op->stream;
+		return 0;
+	}
+	if (CT_PUSH(&model->context_tids, 0) < 0)
+		return -ENOMEM;
+	return CT_PUSH(&model->contexts, fresh);
+}
+
+int ct_handles_learn(struct ct_model *model)
+{
+	int r = 0;
+
+	if (model->facts) /* runs whose mode changed, and with them such streams, have no parts */
+		return 0;
+	for (size_t i = 0; r == 0 && i < model->calls.count; i++) {
+		const struct ct_host_call *call = &model->calls.at[i];
+		const struct ct_device_op *op;
+
+		if (!shows_stream(model, call))
+			continue;
+		op = &model->ops.at[ct_model_op_of(model, call, 0)].raw;
+		r = call->raw.stream == 0 || call->raw.stream == STREAM_LEGACY
+			    ? learn_default(model, op)
+			    : learn_handle(model, call, op);
+	}
+	return r;
+}
+
+/* No record says which stream is a thread's own: what it submitted there does. */
+static void find_thread_defaults(struct ct_model *model)
+{
+	for (size_t t = 0; t < model->threads.count; t++)
+		model->threads.at[t].default_stream = CT_NONE;
+	for (size_t i = 0; i < model->calls.count; i++) {
+		const struct ct_host_call *call = &model->calls.at[i];
+
+		if (call->op_count && names_thread_default(call))
+			model->threads.at[call->thread].default_stream =
+				model->ops.at[ct_model_op_of(model, call, 0)].stream;
+	}
+}
+
+static uint32_t stream_of_call(const struct ct_model *model, const struct ct_host_call *call)
+{
+	uint64_t handle = call->raw.stream;
+
+	if (call->op_count)
+		return model->ops.at[ct_model_op_of(model, call, 0)].stream;
+	if (names_thread_default(call)) /* CUPTI's record names the legacy stream instead */
+		return model->threads.at[call->thread].default_stream;
+	if (call->sync != CT_NONE && model->syncs.at[call->sync].stream != CT_ID_NONE)
+		return ct_stream_index((struct ct_model *)(uintptr_t)model,
+				       model->syncs.at[call->sync].context,
+				       model->syncs.at[call->sync].stream, false);
+	if (handle == CT_STREAM_NONE)
+		return CT_NONE;
+	if (handle == 0 || handle == STREAM_LEGACY)
+		return default_stream(model, call);
+	return stream_of_handle(model, handle, call->raw.leave_ns);
+}
+
+void ct_handles_resolve(struct ct_model *model)
+{
+	find_thread_defaults(model);
+	for (size_t i = 0; i < model->calls.count; i++)
+		model->calls.at[i].stream = stream_of_call(model, &model->calls.at[i]);
+}
