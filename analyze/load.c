@@ -321,6 +321,7 @@ static int load_item(struct loader *l, const struct ct_item *item)
 /* The table of calls is the first thing in every file, so one pass will do. */
 int ct_load_records(struct ct_model *model)
 {
+	const struct ct_mode_change light = { .mode = CT_MODE_LIGHT };
 	struct loader l = { .model = model };
 	struct ct_item item;
 	int r = 0, got = 0;
@@ -331,6 +332,8 @@ int ct_load_records(struct ct_model *model)
 	l.effects = calloc(API_IDS, sizeof(*l.effects));
 	if (!l.apis || !l.effects)
 		r = -ENOMEM;
+	if (r == 0 && model->header->mode == CT_MODE_LIGHT) /* from the beginning: no note need say so */
+		r = CT_PUSH(&model->mode_changes, light);
 	while (r == 0) {
 		got = ct_reader_next(model->reader, &item);
 		if (got != 1)
