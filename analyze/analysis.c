@@ -65,13 +65,15 @@ static int analyze(struct ct_analysis *a, const char *path,
 		   const struct ct_analysis_options *options)
 {
 	uint64_t whole = options->whole_records ? options->whole_records : CT_WHOLE_RECORDS;
+	const struct ct_file_header *header;
 	struct ct_survey *survey = NULL;
 	struct ct_reader *reader;
 	int r = ct_reader_open(path, &reader);
 
 	if (r < 0)
 		return r;
-	if (most_records(reader) > whole && !ct_reader_header(reader)->kept_from_ns) {
+	header = ct_reader_header(reader);
+	if (most_records(reader) > whole && !header->kept_from_ns && header->mode == CT_MODE_FULL) {
 		r = ct_survey_make(reader, ct_analysis_threads(options), &survey);
 		if (r < 0) {
 			ct_reader_close(reader);

@@ -326,11 +326,16 @@ static int load_moment(struct ct_model *model, const struct ct_item *item)
 
 static int begin_facts(struct ct_model *model)
 {
+	const struct ct_mode_change light = { .mode = CT_MODE_LIGHT };
+
 	model->cupti_end_ns = UINT64_MAX;
 	model->kept_from_ns = model->header->kept_from_ns;
 	model->apis = calloc(API_IDS, sizeof(*model->apis));
 	model->effects = calloc(API_IDS, sizeof(*model->effects));
-	return model->apis && model->effects ? 0 : -ENOMEM;
+	if (!model->apis || !model->effects)
+		return -ENOMEM;
+	/* light from the beginning: no note need say so */
+	return model->header->mode == CT_MODE_LIGHT ? CT_PUSH(&model->mode_changes, light) : 0;
 }
 
 static void end_facts(struct ct_model *model)

@@ -175,6 +175,11 @@ void ct_clock_follow(void)
 	before = now;
 }
 
+bool ct_clock_counts(void)
+{
+	return line.version && read_ticks() - line.from.ticks < line.valid_ticks;
+}
+
 uint64_t ct_clock_error_ns(void)
 {
 	return LOAD(error_ns);

@@ -12,6 +12,7 @@
 #ifndef CT_SHIM_CLOCK_H
 #define CT_SHIM_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -25,6 +26,9 @@ void ct_clock_init(void);
 
 /* Lay the line anew. By one thread, about every second. */
 void ct_clock_follow(void);
+
+/* Is the time taken from the counter at present? */
+bool ct_clock_counts(void);
 
 /* How far the line was from the clock at most, whenever it was laid; 0 if it never was. */
 uint64_t ct_clock_error_ns(void);

@@ -33,6 +33,7 @@ void ct_mode_start(void)
 		return;
 	if (!note(CT_MODE_LIGHT)) /* then nothing may be left out */
 		return;
+	ct_shim.file.header->mode = CT_MODE_LIGHT;
 	set(CT_MODE_LIGHT);
 	if (ct_shim.options.mode == CT_LEVEL_AUTO)
 		ct_mode_threshold_ns = 0; /* until the first use has passed */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define AHEAD_NS 100000 /* what the writer's times may be ahead of the clock: shim/clock.h */
 #define CHUNKS_LEAST 64 /* of a full recorder, unless that makes them smaller than a unit */
 
 int ct_flight_start(struct ct_file *file, uint64_t limit_bytes)
@@ -12,6 +13,8 @@ int ct_flight_start(struct ct_file *file, uint64_t limit_bytes)
 	uint64_t units = limit_bytes / CT_CHUNK_UNIT, most = units / CHUNKS_LEAST * CT_CHUNK_UNIT;
 	void *map;
 
+	if (units > UINT32_MAX) /* no file system has room for more */
+		units = UINT32_MAX;
 	file->limit_bytes = limit_bytes;
 	map = mmap(NULL, units * sizeof(*file->flight.full), PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -110,7 +113,8 @@ static void lift(uint64_t *bound, uint64_t to)
 /* Say in the file's header what is about to go. */
 static void account(struct ct_file *file, const uint8_t *chunk, uint32_t bytes)
 {
-	uint64_t counts[CT_RECORD_TYPES] = { 0 }, latest = 0, now = ct_clock_ns(CLOCK_MONOTONIC);
+	uint64_t counts[CT_RECORD_TYPES] = { 0 }, latest = 0;
+	uint64_t horizon = ct_clock_ns(CLOCK_MONOTONIC) + AHEAD_NS;
 
 	for (uint32_t at = CT_SLOT_BYTES; at < bytes;) {
 		uint32_t word = *(const uint32_t *)(const void *)(chunk + at);
@@ -120,7 +124,7 @@ static void account(struct ct_file *file, const uint8_t *chunk, uint32_t bytes)
 		if (!CT_COMMIT_SLOTS(word))
 			break;
 		time = time_of(type, chunk + at);
-		if (time > latest && time <= now) /* a time to come would hide everything: not one */
+		if (time > latest && time <= horizon) /* a time to come would hide everything: not one */
 			latest = time;
 		if (type != CT_RECORD_THREAD && type < CT_RECORD_TYPES)
 			counts[type]++;

@@ -120,6 +120,7 @@ struct ct_file_header {
 	uint64_t kept_bytes;        /* of chunks that are never overwritten */
 	uint64_t kept_from_ns;      /* the latest time of any record that was overwritten */
 	uint64_t overwritten[32];   /* records, by enum ct_record_type */
+	uint32_t mode;              /* enum ct_mode (apis.h) it began in: known if a note is lost */
 };
 static_assert(sizeof(struct ct_file_header) <= CT_HEADER_BYTES, "header fits its page");
 static_assert(CT_LOSS_COUNT <= 32, "room for every loss counter");

@@ -350,6 +350,20 @@ def mode_auto_yield(here):
 
 
 @case
+def mode_light_note_damaged(here):
+    """The file's header says it as well: what was not recorded is not taken for what never was."""
+    trace = here.traced(victim("moments", "1000"), CUTRACE_MODE="light", CUTRACE_CUPTI="on",
+                        CUTRACE_REPORT="0").trace()
+    raw = bytearray((trace / "trace.cutrace").read_bytes())
+    note = raw.index(b"light", 65536) - 24
+    raw[note + 6:note + 8] = b"\xff\xff"  # the length of its text
+    (trace / "trace.cutrace").write_bytes(raw)
+    same(here.bare(cutrace("report", trace)).status, 0, "cutrace report")
+    says_blind(trace, "64 damaged bytes", "the mode was light all the time")
+    check("none found" not in report_text(trace), "no verdict", report_text(trace))
+
+
+@case
 def mode_auto_no_room(here):
     """The notes of windows fill what a flight recorder keeps: what has no note does not happen."""
     run = quiet(here.both(victim("flicker", "4500"), CUTRACE_MODE="auto", CUTRACE_LIMIT="512K",

@@ -2,6 +2,8 @@
 /* The counter, followed, against the clock that it stands for. */
 #include "shim/clock.h"
 
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "tests/unit/unit.h"
@@ -29,6 +31,19 @@ static void compare_for(uint64_t ns)
 	} while (after < end);
 }
 
+/* Does the kernel keep time by the counter, so that we may? */
+static bool counter_is_clock(void)
+{
+	FILE *source = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "r");
+	char name[16] = "";
+
+	if (source) {
+		(void)!fgets(name, sizeof(name), source);
+		fclose(source);
+	}
+	return !strcmp(name, "tsc\n");
+}
+
 /* Before there is a line, along several, and after the last one has expired. */
 static void follows_clock(void **state)
 {
@@ -38,6 +53,7 @@ static void follows_clock(void **state)
 	for (int i = 0; i < 4; i++) {
 		compare_for(100000000);
 		ct_clock_follow();
+		assert_int_equal(ct_clock_counts(), counter_is_clock());
 	}
 	compare_for(1000000000);
 	assert_true(ct_clock_error_ns() <= OFF_NS);
@@ -49,6 +65,7 @@ static void expires(void **state)
 
 	(void)state;
 	nanosleep(&pause, NULL);
+	assert_false(ct_clock_counts());
 	compare_for(10000000);
 	ct_clock_follow(); /* from where the clock is now, not from where the line would be */
 	compare_for(100000000);
