@@ -140,7 +140,7 @@ static bool blind(const struct splitter *s)
 /* May it have waited for work that was not recorded because of the mode? */
 static bool may_have_waited(const struct splitter *s)
 {
-	return s->seen == CT_SEEN_LIGHT && ct_scope_may_wait(s->call);
+	return ct_seen_light(s->model, s->seen) && ct_scope_may_wait(s->call);
 }
 
 static void claim_device_wait(struct splitter *s)

@@ -179,6 +179,11 @@ enum ct_seen ct_seen_call(const struct ct_model *model, const struct ct_host_cal
 	return CT_SEEN_ALL;
 }
 
+bool ct_seen_light(const struct ct_model *model, enum ct_seen seen)
+{
+	return seen == CT_SEEN_LIGHT || (seen == CT_SEEN_NOTHING && ct_seen_partly(model));
+}
+
 bool ct_seen_gap(const struct ct_model *model, uint64_t start_ns, uint64_t end_ns)
 {
 	const struct ct_sight *sight = ct_sight_at(model, end_ns);
@@ -194,7 +199,7 @@ bool ct_seen_op(const struct ct_model *model, const struct ct_op *op)
 bool ct_seen_unrecorded(const struct ct_model *model, const struct ct_wait *wait)
 {
 	return wait->part == CT_PART_DEVICE_WAIT && wait->op == CT_NONE &&
-	       ct_seen_call(model, &model->calls.at[wait->call]) == CT_SEEN_LIGHT;
+	       ct_seen_light(model, ct_seen_call(model, &model->calls.at[wait->call]));
 }
 
 uint64_t ct_seen_ns(const struct ct_model *model)

@@ -24,6 +24,9 @@ const struct ct_sight *ct_sight_at(const struct ct_model *model, uint64_t time_n
 /* How much is known of what a call may have waited for. */
 enum ct_seen ct_seen_call(const struct ct_model *model, const struct ct_host_call *call);
 
+/* Is that because of the mode, or would the mode have done it, too? */
+bool ct_seen_light(const struct ct_model *model, enum ct_seen seen);
+
 /* Is it a wait for device work that was not recorded because of the mode? */
 bool ct_seen_unrecorded(const struct ct_model *model, const struct ct_wait *wait);
 

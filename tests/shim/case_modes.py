@@ -111,6 +111,9 @@ def mode_light_without_cupti(here):
                   "no launches and the like", found)
             check(sum(found[name] for name in found if "Free" in name) >= 4, "frees", found)
             says_blind(run.trace(), "switched off", "the mode was light all the time")
+            waits = [wait for wait in long_waits(run.trace()) if "Free" in wait["Call"]]
+            same(len(waits), 4, "frees that may have waited")
+            check(all(wait["Waited For"].startswith(UNRECORDED) for wait in waits), "for what", waits)
             no_losses(run.trace())
 
 
