@@ -7,30 +7,53 @@
 
 #include "analyze/sort.h"
 
-/* The table of calls by correlation, where ids are dense enough; they are as CUPTI counts. */
-static int make_call_table(struct ct_model *model)
+/* Is it a call of the sort whose work has records? */
+static bool recorded(const struct ct_host_call *call)
 {
-	size_t count = model->call_keys.count;
-	uint32_t first = count ? model->call_keys.at[0].correlation : 0;
-	uint64_t range = count ? model->call_keys.at[count - 1].correlation - first + 1 : 0;
+	return call->effects & (CT_LAUNCH | CT_COPY | CT_FILL | CT_SYNC | CT_ORDER);
+}
 
-	if (!count || range > 16 * (uint64_t)count + 4096)
-		return 0;
+/* From the least id to the greatest: how many there could be. 0 if there are none. */
+static uint64_t range_of(const struct ct_model *model, uint32_t *ret_first)
+{
+	uint32_t least = UINT32_MAX, most = 0;
+
+	for (size_t i = 0; i < model->calls.count; i++) {
+		uint32_t id = model->calls.at[i].raw.correlation;
+
+		if (!id)
+			continue;
+		least = id < least ? id : least;
+		most = id > most ? id : most;
+	}
+	*ret_first = least;
+	return most ? (uint64_t)most - least + 1 : 0;
+}
+
+/* Ids are dense enough for a table: they are as CUPTI counts. */
+static int make_table(struct ct_model *model, uint32_t first, size_t range)
+{
 	model->call_table.at = malloc(range * sizeof(*model->call_table.at));
 	if (!model->call_table.at)
 		return -ENOMEM;
 	memset(model->call_table.at, 0xff, range * sizeof(*model->call_table.at));
 	model->call_table.count = range;
 	model->call_table_first = first;
-	for (size_t i = count; i-- > 0;) /* of several, the first */
-		model->call_table.at[model->call_keys.at[i].correlation - first] =
-			model->call_keys.at[i].call;
+	for (uint32_t i = 0; i < model->calls.count; i++) {
+		const struct ct_host_call *call = &model->calls.at[i];
+		uint32_t *slot;
+
+		if (!call->raw.correlation)
+			continue;
+		slot = &model->call_table.at[call->raw.correlation - first];
+		if (*slot == CT_NONE || (recorded(call) && !recorded(&model->calls.at[*slot])))
+			*slot = i;
+	}
 	return 0;
 }
 
-int ct_correlate_calls(struct ct_model *model)
+static int make_keys(struct ct_model *model)
 {
-	const uint32_t recorded = CT_LAUNCH | CT_COPY | CT_FILL | CT_SYNC | CT_ORDER;
 	struct ct_ranked *ranked = malloc((model->calls.count + 1) * sizeof(*ranked));
 	size_t n = 0;
 	int r = ranked ? 0 : -ENOMEM;
@@ -40,8 +63,7 @@ int ct_correlate_calls(struct ct_model *model)
 		uint64_t id = call->raw.correlation;
 
 		if (id)
-			ranked[n++] = (struct ct_ranked){ id << 1 | !(call->effects & recorded),
-							  (uint32_t)i };
+			ranked[n++] = (struct ct_ranked){ id << 1 | !recorded(call), (uint32_t)i };
 	}
 	if (r == 0)
 		r = ct_sort_ranked(ranked, n);
@@ -51,20 +73,45 @@ int ct_correlate_calls(struct ct_model *model)
 		r = CT_PUSH(&model->call_keys, key);
 	}
 	free(ranked);
-	return r == 0 ? make_call_table(model) : r;
+	return r;
+}
+
+int ct_correlate_calls(struct ct_model *model)
+{
+	uint32_t first;
+	uint64_t range = range_of(model, &first);
+
+	return range && range <= 16 * (uint64_t)model->calls.count + 4096
+		       ? make_table(model, first, range)
+		       : make_keys(model);
 }
 
 int ct_correlate_ops(struct ct_model *model)
 {
-	struct ct_ranked *ranked = malloc((model->ops.count + 1) * sizeof(*ranked));
-	int r = ranked ? 0 : -ENOMEM;
+	uint32_t next = 0;
 
-	for (size_t i = 0; r == 0 && i < model->ops.count; i++)
-		ranked[i] = (struct ct_ranked){ model->ops.at[i].raw.correlation, (uint32_t)i };
-	if (r == 0)
-		r = ct_sort_ranked(ranked, model->ops.count);
-	for (size_t i = 0; r == 0 && i < model->ops.count; i++)
-		r = CT_PUSH(&model->by_correlation, ranked[i].index);
-	free(ranked);
-	return r;
+	for (uint32_t i = 0; i < model->ops.count; i++) {
+		uint32_t index = model->ops.at[i].call;
+
+		if (index == CT_NONE)
+			continue;
+		if (!model->calls.at[index].op_count++)
+			model->calls.at[index].first_op = CT_NONE;
+		if (CT_PUSH(&model->by_call, CT_NONE) < 0)
+			return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < model->ops.count; i++) {
+		uint32_t index = model->ops.at[i].call;
+		struct ct_host_call *call = index == CT_NONE ? NULL : &model->calls.at[index];
+
+		if (!call)
+			continue;
+		if (call->first_op == CT_NONE) { /* here they go */
+			call->first_op = next;
+			next += call->op_count;
+			call->op_count = 0;
+		}
+		model->by_call.at[call->first_op + call->op_count++] = i;
+	}
+	return 0;
 }

@@ -12,7 +12,10 @@
  */
 int ct_correlate_calls(struct ct_model *model);
 
-/* Fill model->by_correlation: the operations of each call, one behind the other. 0 or -ENOMEM. */
+/*
+ * Fill model->by_call, and where calls find their operations in it; once these have their
+ * calls. Returns 0 or -ENOMEM.
+ */
 int ct_correlate_ops(struct ct_model *model);
 
 #endif

@@ -148,8 +148,6 @@ static bool moves_pageable(const struct ct_device_op *op)
 
 static int join_ops(struct ct_model *model)
 {
-	int r;
-
 	for (size_t i = 0; i < model->ops.count; i++) {
 		struct ct_op *op = &model->ops.at[i];
 
@@ -166,16 +164,7 @@ static int join_ops(struct ct_model *model)
 			op->submit_ns = model->calls.at[op->call].raw.enter_ns;
 		model->calls.at[op->call].pageable |= moves_pageable(&op->raw);
 	}
-	r = ct_correlate_ops(model);
-	for (size_t i = 0; r == 0 && i < model->by_correlation.count; i++) {
-		uint32_t call = model->ops.at[model->by_correlation.at[i]].call;
-
-		if (call == CT_NONE)
-			continue;
-		if (!model->calls.at[call].op_count++)
-			model->calls.at[call].first_op = (uint32_t)i;
-	}
-	return r;
+	return ct_correlate_ops(model);
 }
 
 /*

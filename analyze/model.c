@@ -153,7 +153,7 @@ static void reuse(struct ct_model *part, struct ct_model *old)
 	REUSE(part, old, events);
 	REUSE(part, old, overheads);
 	REUSE(part, old, call_keys);
-	REUSE(part, old, by_correlation);
+	REUSE(part, old, by_call);
 	REUSE(part, old, waits);
 	REUSE(part, old, pending);
 	REUSE(part, old, polls);
@@ -233,7 +233,7 @@ void ct_model_destroy(struct ct_model *model)
 	free(model->threads.at);
 	free(model->call_keys.at);
 	free(model->call_table.at);
-	free(model->by_correlation.at);
+	free(model->by_call.at);
 	free(model->waits.at);
 	free(model->pending.at);
 	free(model->polls.at);
@@ -245,7 +245,7 @@ void ct_model_destroy(struct ct_model *model)
 
 uint32_t ct_model_op_of(const struct ct_model *model, const struct ct_host_call *call, uint32_t n)
 {
-	return model->by_correlation.at[call->first_op + n];
+	return model->by_call.at[call->first_op + n];
 }
 
 uint32_t ct_model_call_of(const struct ct_model *model, uint32_t correlation)

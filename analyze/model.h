@@ -80,7 +80,7 @@ struct ct_host_call {
 	enum ct_api api;      /* by name; CT_API_NONE for a call this build does not know */
 	uint32_t effects;     /* enum ct_effect */
 	const char *name;
-	uint32_t first_op;    /* into by_correlation; with op_count */
+	uint32_t first_op;    /* into by_call; with op_count */
 	uint32_t op_count;
 	uint32_t stream;      /* into streams; CT_NONE */
 	uint32_t sync;        /* into syncs: what CUPTI says it waited for; CT_NONE */
@@ -238,10 +238,10 @@ struct ct_model {
 	CT_ARRAY(char *) strings;            /* by id */
 	CT_ARRAY(struct ct_module *) modules;
 	CT_ARRAY(struct ct_note_info) notes;
-	CT_ARRAY(struct ct_key) call_keys;   /* by correlation */
-	CT_ARRAY(uint32_t) call_table;       /* calls, by correlation - call_table_first; may be empty */
+	CT_ARRAY(struct ct_key) call_keys;   /* by correlation; if there is no call_table */
+	CT_ARRAY(uint32_t) call_table;       /* calls, by correlation - call_table_first */
 	uint32_t call_table_first;
-	CT_ARRAY(uint32_t) by_correlation;   /* ops, by correlation, then start_ns */
+	CT_ARRAY(uint32_t) by_call;          /* ops that have one; those of each in order of start */
 	CT_ARRAY(struct ct_wait) waits;      /* filled by blocking.c */
 	struct ct_outside outside[CT_PART_COUNT]; /* filled by blocking.c */
 	CT_ARRAY(uint32_t) pending;          /* filled by blocking.c */

@@ -28,6 +28,20 @@ static bool plain(const struct ct_host_call *call)
 	       !call->pending_count;
 }
 
+/* For how long it waited for device work of which there is no record: that cannot be replayed. */
+static uint64_t unknown_wait(const struct ct_model *model, const struct ct_host_call *call)
+{
+	uint64_t ns = 0;
+
+	for (uint32_t i = 0; call->parts[CT_PART_DEVICE_WAIT] && i < call->wait_count; i++) {
+		const struct ct_wait *wait = &model->waits.at[call->first_wait + i];
+
+		if (wait->part == CT_PART_DEVICE_WAIT && wait->op == CT_NONE)
+			ns += wait->end_ns - wait->start_ns;
+	}
+	return ns;
+}
+
 /* What entering a call takes, close together: the replays are as fast as memory is. */
 static void note_calls(struct ct_replay *r)
 {
@@ -41,6 +55,7 @@ static void note_calls(struct ct_replay *r)
 			c->gap_ns -= r->model->calls.at[c->previous].raw.leave_ns;
 		c->took_ns = call->raw.leave_ns - call->raw.enter_ns;
 		c->plain = plain(call);
+		c->unrecorded = !c->plain && unknown_wait(r->model, call);
 	}
 	for (size_t i = 0; i < r->model->ops.count; i++)
 		r->was_end_ns[i] = r->model->ops.at[i].raw.end_ns;
@@ -153,20 +168,6 @@ static void wait_for_op(const struct ct_replay *r, uint32_t op, struct release *
 	release->is_ns = later(release->is_ns, r->end_ns[op]);
 }
 
-/* For how long it waited for device work of which there is no record: that cannot be replayed. */
-static uint64_t unknown_wait(const struct ct_model *model, const struct ct_host_call *call)
-{
-	uint64_t ns = 0;
-
-	for (uint32_t i = 0; call->parts[CT_PART_DEVICE_WAIT] && i < call->wait_count; i++) {
-		const struct ct_wait *wait = &model->waits.at[call->first_wait + i];
-
-		if (wait->part == CT_PART_DEVICE_WAIT && wait->op == CT_NONE)
-			ns += wait->end_ns - wait->start_ns;
-	}
-	return ns;
-}
-
 /* When a call let the driver's lock go: after its device wait, or when it returned. */
 static struct release lock_of(const struct ct_replay *r, uint32_t index, uint64_t wait_end_ns)
 {
@@ -174,7 +175,7 @@ static struct release lock_of(const struct ct_replay *r, uint32_t index, uint64_
 	struct release release = { call->raw.enter_ns, r->enter_ns[index] };
 
 	if (!call->parts[CT_PART_DEVICE_WAIT] || wait_end_ns >= call->raw.leave_ns ||
-	    unknown_wait(r->model, call))
+	    r->calls[index].unrecorded)
 		return (struct release){ call->raw.leave_ns, r->leave_ns[index] };
 	for (uint32_t i = 0; i < call->pending_count; i++)
 		wait_for_op(r, r->model->pending.at[call->first_pending + i], &release);
@@ -218,11 +219,14 @@ static struct release release_of(const struct ct_replay *r, const struct ct_host
 }
 
 /* Time inside the call that no wait accounts for: the driver's and the copy's own. */
-static uint64_t work_of(const struct ct_model *model, const struct ct_host_call *call, bool removed)
+static uint64_t work_of(const struct ct_replay *r, uint32_t index, bool removed)
 {
+	const struct ct_host_call *call = &r->model->calls.at[index];
 	uint64_t work = call->raw.leave_ns - call->raw.enter_ns - call->parts[CT_PART_DEVICE_WAIT] -
-			call->parts[CT_PART_LOCK_WAIT] + unknown_wait(model, call);
+			call->parts[CT_PART_LOCK_WAIT];
 
+	if (r->calls[index].unrecorded)
+		work += unknown_wait(r->model, call);
 	return removed ? work - call->parts[CT_PART_QUEUE_FULL] - call->parts[CT_PART_TRANSFER] : work;
 }
 
@@ -253,7 +257,7 @@ static void follow_own_copy(const struct ct_replay *r, const struct ct_host_call
 static void leave(struct ct_replay *r, uint32_t index)
 {
 	const struct ct_host_call *call = &r->model->calls.at[index];
-	uint64_t done = r->enter_ns[index] + work_of(r->model, call, r->removed[index] & CT_REMOVE_WAIT);
+	uint64_t done = r->enter_ns[index] + work_of(r, index, r->removed[index] & CT_REMOVE_WAIT);
 
 	if (!(r->removed[index] & CT_REMOVE_WAIT)) {
 		struct release release = release_of(r, call);

@@ -31,6 +31,7 @@ struct ct_replay_call {
 	uint64_t took_ns;
 	uint32_t previous; /* CT_NONE */
 	bool plain;        /* it waits for nothing */
+	bool unrecorded;   /* it waited for device work of which there is no record */
 };
 
 struct ct_replay {
