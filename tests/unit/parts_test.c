@@ -369,12 +369,29 @@ static size_t find_clock_note(void)
 	return at;
 }
 
+static void patch_header(size_t offset, uint64_t value, size_t size)
+{
+	patch(offset, &value, size);
+}
+
+/* Is it analyzed in one piece? Returns how many calls were left out. */
+static uint64_t expect_whole(uint64_t calls)
+{
+	struct ct_analysis *a = analyze_parts(4096, 2);
+	uint64_t early = a->model->early_calls;
+
+	assert_int_equal(a->parts, 0);
+	assert_int_equal(a->totals.calls + early, calls);
+	ct_analysis_destroy(a);
+	return early;
+}
+
 /* Where records begin or end to be complete in the middle, all is needed at once. */
 static void test_one_piece(void **state)
 {
-	struct ct_analysis *a;
 	uint64_t from_ns, calls, light = CT_MODE_LIGHT;
 	uint16_t mode = CT_NOTE_MODE;
+	struct ct_analysis *a;
 	size_t note;
 
 	(void)state;
@@ -384,19 +401,16 @@ static void test_one_piece(void **state)
 	calls = a->totals.calls;
 	from_ns = (a->model->begin_ns + a->model->end_ns) / 2;
 	ct_analysis_destroy(a);
+	patch_header(offsetof(struct ct_file_header, kept_from_ns), from_ns, sizeof(from_ns));
+	assert_true(expect_whole(calls) > calls / 4);
+	patch_header(offsetof(struct ct_file_header, kept_from_ns), 0, sizeof(from_ns));
+	patch_header(offsetof(struct ct_file_header, mode), CT_MODE_LIGHT, sizeof(uint32_t));
+	assert_int_equal(expect_whole(calls), 0);
+	patch_header(offsetof(struct ct_file_header, mode), CT_MODE_FULL, sizeof(uint32_t));
 	note = find_clock_note();
 	patch(note + offsetof(struct ct_note, value), &light, sizeof(light));
 	patch(note + offsetof(struct ct_note, code), &mode, sizeof(mode));
-	a = analyze_parts(4096, 2);
-	assert_int_equal(a->parts, 0);
-	assert_int_equal(a->model->sights.count, 0);
-	ct_analysis_destroy(a);
-	patch(offsetof(struct ct_file_header, kept_from_ns), &from_ns, sizeof(from_ns));
-	a = analyze_parts(4096, 2);
-	assert_int_equal(a->parts, 0);
-	assert_int_equal(a->totals.calls + a->model->early_calls, calls);
-	assert_true(a->model->early_calls > calls / 4);
-	ct_analysis_destroy(a);
+	assert_int_equal(expect_whole(calls), 0);
 	remove_trace();
 }
 
