@@ -120,7 +120,8 @@ static void text_line(const struct ct_item *item, FILE *to)
 		fprintf(to, "api id=%u effects=0x%x ", api->id, api->effects);
 		put_text(api->name, api->name_length, to);
 	} else {
-		fprintf(to, "note code=%u value=%" PRIu64 " ", note->code, note->value);
+		fprintf(to, "seen=%" PRIu64 " note code=%u value=%" PRIu64 " ", note->seen_ns, note->code,
+			note->value);
 		put_text(note->text, note->length, to);
 	}
 }

@@ -217,13 +217,14 @@ int ct_cmd_pack(int argc, char **argv)
 	bool unpack = false;
 	int option, status = 0;
 
+	opterr = 0;
 	while ((option = getopt_long(argc, argv, "hu", options, NULL)) != -1) {
 		if (option == 'h') {
 			print_help();
 			return 0;
 		}
 		if (option == '?')
-			return ct_usage("pack", NULL);
+			return ct_usage_option("pack", argv[optind - 1]);
 		unpack = true;
 	}
 	if (argc == optind)

@@ -218,6 +218,7 @@ int ct_cmd_report(int argc, char **argv)
 		{ 0 },
 	};
 
+	opterr = 0;
 	while ((option = getopt_long(argc, argv, "ho:", options, NULL)) != -1) {
 		if (option == 'h') {
 			print_help();
@@ -228,7 +229,7 @@ int ct_cmd_report(int argc, char **argv)
 		if (option == 'p')
 			wish.part_records = strtoull(optarg, NULL, 10);
 		if (option == '?')
-			return ct_usage("report", NULL);
+			return ct_usage_option("report", argv[optind - 1]);
 	}
 	keep_memory();
 	if (argc == optind)

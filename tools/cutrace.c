@@ -11,7 +11,7 @@
 
 static const struct ct_command commands[] = {
 	{ "run", "[options] -- PROGRAM [arguments]", "run a program and report on it", ct_cmd_run },
-	{ "report", "[--output DIR] DIRECTORY...", "make and print the report of a trace, or of several",
+	{ "report", "[--all-rows] [--output DIR] DIRECTORY...", "make and print the report of a trace, or of several",
 	  ct_cmd_report },
 	{ "dump", "DIRECTORY", "print every record of a trace", ct_cmd_dump },
 	{ "pack", "[--unpack] DIRECTORY...", "make traces small; every command reads them as before",
@@ -51,6 +51,14 @@ int ct_usage(const char *command, const char *problem)
 		if (strcmp(commands[i].name, command) == 0)
 			fprintf(stderr, "usage: cutrace %s %s\n", command, commands[i].arguments);
 	return CT_EXIT_USAGE;
+}
+
+int ct_usage_option(const char *command, const char *option)
+{
+	char problem[256];
+
+	snprintf(problem, sizeof(problem), "%s is no option of it, or lacks its value", option);
+	return ct_usage(command, problem);
 }
 
 int ct_find_library(char *ret, size_t size)

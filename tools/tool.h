@@ -42,6 +42,9 @@ const char *ct_trace_error(int r);
 /* Usage of one command and, with an option, why. Returns CT_EXIT_USAGE. */
 int ct_usage(const char *command, const char *problem);
 
+/* The same for what getopt_long() has just refused: argv[optind - 1]. */
+int ct_usage_option(const char *command, const char *option);
+
 /* Path of libcutrace.so, found from this program's own path. Returns 0 or -ENOENT. */
 int ct_find_library(char *ret, size_t size);
 

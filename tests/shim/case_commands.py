@@ -47,6 +47,15 @@ def run_status(here):
 
 
 @case
+def bad_options(here):
+    for arguments in (("report", "--bad", "x"), ("report", "--output"), ("pack", "--bad", "x")):
+        run = here.bare(cutrace(*arguments))
+        same(run.status, 2, f"exit status of {arguments}")
+        check(run.err.startswith(f"cutrace: {arguments[0]}: {arguments[1]} is no option"),
+              "it says which", run.err)
+
+
+@case
 def gpu_memory(here):
     text = " ".join(report_text(run_under(here, "return").trace()).split())
     check("CUPTI sets aside 9.2 MiB or more of GPU memory in each context (3 buffers of" in text,
