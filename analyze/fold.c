@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "analyze/gain.h"
-#include "analyze/keep.h"
+#include "analyze/kept.h"
 
 /* Per-thread default streams by what they are: their indices change from part to part. */
 struct default_stream {
@@ -16,7 +16,7 @@ struct default_stream {
 
 struct ct_fold {
 	struct ct_analysis sum;
-	struct ct_keep keep;
+	struct ct_kept keep;
 	struct ct_ledger_line lines[CT_API_COUNT];
 	CT_ARRAY(struct default_stream) defaults; /* by thread of the sum */
 	struct ct_gains *gains;
@@ -65,7 +65,7 @@ void ct_fold_destroy(struct ct_fold *fold)
 	if (!fold)
 		return;
 	ct_analysis_clear(&fold->sum);
-	ct_keep_free(&fold->keep);
+	ct_kept_free(&fold->keep);
 	ct_gains_destroy(fold->gains);
 	free(fold->defaults.at);
 	free(fold);
@@ -178,7 +178,7 @@ static int keep_longest(struct ct_fold *fold, const struct ct_analysis *part, ui
 	if (wait == CT_NONE ||
 	    (*kept != CT_NONE && length(part->model, wait) <= length(fold->sum.model, *kept)))
 		return 0;
-	return ct_keep_wait(&fold->keep, part->model, wait, site, kept);
+	return ct_kept_add_wait(&fold->keep, part->model, wait, site, kept);
 }
 
 /* Sites that only records around the part's core have are some other part's. */
@@ -242,7 +242,7 @@ static int add_serialization(struct ct_fold *fold, const struct ct_analysis *par
 		to->start_error_max_ns = from->start_error_max_ns;
 	r = ct_gains_add(fold->gains, part, map);
 	for (size_t i = 0; r == 0 && i < from->pairs.count; i++)
-		r = ct_keep_pair(&fold->keep, part, &from->pairs.at[i], map);
+		r = ct_kept_add_pair(&fold->keep, part, &from->pairs.at[i], map);
 	return r;
 }
 
@@ -261,7 +261,7 @@ static int add_idle(struct ct_fold *fold, const struct ct_analysis *part, const 
 	if (from->last_end_ns > fold->last_end_ns)
 		fold->last_end_ns = from->last_end_ns;
 	for (size_t i = 0; r == 0 && i < from->gaps.count; i++)
-		r = ct_keep_gap(&fold->keep, part, &from->gaps.at[i], map);
+		r = ct_kept_add_gap(&fold->keep, part, &from->gaps.at[i], map);
 	return r;
 }
 
@@ -386,7 +386,7 @@ int ct_fold_finish(struct ct_fold *fold, struct ct_analysis *to)
 	int r;
 
 	finish_threads(fold);
-	r = ct_keep_finish(&fold->keep, sum);
+	r = ct_kept_finish(&fold->keep, sum);
 	if (r == 0)
 		r = ct_ledger_of(fold->lines, &sum->ledger);
 	if (r == 0) {

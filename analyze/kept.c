@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "analyze/keep.h"
+#include "analyze/kept.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -30,13 +30,13 @@ struct ct_kept_gap {
 	struct kept_op next;
 };
 
-static int push_call(struct ct_keep *k, const struct ct_host_call *call, uint32_t site)
+static int push_call(struct ct_kept *k, const struct ct_host_call *call, uint32_t site)
 {
 	return CT_PUSH(&k->model->calls, *call) < 0 || CT_PUSH(&k->of_call, site) < 0 ? -ENOMEM : 0;
 }
 
 /* Slot n is of two waits, calls and operations each: its own, and those of the lock's holder. */
-static int make_slot(struct ct_keep *k, uint32_t *slot)
+static int make_slot(struct ct_kept *k, uint32_t *slot)
 {
 	const struct ct_wait wait = { .op = CT_NONE, .other = CT_NONE };
 	const struct ct_host_call call = { 0 };
@@ -51,7 +51,7 @@ static int make_slot(struct ct_keep *k, uint32_t *slot)
 }
 
 /* Copy a wait and its operation. Their numbers are the same: all are made two by two. */
-static void copy_wait(struct ct_keep *k, const struct ct_model *part, uint32_t wait, uint32_t to)
+static void copy_wait(struct ct_kept *k, const struct ct_model *part, uint32_t wait, uint32_t to)
 {
 	struct ct_wait *copy = &k->model->waits.at[to];
 
@@ -65,7 +65,7 @@ static void copy_wait(struct ct_keep *k, const struct ct_model *part, uint32_t w
 }
 
 /* Copy a call and, for a lock's holder, what it waited for itself. */
-static void copy_call(struct ct_keep *k, const struct ct_model *part, uint32_t call, uint32_t to)
+static void copy_call(struct ct_kept *k, const struct ct_model *part, uint32_t call, uint32_t to)
 {
 	struct ct_host_call *copy = &k->model->calls.at[to];
 
@@ -80,7 +80,7 @@ static void copy_call(struct ct_keep *k, const struct ct_model *part, uint32_t c
 	copy->wait_count = 0;
 }
 
-int ct_keep_wait(struct ct_keep *k, const struct ct_model *part, uint32_t wait, uint32_t site,
+int ct_kept_add_wait(struct ct_kept *k, const struct ct_model *part, uint32_t wait, uint32_t site,
 		 uint32_t *slot)
 {
 	const struct ct_wait *from = &part->waits.at[wait];
@@ -150,7 +150,7 @@ static int by_length(const void *a, const void *b)
 			(array)->count = CT_FOLD_ROWS;                                             \
 	} while (0)
 
-int ct_keep_pair(struct ct_keep *k, const struct ct_analysis *part, const struct ct_pair *pair,
+int ct_kept_add_pair(struct ct_kept *k, const struct ct_analysis *part, const struct ct_pair *pair,
 		 const uint32_t *map)
 {
 	struct ct_kept_pair kept = {
@@ -165,7 +165,7 @@ int ct_keep_pair(struct ct_keep *k, const struct ct_analysis *part, const struct
 	return CT_PUSH(&k->pairs, kept);
 }
 
-int ct_keep_gap(struct ct_keep *k, const struct ct_analysis *part, const struct ct_gap *gap,
+int ct_kept_add_gap(struct ct_kept *k, const struct ct_analysis *part, const struct ct_gap *gap,
 		const uint32_t *map)
 {
 	struct ct_kept_gap kept = { .gap = *gap, .call = call_of(part, gap->call, map),
@@ -176,19 +176,19 @@ int ct_keep_gap(struct ct_keep *k, const struct ct_analysis *part, const struct 
 }
 
 /* Move into the model, and say where to. */
-static int put_call(struct ct_keep *k, const struct kept_call *kept, uint32_t *ret)
+static int put_call(struct ct_kept *k, const struct kept_call *kept, uint32_t *ret)
 {
 	*ret = kept->there ? (uint32_t)k->model->calls.count : CT_NONE;
 	return kept->there ? push_call(k, &kept->call, kept->site) : 0;
 }
 
-static int put_op(struct ct_keep *k, const struct kept_op *kept, uint32_t *ret)
+static int put_op(struct ct_kept *k, const struct kept_op *kept, uint32_t *ret)
 {
 	*ret = kept->there ? (uint32_t)k->model->ops.count : CT_NONE;
 	return kept->there ? CT_PUSH(&k->model->ops, kept->op) : 0;
 }
 
-static int finish_pairs(struct ct_keep *k, struct ct_serialization *to)
+static int finish_pairs(struct ct_kept *k, struct ct_serialization *to)
 {
 	for (size_t i = 0; i < k->pairs.count; i++) {
 		struct ct_kept_pair *kept = &k->pairs.at[i];
@@ -203,7 +203,7 @@ static int finish_pairs(struct ct_keep *k, struct ct_serialization *to)
 	return 0;
 }
 
-static int finish_gaps(struct ct_keep *k, struct ct_idle *to)
+static int finish_gaps(struct ct_kept *k, struct ct_idle *to)
 {
 	for (size_t i = 0; i < k->gaps.count; i++) {
 		struct ct_kept_gap *kept = &k->gaps.at[i];
@@ -216,7 +216,7 @@ static int finish_gaps(struct ct_keep *k, struct ct_idle *to)
 	return 0;
 }
 
-int ct_keep_finish(struct ct_keep *k, struct ct_analysis *sum)
+int ct_kept_finish(struct ct_kept *k, struct ct_analysis *sum)
 {
 	int r;
 
@@ -233,7 +233,7 @@ int ct_keep_finish(struct ct_keep *k, struct ct_analysis *sum)
 	return 0;
 }
 
-void ct_keep_free(struct ct_keep *k)
+void ct_kept_free(struct ct_kept *k)
 {
 	free(k->of_call.at);
 	free(k->pairs.at);
