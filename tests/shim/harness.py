@@ -23,6 +23,7 @@ PATHS = collections.defaultdict(str, {name.removeprefix("SHIM_TEST_"): value
                                       if name.startswith("SHIM_TEST_")})
 
 CASES = {}
+TRUST = {}  # check of tests/trust/checks.txt -> name of the case that tries it
 
 
 class Failed(Exception):
@@ -32,6 +33,14 @@ class Failed(Exception):
 def case(function):
     CASES[function.__name__] = function
     return function
+
+
+def trust(check):
+    """The case that tries this check of tests/trust/checks.txt."""
+    def register(function):
+        TRUST[check] = function.__name__
+        return case(function)
+    return register
 
 
 def check(holds, what, found=None):
@@ -217,7 +226,8 @@ def small_disk(kilobytes):
 
 def main(arguments):
     if arguments == ["--list"]:
-        print("\n".join(CASES))
+        named = {function: check for check, function in TRUST.items()}
+        print("\n".join(f"{name}\t{named.get(name, '')}" for name in CASES))
         return 0
     if len(arguments) != 1 or arguments[0] not in CASES:
         print(f"usage: shim_test.py CASE; cases: {' '.join(CASES)}", file=sys.stderr)

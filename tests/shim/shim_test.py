@@ -8,7 +8,10 @@ usage: shim_test.py CASE | --list
 SHIM_TEST_LIB, _CUTRACE, _VICTIM and so on (meson.build) say where the parts are.
 Exit status: 0 it holds, 1 it does not (and why is printed), 77 cannot be tried here.
 """
+import pathlib
 import sys
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "trust"))
 
 import case_commands  # noqa: F401 (each import adds its cases)
 import case_crowds  # noqa: F401
