@@ -22,6 +22,18 @@ static bool nodes; /* of graphs, not their launches */
 
 enum when { ALWAYS, FULL }; /* FULL: not in the light mode */
 
+/*
+ * Records of the kinds of the full mode: of all calls, or of those made in windows. A window's
+ * calls are known by their ids, which count up and wrap; a few windows, as records come late.
+ */
+#define WINDOWS 4
+static struct window {
+	uint32_t first, last; /* correlation ids; 0 = none yet */
+} windows[WINDOWS];
+static uint32_t current; /* of them */
+static enum { EVER, OPEN, CLOSED } window = EVER;
+static bool full_enabled;
+
 static const struct {
 	CUpti_ActivityKind kind;
 	enum when when;
@@ -102,13 +114,81 @@ static void to_our_clock(enum ct_record_type type, union ct_converted *record)
 		shift(&record->overhead.start_ns, &record->overhead.end_ns);
 }
 
+static bool of_full(CUpti_ActivityKind kind)
+{
+	for (size_t i = 0; i < KINDS; i++)
+		if (kinds[i].kind == kind)
+			return kinds[i].when == FULL;
+	return false;
+}
+
+static bool before(uint32_t id, uint32_t other)
+{
+	return (int32_t)(id - other) < 0;
+}
+
+/* Have *edge be this id, if it is none yet or lies to the wrong side. */
+static void extend(uint32_t *edge, uint32_t id, bool down)
+{
+	uint32_t old = __atomic_load_n(edge, __ATOMIC_RELAXED);
+
+	while ((!old || (down ? before(id, old) : before(old, id))) &&
+	       !__atomic_compare_exchange_n(edge, &old, id, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
+void ct_activity_called(uint32_t correlation)
+{
+	struct window *at = &windows[__atomic_load_n(&current, __ATOMIC_RELAXED)];
+
+	if (__atomic_load_n(&window, __ATOMIC_RELAXED) != OPEN)
+		return;
+	extend(&at->first, correlation, true);
+	extend(&at->last, correlation, false);
+}
+
+/* Was the call made in a window? */
+static bool picked(uint32_t correlation)
+{
+	for (int i = 0; i < WINDOWS; i++) {
+		uint32_t first = __atomic_load_n(&windows[i].first, __ATOMIC_RELAXED);
+		uint32_t last = __atomic_load_n(&windows[i].last, __ATOMIC_RELAXED);
+
+		if (first && last && !before(correlation, first) && !before(last, correlation))
+			return true;
+	}
+	return false;
+}
+
+static void open_window(void)
+{
+	uint32_t next = (current + 1) % WINDOWS;
+
+	__atomic_store_n(&windows[next].first, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&windows[next].last, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&current, next, __ATOMIC_RELEASE);
+	__atomic_store_n(&window, OPEN, __ATOMIC_RELEASE);
+}
+
+/* Nobody knows the call that it is of. */
+static bool dropped(CUpti_ActivityKind kind, uint32_t correlation)
+{
+	return __atomic_load_n(&window, __ATOMIC_RELAXED) != EVER && of_full(kind) &&
+	       !picked(correlation);
+}
+
+static uint32_t correlation_of(enum ct_record_type type, const union ct_converted *record)
+{
+	return type == CT_RECORD_EVENT ? record->event.correlation : record->op.correlation;
+}
+
 static void store(const CUpti_Activity *activity)
 {
 	union ct_converted record;
 	const char *name;
 	enum ct_record_type type = ct_convert(activity, ct_cupti.version, &record, &name);
 
-	if (type == CT_RECORD_NONE)
+	if (type == CT_RECORD_NONE || dropped(activity->kind, correlation_of(type, &record)))
 		return;
 	to_our_clock(type, &record);
 	if (type == CT_RECORD_DEVICE) {
@@ -191,6 +271,7 @@ int ct_activity_enable(const struct ct_cupti_host *to, bool graph_nodes, bool li
 	nodes = graph_nodes;
 	if (ct_cupti.cuptiActivityRegisterCallbacks(on_request, on_complete) != CUPTI_SUCCESS)
 		return -EIO;
+	window = light ? CLOSED : EVER;
 	r = enable(ALWAYS);
 	if (r == 0 && !light)
 		r = enable(FULL);
@@ -202,10 +283,17 @@ int ct_activity_enable(const struct ct_cupti_host *to, bool graph_nodes, bool li
 
 int ct_activity_switch(bool full)
 {
-	int r = full ? enable(FULL) : 0;
+	int r = 0;
 
+	if (full) {
+		open_window();
+		r = full_enabled ? 0 : enable(FULL);
+		full_enabled = r == 0;
+		if (r < 0)
+			disable(FULL);
+	}
 	if (!full || r < 0)
-		disable(FULL);
+		__atomic_store_n(&window, CLOSED, __ATOMIC_RELAXED);
 	return r;
 }
 

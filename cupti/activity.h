@@ -14,10 +14,20 @@
 int ct_activity_enable(const struct ct_cupti_host *host, bool graph_nodes, bool light);
 
 /*
- * Enable the kinds that the light mode lacks, or disable them. Returns 0, or -EIO when an
- * essential kind fails; they are disabled then.
+ * Store the records of the kinds that the light mode lacks, or drop them. They are enabled the
+ * first time and stay so: a program crashes in its calls once CONCURRENT_KERNEL is enabled
+ * again after it was disabled, while fills are recorded (CUPTI 13.0, driver 580: the short
+ * windows of tests/gpu/modes.py, tests/gpu/results/cupti-switch-h200.txt). Returns 0, or -EIO
+ * when an essential kind fails; do not try again then.
  */
 int ct_activity_switch(bool full);
+
+/*
+ * A call with this correlation id was seen to begin. Where the mode changes, records of the full
+ * mode's kinds are stored from the first such call after a switch to the last before the next,
+ * whenever they come, and otherwise dropped.
+ */
+void ct_activity_called(uint32_t correlation);
 
 /* CUPTI's clock is so far ahead of ours: to be taken off the times of records from now on. */
 void ct_activity_set_offset(int64_t offset_ns);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "cupti/activity.h"
 #include "cupti/library.h"
 #include "cupti/rows.h"
 
@@ -20,6 +21,7 @@ static void on_call(const struct ct_row *row, enum ct_origin origin, const CUpti
 	int error;
 
 	if (data->callbackSite == CUPTI_API_ENTER) {
+		ct_activity_called(data->correlationId);
 		call = host->enter(row->api, origin, data->correlationId, data->contextUid);
 		if (!call)
 			return;

@@ -196,11 +196,26 @@ FAKE_EXPORT CUptiResult cuptiActivityRegisterCallbacks(CUpti_BuffersCallbackRequ
 	return CUPTI_SUCCESS;
 }
 
+/*
+ * A program under the real one crashes soon after (cupti/activity.h). Seen of tools that stay
+ * subscribed; profilers that come and go do it.
+ */
+static void refuse_again(CUpti_ActivityKind kind, bool on)
+{
+	static atomic_bool gone[CUPTI_ACTIVITY_KIND_COUNT];
+
+	if (!on)
+		gone[kind] = wanted[kind] && cu_subscribed();
+	else if (gone[kind] && cu_subscribed() && kind == CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL)
+		abort();
+}
+
 static CUptiResult want(CUpti_ActivityKind kind, bool on)
 {
 	if (kind <= CUPTI_ACTIVITY_KIND_INVALID || kind >= CUPTI_ACTIVITY_KIND_COUNT)
 		return CUPTI_ERROR_INVALID_KIND;
 	cu_listen();
+	refuse_again(kind, on);
 	wanted[kind] = on;
 	return CUPTI_SUCCESS;
 }

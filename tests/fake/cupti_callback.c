@@ -78,6 +78,11 @@ FAKE_EXPORT CUptiResult cuptiSubscribe_v2(CUpti_SubscriberHandle *subscriber,
 	return cuptiSubscribe(subscriber, fn, data);
 }
 
+bool cu_subscribed(void)
+{
+	return subscribed;
+}
+
 static bool ours(CUpti_SubscriberHandle subscriber)
 {
 	return subscribed && subscriber == (CUpti_SubscriberHandle)&subscribed;

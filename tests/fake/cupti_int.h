@@ -9,6 +9,7 @@
 void cu_listen(void);
 
 /* cupti_callback.c */
+bool cu_subscribed(void);
 void cu_call_entered(struct fake_call *call);
 void cu_call_left(struct fake_call *call, const void *result);
 void cu_resource_callback(CUpti_CallbackIdResource what, struct fake_stream *stream);
