@@ -33,6 +33,7 @@
 #include "trace/keep.h"
 
 #define DIRECTORY_TRIES 1000
+#define TAKEN 1
 
 struct ct_shim ct_shim;
 
@@ -72,7 +73,7 @@ static int make_directory(const char *name, char *ret, size_t size)
 	return -EEXIST;
 }
 
-/* Returns -EAGAIN if another process has just taken the directory that was chosen. */
+/* Returns TAKEN if another process has just taken the directory that was chosen. */
 static int create_trace(const char *name, const char *program)
 {
 	static char directory[PATH_MAX], trace[PATH_MAX + 32];
@@ -87,7 +88,7 @@ static int create_trace(const char *name, const char *program)
 	r = ct_file_create(&ct_shim.file, trace, program);
 	if (r < 0 && made)
 		rmdir(directory);
-	return r == -EEXIST ? -EAGAIN : r;
+	return r == -EEXIST ? TAKEN : r;
 }
 
 /* The limit on the trace's size; one that leaves no room for records is a slip. */
@@ -121,7 +122,7 @@ static int open_trace(void)
 	if (r == 0)
 		do
 			r = create_trace(name, program);
-		while (r == -EAGAIN);
+		while (r == TAKEN);
 	if (r < 0)
 		ct_warn("nothing is recorded: cannot create %.600s: %s; set CUTRACE_OUTPUT to a "
 			"writable place with free space", name, strerror(-r));
@@ -247,6 +248,8 @@ static void start(void)
 		return;
 	ct_clock_init();
 	page = make_life_page();
+	if (!page)
+		ct_warn("nothing is recorded: no memory, or the kernel is older than Linux 4.14");
 	if (!page || open_trace() < 0)
 		return;
 	thread = ct_thread_self();
