@@ -46,6 +46,18 @@ static void set_life(enum ct_life to)
 	*(volatile uint32_t *)(uintptr_t)ct_shim_life = to;
 }
 
+/* May a trace go into this directory, which is there? Links that others laid are not followed. */
+static bool usable(const char *directory)
+{
+	static char trace[PATH_MAX + 32];
+	struct stat st;
+
+	snprintf(trace, sizeof(trace), "%s/trace.cutrace", directory);
+	return lstat(directory, &st) == 0 && st.st_uid == geteuid() &&
+	       stat(directory, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+	       access(directory, W_OK) == 0 && lstat(trace, &st) < 0;
+}
+
 /*
  * Make the output directory. A name that is taken gets a number behind it, unless
  * the directory holds no trace yet: two processes never share one. Returns 1 if it
@@ -53,9 +65,6 @@ static void set_life(enum ct_life to)
  */
 static int make_directory(const char *name, char *ret, size_t size)
 {
-	static char trace[PATH_MAX + 32];
-	struct stat st;
-
 	for (int i = 0; i < DIRECTORY_TRIES; i++) {
 		int n = i ? snprintf(ret, size, "%s.%d", name, i) : snprintf(ret, size, "%s", name);
 
@@ -65,9 +74,7 @@ static int make_directory(const char *name, char *ret, size_t size)
 			return 1;
 		if (errno != EEXIST)
 			return -errno;
-		snprintf(trace, sizeof(trace), "%s/trace.cutrace", ret);
-		if (stat(ret, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
-		    access(ret, W_OK) == 0 && lstat(trace, &st) < 0)
+		if (usable(ret))
 			return 0;
 	}
 	return -EEXIST;
