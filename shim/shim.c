@@ -147,7 +147,7 @@ static void announce(void)
 
 	if (!*list)
 		return;
-	fd = open(list, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	fd = open(list, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); /* no FIFO waits */
 	if (fd < 0)
 		return;
 	n = snprintf(line, sizeof(line), "%s\n", ct_shim.directory);
