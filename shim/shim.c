@@ -118,6 +118,39 @@ static void start_flight(void)
 		ct_warn("no memory to keep the newest records: recording ends at CUTRACE_LIMIT");
 }
 
+static int create_in(const char *name, const char *program)
+{
+	int r;
+
+	do
+		r = create_trace(name, program);
+	while (r == TAKEN);
+	return r;
+}
+
+/*
+ * The file system has no shared mappings to be written to: some of networks and of FUSE
+ * (mmap(2), ENODEV; 9p says EINVAL). What is written in another way would not survive a kill,
+ * so the trace goes where there are some. Returns 0, or -errno of the last place.
+ */
+static int create_elsewhere(const char *name, const char *program)
+{
+	const char *const places[] = { secure_getenv("TMPDIR"), "/tmp", "/dev/shm" };
+	const char *slash = strrchr(name, '/');
+	static char other[PATH_MAX];
+	int r = -ENODEV;
+
+	for (size_t i = 0; r < 0 && i < sizeof(places) / sizeof(places[0]); i++)
+		if (places[i] && *places[i] &&
+		    snprintf(other, sizeof(other), "%s/%s", places[i], slash ? slash + 1 : name) <
+			    (int)sizeof(other))
+			r = create_in(other, program);
+	if (r == 0)
+		ct_warn("the trace is in %.400s: the file system of %.400s cannot be written to by "
+			"mapping", ct_shim.directory, name);
+	return r;
+}
+
 static int open_trace(void)
 {
 	static char name[PATH_MAX]; /* here and above: we may have a tiny stack, and run once */
@@ -127,9 +160,9 @@ static int open_trace(void)
 	ct_name_program(program, sizeof(program));
 	r = ct_name_expand(ct_shim.options.output, program, name, sizeof(name));
 	if (r == 0)
-		do
-			r = create_trace(name, program);
-		while (r == TAKEN);
+		r = create_in(name, program);
+	if (r == -ENODEV || r == -EINVAL)
+		r = create_elsewhere(name, program);
 	if (r < 0)
 		ct_warn("nothing is recorded: cannot create %.600s: %s; set CUTRACE_OUTPUT to a "
 			"writable place with free space", name, strerror(-r));
