@@ -4,7 +4,6 @@ import csv
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import time
 
