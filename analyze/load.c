@@ -6,25 +6,10 @@
 
 #include "analyze/demangle.h"
 #include "analyze/load.h"
+#include "trace/tame.h"
 
 #define API_IDS 65536 /* as many as a record can name */
 #define ID_LIMIT (1u << 20) /* no string or stack id of a sound file is larger */
-
-void ct_tame(char *text)
-{
-	for (unsigned char *c = (unsigned char *)text; *c; c++) {
-		bool c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0; /* U+0080 to U+009F */
-		bool bidi = c[0] == 0xe2 && ((c[1] == 0x80 && c[2] >= 0xaa && c[2] <= 0xae) ||
-					     (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9));
-
-		if (*c < ' ' || *c == 127 || c1 || bidi)
-			*c = '?';
-		if (c1 || bidi)
-			c[1] = '?';
-		if (bidi)
-			c[2] = '?';
-	}
-}
 
 static int load_api(struct ct_model *model, const struct ct_api_record *record)
 {
@@ -130,7 +115,7 @@ static int load_string(struct ct_model *model, const struct ct_string *record)
 	copy = strndup(record->text, record->length);
 	if (!copy)
 		return -ENOMEM;
-	ct_tame(copy);
+	ct_tame(copy, '?');
 	ct_demangle(copy, &readable);
 	if (readable)
 		free(copy);
@@ -189,8 +174,8 @@ static int load_script(struct ct_model *model, const struct ct_script *record)
 	info->function = strndup(record->text + record->file_length, record->function_length);
 	if (!info->file || !info->function)
 		return -ENOMEM;
-	ct_tame(info->file);
-	ct_tame(info->function);
+	ct_tame(info->file, '?');
+	ct_tame(info->function, '?');
 	info->line = record->line;
 	return 0;
 }
@@ -203,7 +188,7 @@ static int load_note(struct ct_model *model, const struct ct_note *record)
 	note.text = strndup(record->text, record->length);
 	if (!note.text)
 		return -ENOMEM;
-	ct_tame(note.text);
+	ct_tame(note.text, '?');
 	if (note.code == CT_NOTE_CUPTI_VERSION)
 		model->cupti_begin_ns = record->seen_ns;
 	model->has_cupti |= note.code == CT_NOTE_CUPTI_VERSION;
@@ -270,7 +255,7 @@ static int load_thread(struct ct_model *model, const struct ct_thread_record *re
 		if (model->threads.at[i].tid == record->tid)
 			return 0;
 	memcpy(fresh.name, record->name, sizeof(record->name));
-	ct_tame(fresh.name);
+	ct_tame(fresh.name, '?');
 	return CT_PUSH(&model->threads, fresh);
 }
 

@@ -330,12 +330,6 @@ uint32_t ct_model_depth(const struct ct_model *model, uint32_t stream, uint64_t 
 /* Name of an operation for people: demangled kernel, "copy D2H pageable 4194304 B", ... */
 void ct_model_op_name(const struct ct_model *model, uint32_t op, char *ret, size_t size);
 
-/*
- * Make text fit for a terminal: control characters (C1 as well) and those that turn the
- * direction of writing become question marks. Names of files and functions are anybody's.
- */
-void ct_tame(char *text);
-
 /* Make room for one more item of `bytes`. Returns 0 or -ENOMEM. */
 int ct_grow(void *at, size_t count, size_t *room, size_t bytes);
 #define CT_PUSH(array, value)                                                                      \

@@ -12,6 +12,7 @@
 
 #include "analyze/demangle.h"
 #include "analyze/script.h"
+#include "trace/tame.h"
 
 struct ct_place_text {
 	UT_hash_handle hh;
@@ -87,7 +88,7 @@ static void raw_frame_text(const struct ct_frame *frame, char *ret, size_t size)
 static void frame_text(const struct ct_frame *frame, char *ret, size_t size)
 {
 	raw_frame_text(frame, ret, size);
-	ct_tame(ret);
+	ct_tame(ret, '?');
 }
 
 /* Has one of the frames further out, in the same module, a name? */

@@ -111,7 +111,8 @@ void ct_flusher_start(void)
 	sigset_t all, old;
 
 	sigfillset(&all);
-	pthread_attr_init(&attr);
+	if (pthread_attr_init(&attr) != 0)
+		return;
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_sigmask(SIG_SETMASK, &all, &old);

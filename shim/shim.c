@@ -33,6 +33,7 @@
 #include "trace/keep.h"
 
 #define DIRECTORY_TRIES 1000
+#define TAKEN 1
 
 struct ct_shim ct_shim;
 
@@ -45,6 +46,18 @@ static void set_life(enum ct_life to)
 	*(volatile uint32_t *)(uintptr_t)ct_shim_life = to;
 }
 
+/* May a trace go into this directory, which is there? Links that others laid are not followed. */
+static bool usable(const char *directory)
+{
+	static char trace[PATH_MAX + 32];
+	struct stat st;
+
+	snprintf(trace, sizeof(trace), "%s/trace.cutrace", directory);
+	return lstat(directory, &st) == 0 && st.st_uid == geteuid() &&
+	       stat(directory, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+	       access(directory, W_OK) == 0 && lstat(trace, &st) < 0;
+}
+
 /*
  * Make the output directory. A name that is taken gets a number behind it, unless
  * the directory holds no trace yet: two processes never share one. Returns 1 if it
@@ -52,9 +65,6 @@ static void set_life(enum ct_life to)
  */
 static int make_directory(const char *name, char *ret, size_t size)
 {
-	static char trace[PATH_MAX + 32];
-	struct stat st;
-
 	for (int i = 0; i < DIRECTORY_TRIES; i++) {
 		int n = i ? snprintf(ret, size, "%s.%d", name, i) : snprintf(ret, size, "%s", name);
 
@@ -64,15 +74,13 @@ static int make_directory(const char *name, char *ret, size_t size)
 			return 1;
 		if (errno != EEXIST)
 			return -errno;
-		snprintf(trace, sizeof(trace), "%s/trace.cutrace", ret);
-		if (stat(ret, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
-		    access(ret, W_OK) == 0 && lstat(trace, &st) < 0)
+		if (usable(ret))
 			return 0;
 	}
 	return -EEXIST;
 }
 
-/* Returns -EAGAIN if another process has just taken the directory that was chosen. */
+/* Returns TAKEN if another process has just taken the directory that was chosen. */
 static int create_trace(const char *name, const char *program)
 {
 	static char directory[PATH_MAX], trace[PATH_MAX + 32];
@@ -87,7 +95,7 @@ static int create_trace(const char *name, const char *program)
 	r = ct_file_create(&ct_shim.file, trace, program);
 	if (r < 0 && made)
 		rmdir(directory);
-	return r == -EEXIST ? -EAGAIN : r;
+	return r == -EEXIST ? TAKEN : r;
 }
 
 /* The limit on the trace's size; one that leaves no room for records is a slip. */
@@ -110,6 +118,39 @@ static void start_flight(void)
 		ct_warn("no memory to keep the newest records: recording ends at CUTRACE_LIMIT");
 }
 
+static int create_in(const char *name, const char *program)
+{
+	int r;
+
+	do
+		r = create_trace(name, program);
+	while (r == TAKEN);
+	return r;
+}
+
+/*
+ * The file system has no shared mappings to be written to: some of networks and of FUSE
+ * (mmap(2), ENODEV; 9p says EINVAL). What is written in another way would not survive a kill,
+ * so the trace goes where there are some. Returns 0, or -errno of the last place.
+ */
+static int create_elsewhere(const char *name, const char *program)
+{
+	const char *const places[] = { secure_getenv("TMPDIR"), "/tmp", "/dev/shm" };
+	const char *slash = strrchr(name, '/');
+	static char other[PATH_MAX];
+	int r = -ENODEV;
+
+	for (size_t i = 0; r < 0 && i < sizeof(places) / sizeof(places[0]); i++)
+		if (places[i] && *places[i] &&
+		    snprintf(other, sizeof(other), "%s/%s", places[i], slash ? slash + 1 : name) <
+			    (int)sizeof(other))
+			r = create_in(other, program);
+	if (r == 0)
+		ct_warn("the trace is in %.400s: the file system of %.400s cannot be written to by "
+			"mapping", ct_shim.directory, name);
+	return r;
+}
+
 static int open_trace(void)
 {
 	static char name[PATH_MAX]; /* here and above: we may have a tiny stack, and run once */
@@ -119,9 +160,9 @@ static int open_trace(void)
 	ct_name_program(program, sizeof(program));
 	r = ct_name_expand(ct_shim.options.output, program, name, sizeof(name));
 	if (r == 0)
-		do
-			r = create_trace(name, program);
-		while (r == -EAGAIN);
+		r = create_in(name, program);
+	if (r == -ENODEV || r == -EINVAL)
+		r = create_elsewhere(name, program);
 	if (r < 0)
 		ct_warn("nothing is recorded: cannot create %.600s: %s; set CUTRACE_OUTPUT to a "
 			"writable place with free space", name, strerror(-r));
@@ -139,7 +180,7 @@ static void announce(void)
 
 	if (!*list)
 		return;
-	fd = open(list, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	fd = open(list, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); /* no FIFO waits */
 	if (fd < 0)
 		return;
 	n = snprintf(line, sizeof(line), "%s\n", ct_shim.directory);
@@ -247,6 +288,8 @@ static void start(void)
 		return;
 	ct_clock_init();
 	page = make_life_page();
+	if (!page)
+		ct_warn("nothing is recorded: no memory, or the kernel is older than Linux 4.14");
 	if (!page || open_trace() < 0)
 		return;
 	thread = ct_thread_self();

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "trace/tame.h"
+
 /* page: the first CT_HEADER_BYTES of the file, before it was packed. */
 static int check_header(struct ct_reader *r, const uint8_t *page)
 {
@@ -25,9 +27,7 @@ static int check_header(struct ct_reader *r, const uint8_t *page)
 		return -EPROTONOSUPPORT;
 	h->program[sizeof(h->program) - 1] = '\0';
 	h->tool_version[sizeof(h->tool_version) - 1] = '\0';
-	for (char *p = h->program; *p; p++) /* a file name may hold anything; this is printed */
-		if ((unsigned char)*p < ' ' || *p == 127)
-			*p = '?';
+	ct_tame(h->program, '?'); /* a file name may hold anything; this is printed */
 	if (h->loss_count > sizeof(h->lost) / sizeof(h->lost[0]))
 		h->loss_count = sizeof(h->lost) / sizeof(h->lost[0]);
 	return 0;

@@ -42,7 +42,7 @@ static int allocate(int fd, uint64_t offset, uint64_t bytes)
 	sigpending(&before);
 	r = posix_fallocate(fd, (off_t)offset, (off_t)bytes);
 	if (r && !sigismember(&before, SIGXFSZ))
-		while (sigtimedwait(&xfsz, NULL, &none) > 0)
+		while (sigtimedwait(&xfsz, NULL, &none) > 0 || errno == EINTR)
 			;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return -r;
