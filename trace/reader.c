@@ -61,9 +61,18 @@ static int map_file(struct ct_reader *r, const char *path)
 	}
 	r->base = map;
 	r->size = r->file_bytes = (uint64_t)st.st_size;
+	r->fd = fd;
+	return 0;
 out:
 	close(fd);
 	return err;
+}
+
+static void close_file(struct ct_reader *r)
+{
+	if (r->fd >= 0)
+		close(r->fd);
+	r->fd = -1;
 }
 
 static bool all_zero(const uint8_t *p, uint64_t n)
@@ -121,6 +130,19 @@ static void forget(const struct ct_reader *r, uint64_t from, uint64_t end)
 }
 
 /*
+ * The first unit from `at` on that is not in a hole of the file: sparse files may be larger
+ * than anybody wants to wait for. A file system that does not tell has no holes.
+ */
+static uint64_t behind_hole(const struct ct_reader *r, uint64_t at)
+{
+	off_t data = lseek(r->fd, (off_t)at, SEEK_DATA);
+
+	if (data < 0)
+		return errno == ENXIO ? r->size : at; /* ENXIO: a hole up to the end */
+	return (uint64_t)data > at ? (uint64_t)data / CT_CHUNK_UNIT * CT_CHUNK_UNIT : at;
+}
+
+/*
  * Make a block of every chunk. A claimed chunk whose header was never stored (its
  * claimant was killed or had no space) is zero; anything else is damage.
  */
@@ -147,6 +169,8 @@ static int find_chunks(struct ct_reader *r)
 			err = ct_blocks_add(&r->others, &block);
 		}
 		at += bytes;
+		if (!head.magic) /* a gap, which may be long */
+			at = behind_hole(r, at);
 		if (at - kept >= KEEP_BYTES || at + CT_SLOT_BYTES > r->size) {
 			forget(r, kept, at);
 			kept = at;
@@ -194,10 +218,12 @@ int ct_reader_open(const char *path, struct ct_reader **ret_reader)
 
 	if (!r)
 		return -ENOMEM;
+	r->fd = -1;
 	err = map_file(r, path);
 	if (!err)
 		err = memcmp(r->base, CT_PACKED_MAGIC, sizeof(r->header.magic)) ? open_plain(r)
 										: open_packed(r);
+	close_file(r);
 	if (err) {
 		ct_reader_close(r);
 		return err;

@@ -39,6 +39,7 @@ struct ct_blocks {
 int ct_blocks_add(struct ct_blocks *blocks, const struct ct_block *block);
 
 struct ct_reader {
+	int fd;                       /* while it is opened; else -1 */
 	const uint8_t *base;
 	uint64_t size;
 	uint64_t file_bytes;          /* size of the file, if packed before that */
