@@ -204,6 +204,7 @@ static void destroy_facts(struct ct_model *model)
 	free(model->totals.at);
 	free(model->apis);
 	free(model->effects);
+	free(model->api_names);
 	free(model->contexts.at);
 	free(model->context_tids.at);
 	free(model->gpus.at);

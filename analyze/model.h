@@ -90,6 +90,7 @@ struct ct_host_call {
 	uint32_t first_pending; /* into pending: last unfinished op of each stream it waited for */
 	uint32_t pending_count;
 	bool chance;          /* work it may wait for was in flight when it began */
+	bool nameless;        /* the file does not say which call it is: damaged */
 	bool pageable;        /* it moves pageable host memory, by CUPTI's word */
 	uint8_t past;         /* CT_PAST_*: what came before it, maybe long before */
 	uint64_t submitted_ns; /* end of its last lock or queue wait: its work went to the device then */
@@ -222,6 +223,7 @@ struct ct_model {
 	struct ct_core core;
 	enum ct_api *apis;               /* the file's api ids -> ours */
 	uint32_t *effects;               /* by the file's api id, as its writer knew them */
+	bool *api_names;                 /* by the file's api id: it has a record with a name */
 	CT_ARRAY(struct ct_host_call) calls; /* by enter_ns */
 	CT_ARRAY(struct ct_op) ops;          /* by start_ns */
 	CT_ARRAY(struct ct_sync) syncs;

@@ -28,6 +28,7 @@ static int read_header(struct ct_reader *r, uint64_t *ret_image_bytes)
 	if (head.check != ct_packed_check(&head, offsetof(struct ct_packed_header, check)))
 		return -EBADMSG;
 	r->file_bytes = head.file_bytes;
+	r->gap_bytes = head.gap_bytes;
 	*ret_image_bytes = head.image_bytes;
 	return 0;
 }

@@ -142,6 +142,16 @@ static uint64_t behind_hole(const struct ct_reader *r, uint64_t at)
 	return (uint64_t)data > at ? (uint64_t)data / CT_CHUNK_UNIT * CT_CHUNK_UNIT : at;
 }
 
+static void add_gap(struct ct_reader *r, uint64_t from, uint64_t end)
+{
+	if (end > r->header.claimed_bytes)
+		end = r->header.claimed_bytes;
+	if (end > r->size)
+		end = r->size;
+	if (from < end)
+		r->gap_bytes += end - from;
+}
+
 /*
  * Make a block of every chunk. A claimed chunk whose header was never stored (its
  * claimant was killed or had no space) is zero; anything else is damage.
@@ -169,8 +179,10 @@ static int find_chunks(struct ct_reader *r)
 			err = ct_blocks_add(&r->others, &block);
 		}
 		at += bytes;
-		if (!head.magic) /* a gap, which may be long */
+		if (all_zero(p, CT_SLOT_BYTES)) { /* a gap, which may be long */
 			at = behind_hole(r, at);
+			add_gap(r, block.offset, at);
+		}
 		if (at - kept >= KEEP_BYTES || at + CT_SLOT_BYTES > r->size) {
 			forget(r, kept, at);
 			kept = at;
@@ -291,6 +303,11 @@ uint64_t ct_reader_damage(const struct ct_reader *reader, uint64_t *ret_offset)
 	if (ret_offset)
 		*ret_offset = sum.offset;
 	return sum.bytes;
+}
+
+uint64_t ct_reader_gaps(const struct ct_reader *reader)
+{
+	return reader->gap_bytes;
 }
 
 /* Leave the current block, if any, and open the next. Returns 1, 0 at the end or -ENOMEM. */

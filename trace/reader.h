@@ -116,4 +116,11 @@ int ct_reader_next(struct ct_reader *reader, struct ct_item *ret_item);
  */
 uint64_t ct_reader_damage(const struct ct_reader *reader, uint64_t *ret_offset);
 
+/*
+ * Bytes of the file that were claimed for chunks which never came into being: a thread was
+ * stopped between the two, or there was no space. A disk that lost them looks the same. An
+ * older packed trace does not say: 0.
+ */
+uint64_t ct_reader_gaps(const struct ct_reader *reader);
+
 #endif
