@@ -388,6 +388,7 @@ int ct_load_records(struct ct_model *model)
 		r = got;
 	if (r == 0)
 		end_facts(model);
+	model->unknown_records = ct_reader_unknown(model->reader);
 	model->damaged_bytes = ct_reader_damage(model->reader, &model->damaged_at);
 	return r;
 }
@@ -420,6 +421,7 @@ int ct_load_facts(struct ct_model *model, const struct ct_survey *survey)
 	model->damaged_bytes = survey->damaged_bytes;
 	model->damaged_at = survey->damaged_at;
 	model->untimed_ops = survey->untimed_ops;
+	model->unknown_records = survey->unknown_records;
 	model->begin_ns = survey->begin_ns;
 	model->end_ns = survey->end_ns;
 	return r;

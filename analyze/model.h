@@ -258,6 +258,7 @@ struct ct_model {
 	uint64_t early_calls, early_ops;     /* that were left out */
 	uint64_t early_submits;              /* operations that are there, but their calls are not */
 	uint64_t damaged_bytes, damaged_at;  /* of the file */
+	uint64_t unknown_records;            /* of types that this version does not know */
 	uint64_t untimed_ops;                /* device records without times: not in ops */
 	uint64_t begin_ns, end_ns;           /* of everything recorded */
 	bool has_cupti, has_no_cupti;        /* notes say it was loaded; that it was of no use */

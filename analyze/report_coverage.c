@@ -245,6 +245,11 @@ static int print_damage(const struct ct_analysis *a, FILE *to, int printed)
 			"full, as it began to write there, or they are damaged\n",
 			ct_reader_gaps(model->reader));
 	}
+	if (model->unknown_records) {
+		printed = line(to, printed);
+		fprintf(to, "%" PRIu64 " records of kinds that this version does not know: of a newer one, or "
+			"damaged\n", model->unknown_records);
+	}
 	if (model->untimed_ops) {
 		printed = line(to, printed);
 		fprintf(to, "%" PRIu64 " device records whose times cannot be: they end before they start, or "

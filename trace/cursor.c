@@ -15,6 +15,7 @@ struct ct_cursor {
 	uint64_t offset;      /* of the image in the file */
 	uint32_t tid;
 	struct ct_damage damage;
+	uint64_t unknown; /* records of the future */
 };
 
 int ct_cursor_open(const struct ct_reader *reader, size_t block, struct ct_cursor **ret_cursor)
@@ -62,6 +63,11 @@ uint64_t ct_cursor_damage(const struct ct_cursor *cursor, uint64_t *ret_offset)
 	if (ret_offset)
 		*ret_offset = cursor->damage.offset;
 	return cursor->damage.bytes;
+}
+
+uint64_t ct_cursor_unknown(const struct ct_cursor *cursor)
+{
+	return cursor->unknown;
 }
 
 /* Smallest sensible size of each record type; 0 = unknown type. */
@@ -128,6 +134,7 @@ static bool take(struct ct_cursor *c, struct ct_item *item)
 		c->at = c->bytes;
 		return false;
 	}
+	c->unknown += type >= CT_RECORD_TYPES;
 	item->type = type < CT_RECORD_TYPES ? (enum ct_record_type)type : CT_RECORD_NONE;
 	item->bytes = (uint32_t)bytes;
 	item->offset = c->offset + c->at;

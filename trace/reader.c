@@ -305,6 +305,11 @@ uint64_t ct_reader_damage(const struct ct_reader *reader, uint64_t *ret_offset)
 	return sum.bytes;
 }
 
+uint64_t ct_reader_unknown(const struct ct_reader *reader)
+{
+	return reader->unknown + (reader->current ? ct_cursor_unknown(reader->current) : 0);
+}
+
 uint64_t ct_reader_gaps(const struct ct_reader *reader)
 {
 	return reader->gap_bytes;
@@ -315,8 +320,10 @@ static int next_block(struct ct_reader *r)
 {
 	int err;
 
-	if (r->current)
+	if (r->current) {
 		add_damage_of(r->current, &r->damage);
+		r->unknown += ct_cursor_unknown(r->current);
+	}
 	ct_cursor_close(r->current);
 	r->current = NULL;
 	if (r->next_block == r->chunks.count)

@@ -47,6 +47,7 @@ struct ct_reader {
 	struct ct_blocks chunks;      /* in file order */
 	struct ct_blocks others;      /* the header, and what stands in place of chunks */
 	struct ct_damage damage;      /* between chunks, and in those behind `current` */
+	uint64_t unknown;             /* records, as ct_reader_unknown() has them, behind `current` */
 	uint64_t gap_bytes;           /* that were claimed and where no chunk has come into being */
 	uint64_t lost_bytes;          /* of a packed file: of blocks that were not found */
 	struct ct_cursor *current;    /* of ct_reader_next(); NULL = none open */
