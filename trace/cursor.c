@@ -144,16 +144,32 @@ static bool take(struct ct_cursor *c, struct ct_item *item)
 	return true;
 }
 
+/* What a damaged length has swallowed behind a record: slots that are not empty. */
+static void add_swallowed(struct ct_cursor *c, const struct ct_item *item, uint64_t needed)
+{
+	uint64_t at = (needed + CT_SLOT_BYTES - 1) / CT_SLOT_BYTES * CT_SLOT_BYTES;
+	const uint8_t *record = item->record;
+
+	for (uint64_t i = at; i < item->bytes; i++)
+		if (record[i]) {
+			ct_damage_add(&c->damage, item->offset + at, item->bytes - at);
+			return;
+		}
+}
+
 static bool sound(struct ct_cursor *c, const struct ct_item *item)
 {
 	uint32_t least = least_bytes[item->type];
+	uint64_t needed;
 
 	if (!least)
 		return false; /* a type of the future: its length was enough to step over it */
-	if (item->bytes < least || needed_bytes(item->type, item->record) > item->bytes) {
+	needed = item->bytes < least ? UINT64_MAX : needed_bytes(item->type, item->record);
+	if (needed > item->bytes) {
 		ct_damage_add(&c->damage, item->offset, item->bytes);
 		return false;
 	}
+	add_swallowed(c, item, needed);
 	return true;
 }
 
