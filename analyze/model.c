@@ -229,6 +229,7 @@ void ct_model_destroy(struct ct_model *model)
 	free(model->ops.at);
 	free(model->syncs.at);
 	free(model->events.at);
+	free(model->events_by_id.at);
 	free(model->overheads.at);
 	free(model->streams.at);
 	free(model->threads.at);

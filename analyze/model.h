@@ -228,6 +228,7 @@ struct ct_model {
 	CT_ARRAY(struct ct_op) ops;          /* by start_ns */
 	CT_ARRAY(struct ct_sync) syncs;
 	CT_ARRAY(struct ct_event) events;    /* by event_sync, then correlation */
+	CT_ARRAY(uint32_t) events_by_id;     /* by event, then correlation; if a sync needs it */
 	CT_ARRAY(struct ct_overhead) overheads; /* by start_ns */
 	CT_ARRAY(struct ct_stream_info) streams;
 	CT_ARRAY(struct ct_thread_info) threads; /* by tid */
