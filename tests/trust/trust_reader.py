@@ -253,14 +253,15 @@ def reader_cyclic(here):
     raw = whole.all(CALL)
     start = struct.unpack_from("<Q", raw[0], 8)[0]
     deep = [0x8000000000000000 | n % 3 for n in range(60000)]  # script frames that take turns
+    alike = [0x1000 + n % 2 for n in range(100000)]  # of functions without a name
     stacks = [record(STACK, struct.pack(f"<III{len(deep)}Q", 7, len(deep), 1, *deep)),
-              record(STACK, struct.pack("<III4Q", 8, 4, 2, *[0x1000] * 4)),
-              record(STACK, struct.pack("<III1Q", 8, 1, 2, 0x8000000000000008)),  # its own id
+              record(STACK, struct.pack(f"<III{len(alike)}Q", 8, len(alike), 2, *alike)),
+              record(STACK, struct.pack("<III1Q", 9, 1, 2, 0x8000000000000009)),  # its own id
               record(SCRIPT, struct.pack("<IIHHB7x", 1, 1, 1, 1, 1) + b"fg"),
               record(SCRIPT, struct.pack("<IIHHB7x", 1, 2, 1, 1, 1) + b"ab")]
     trace = Trace(whole.data()).add(*stacks)
     for n, body in enumerate(trace.all(CALL)):
-        struct.pack_into("<I", body, 56, 7 + n % 3)  # 9 is not there
+        struct.pack_into("<I", body, 56, 7 + n % 4)  # 10 is not there
     same(len(calls(reported(here, trace.data(), "20 calls"))), 20, "calls")
     trace = Trace(whole.data())  # streams that wait for each other, and for themselves
     loop = []
