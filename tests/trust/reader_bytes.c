@@ -160,8 +160,7 @@ static void flip_everywhere(uint8_t *bytes, uint64_t size)
 /* Every number of 4 or 8 bytes that is not in an empty slot, one after the other. */
 static void extreme_everywhere(uint8_t *bytes, uint64_t size)
 {
-	static const uint64_t values[] = { 0, (uint64_t)1 << 63, UINT64_MAX, INT64_MAX,
-					   (uint64_t)1 << 32 };
+	static const uint64_t values[] = { 0, (uint64_t)1 << 63, UINT64_MAX };
 
 	for (uint64_t at = 0; at + 8 <= size; at += 8) {
 		uint64_t saved;

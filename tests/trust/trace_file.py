@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A trace file in the hand: its records, and others in their place (trace/FORMAT.md)."""
+import collections
 import pathlib
 import struct
 
 SLOT, HEADER, UNIT = 64, 4096, 65536
+MOST = 1 << 32
 THREAD, CALL, DEVICE, SYNC, EVENT, OVERHEAD, STREAM, CONTEXT, GPU = range(1, 10)
 STRING, STACK, MODULE, API, NOTE, SCRIPT, TOTAL = range(10, 17)
 NAMES = {kind: name for name, kind in globals().items() if isinstance(kind, int)}
@@ -51,8 +53,12 @@ class Trace:
         self.chunks.append([*self.all(THREAD)[:1], *map(bytearray, records)])
         return self
 
-    def shorten(self):
-        """Without the names of calls that nobody makes, and without empty chunks."""
+    def shorten(self, most=MOST):
+        """`most` records of a type, no names of calls that nobody makes, no empty chunks."""
+        left = collections.Counter()
+        for chunk in self.chunks:
+            chunk[:] = [body for body in chunk if not left.update([body[0]]) and
+                        (body[0] == API or left[body[0]] <= most)]
         used = {struct.unpack_from("<H", body, 4)[0] for body in self.all(CALL)}
         self.chunks = [kept for chunk in self.chunks if (kept := [
             body for body in chunk
@@ -64,6 +70,7 @@ class Trace:
         for number, chunk in enumerate(self.chunks, 1):
             body = b"".join(chunk)
             size = (SLOT + len(body) + UNIT - 1) // UNIT * UNIT
+            assert size <= 16 * UNIT, "a chunk too large"
             out += struct.pack("<4sIQQ", b"CHNK", size, number, len(out)).ljust(SLOT, b"\0")
             out += body.ljust(size - SLOT, b"\0")
         struct.pack_into("<Q", out, 128, len(out))
