@@ -21,8 +21,17 @@ static int load_api(struct ct_model *model, const struct ct_api_record *record)
 	memcpy(name, record->name, length);
 	name[length] = '\0';
 	model->apis[record->id] = ct_api_find(name);
+	model->api_names[record->id] = true;
 	model->effects[record->id] = record->effects;
 	return 0;
+}
+
+static void name_call(const struct ct_model *model, struct ct_host_call *call)
+{
+	call->api = model->apis[call->raw.api];
+	call->nameless = !model->api_names[call->raw.api];
+	call->effects = call->api ? ct_apis[call->api].effects : model->effects[call->raw.api];
+	call->name = call->api ? ct_apis[call->api].name : CT_UNKNOWN_CALL;
 }
 
 static int load_call(struct ct_model *model, const struct ct_item *item)
@@ -42,9 +51,7 @@ static int load_call(struct ct_model *model, const struct ct_item *item)
 	call = &model->calls.at[model->calls.count++];
 	*call = (struct ct_host_call){ .raw = raw, .tid = item->tid, .stream = CT_NONE,
 				       .sync = CT_NONE };
-	call->api = model->apis[call->raw.api];
-	call->effects = call->api ? ct_apis[call->api].effects : model->effects[call->raw.api];
-	call->name = call->api ? ct_apis[call->api].name : CT_UNKNOWN_CALL;
+	name_call(model, call);
 	return 0;
 }
 
@@ -77,12 +84,18 @@ static int load_sync(struct ct_model *model, const struct ct_sync *record)
 	return CT_PUSH(&model->syncs, *record);
 }
 
+static void name_total(const struct ct_model *model, struct ct_total_info *total)
+{
+	enum ct_api api = model->apis[total->raw.api];
+
+	total->name = api ? ct_apis[api].name : CT_UNKNOWN_CALL;
+}
+
 static int load_total(struct ct_model *model, const struct ct_total *record)
 {
 	struct ct_total_info info = { .raw = *record };
-	enum ct_api api = model->apis[record->api];
 
-	info.name = api ? ct_apis[api].name : CT_UNKNOWN_CALL;
+	name_total(model, &info);
 	return CT_PUSH(&model->totals, info);
 }
 
@@ -93,12 +106,13 @@ static int reach(void *at, size_t *count, size_t *room, size_t bytes, uint32_t i
 
 	if (id >= ID_LIMIT)
 		return -EBADMSG;
-	while (*count <= id) {
-		if (ct_grow(at, *count, room, bytes))
+	while (*room <= id)
+		if (ct_grow(at, *room, room, bytes))
 			return -ENOMEM;
-		memset(*array + *count * bytes, 0, bytes);
-		++*count;
-	}
+	if (*count > id)
+		return 0;
+	memset(*array + *count * bytes, 0, (id + 1 - *count) * bytes);
+	*count = id + 1;
 	return 0;
 }
 
@@ -317,20 +331,31 @@ static int begin_facts(struct ct_model *model)
 	model->kept_from_ns = model->header->kept_from_ns;
 	model->apis = calloc(API_IDS, sizeof(*model->apis));
 	model->effects = calloc(API_IDS, sizeof(*model->effects));
-	if (!model->apis || !model->effects)
+	model->api_names = calloc(API_IDS, sizeof(*model->api_names));
+	if (!model->apis || !model->effects || !model->api_names)
 		return -ENOMEM;
 	/* light from the beginning: no note need say so */
 	return model->header->mode == CT_MODE_LIGHT ? CT_PUSH(&model->mode_changes, light) : 0;
 }
 
+/* What came before its name in the file. */
+static void name_late(struct ct_model *model)
+{
+	for (size_t i = 0; i < model->calls.count; i++)
+		if (model->calls.at[i].nameless)
+			name_call(model, &model->calls.at[i]);
+	for (size_t i = 0; i < model->totals.count; i++)
+		name_total(model, &model->totals.at[i]);
+}
+
 static void end_facts(struct ct_model *model)
 {
+	name_late(model);
 	model->has_device = model->has_cupti && !model->has_no_cupti;
 	if (!model->has_device)
 		model->cupti_end_ns = 0;
 }
 
-/* The table of calls is the first thing in every file, so one pass will do. */
 int ct_load_records(struct ct_model *model)
 {
 	struct ct_item item;
@@ -346,7 +371,9 @@ int ct_load_records(struct ct_model *model)
 	}
 	if (r == 0)
 		r = got;
-	end_facts(model);
+	if (r == 0)
+		end_facts(model);
+	model->unknown_records = ct_reader_unknown(model->reader);
 	model->damaged_bytes = ct_reader_damage(model->reader, &model->damaged_at);
 	return r;
 }
@@ -374,10 +401,12 @@ int ct_load_facts(struct ct_model *model, const struct ct_survey *survey)
 	for (size_t i = 0; r == 0 && i < survey->block_count; i++)
 		if (survey->blocks[i].facts)
 			r = load_block(model, i, load_fact);
-	end_facts(model);
+	if (r == 0)
+		end_facts(model);
 	model->damaged_bytes = survey->damaged_bytes;
 	model->damaged_at = survey->damaged_at;
 	model->untimed_ops = survey->untimed_ops;
+	model->unknown_records = survey->unknown_records;
 	model->begin_ns = survey->begin_ns;
 	model->end_ns = survey->end_ns;
 	return r;

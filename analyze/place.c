@@ -97,7 +97,7 @@ static bool named_later(struct ct_symbols *symbols, const struct ct_stack_info *
 {
 	const struct ct_frame *frames;
 
-	for (uint32_t i = from; i < info->count; i++)
+	for (uint32_t i = from; i < info->count && i - from < CT_STACK_FRAMES_MAX; i++)
 		if (ct_symbols_resolve(symbols, info->pc[i], &frames) > 0 && frames[0].function &&
 		    !strcmp(frames[0].module, module))
 			return true;

@@ -223,6 +223,46 @@ static int print_flight(const struct ct_model *model, FILE *to, int printed)
 	return 1;
 }
 
+/* What is wrong with the file itself. */
+static int print_damage(const struct ct_analysis *a, FILE *to, int printed)
+{
+	const struct ct_model *model = a->model;
+
+	if (model->header->claimed_bytes > CT_CHUNK_UNIT && /* any chunk at all */
+	    model->header->claimed_bytes > ct_reader_size(model->reader)) {
+		printed = line(to, printed);
+		fprintf(to, "%" PRIu64 " bytes that are missing at the end of the trace file\n",
+			model->header->claimed_bytes - ct_reader_size(model->reader));
+	}
+	if (model->damaged_bytes) {
+		printed = line(to, printed);
+		fprintf(to, "%" PRIu64 " damaged bytes of the trace, the first at offset %" PRIu64 "\n",
+			model->damaged_bytes, model->damaged_at);
+	}
+	if (ct_reader_gaps(model->reader)) {
+		printed = line(to, printed);
+		fprintf(to, "%" PRIu64 " bytes of the trace that hold nothing: a thread was stopped, or the disk "
+			"full, as it began to write there, or they are damaged\n",
+			ct_reader_gaps(model->reader));
+	}
+	if (model->unknown_records) {
+		printed = line(to, printed);
+		fprintf(to, "%" PRIu64 " records of kinds that this version does not know: of a newer one, or "
+			"damaged\n", model->unknown_records);
+	}
+	if (model->untimed_ops) {
+		printed = line(to, printed);
+		fprintf(to, "%" PRIu64 " device records whose times cannot be: they end before they start, or "
+			"have no start\n", model->untimed_ops);
+	}
+	if (a->totals.nameless) {
+		printed = line(to, printed);
+		fprintf(to, "which call it was, of %" PRIu64 " calls: their names are missing in the trace\n",
+			a->totals.nameless);
+	}
+	return printed;
+}
+
 static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 {
 	const struct ct_model *model = a->model;
@@ -232,12 +272,7 @@ static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 		fprintf(to, "the end: the run was cut off (killed, or still going); the last second of "
 			"device records may be missing\n");
 	}
-	if (model->header->claimed_bytes > CT_CHUNK_UNIT && /* any chunk at all */
-	    model->header->claimed_bytes > ct_reader_size(model->reader)) {
-		printed = line(to, printed);
-		fprintf(to, "%" PRIu64 " bytes that are missing at the end of the trace file\n",
-			model->header->claimed_bytes - ct_reader_size(model->reader));
-	}
+	printed = print_damage(a, to, printed);
 	if (a->totals.without_work) {
 		printed = line(to, printed);
 		fprintf(to, "what %" PRIu64 " calls submitted: no device record of it came (it had not ended "
@@ -252,11 +287,6 @@ static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 		printed = line(to, printed);
 		fprintf(to, "page faults and migrations of managed memory (%" PRIu64 " allocations); kernels "
 			"that touch it may take longer for them\n", a->totals.managed);
-	}
-	if (model->damaged_bytes) {
-		printed = line(to, printed);
-		fprintf(to, "%" PRIu64 " damaged bytes of the trace, the first at offset %" PRIu64 "\n",
-			model->damaged_bytes, model->damaged_at);
 	}
 	if (a->totals.unjoined_ops) {
 		printed = line(to, printed);

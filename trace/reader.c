@@ -61,9 +61,18 @@ static int map_file(struct ct_reader *r, const char *path)
 	}
 	r->base = map;
 	r->size = r->file_bytes = (uint64_t)st.st_size;
+	r->fd = fd;
+	return 0;
 out:
 	close(fd);
 	return err;
+}
+
+static void close_file(struct ct_reader *r)
+{
+	if (r->fd >= 0)
+		close(r->fd);
+	r->fd = -1;
 }
 
 static bool all_zero(const uint8_t *p, uint64_t n)
@@ -121,6 +130,29 @@ static void forget(const struct ct_reader *r, uint64_t from, uint64_t end)
 }
 
 /*
+ * The first unit from `at` on that is not in a hole of the file: sparse files may be larger
+ * than anybody wants to wait for. A file system that does not tell has no holes.
+ */
+static uint64_t behind_hole(const struct ct_reader *r, uint64_t at)
+{
+	off_t data = lseek(r->fd, (off_t)at, SEEK_DATA);
+
+	if (data < 0)
+		return errno == ENXIO ? r->size : at; /* ENXIO: a hole up to the end */
+	return (uint64_t)data > at ? (uint64_t)data / CT_CHUNK_UNIT * CT_CHUNK_UNIT : at;
+}
+
+static void add_gap(struct ct_reader *r, uint64_t from, uint64_t end)
+{
+	if (end > r->header.claimed_bytes)
+		end = r->header.claimed_bytes;
+	if (end > r->size)
+		end = r->size;
+	if (from < end)
+		r->gap_bytes += end - from;
+}
+
+/*
  * Make a block of every chunk. A claimed chunk whose header was never stored (its
  * claimant was killed or had no space) is zero; anything else is damage.
  */
@@ -147,6 +179,10 @@ static int find_chunks(struct ct_reader *r)
 			err = ct_blocks_add(&r->others, &block);
 		}
 		at += bytes;
+		if (all_zero(p, CT_SLOT_BYTES)) { /* a gap, which may be long */
+			at = behind_hole(r, at);
+			add_gap(r, block.offset, at);
+		}
 		if (at - kept >= KEEP_BYTES || at + CT_SLOT_BYTES > r->size) {
 			forget(r, kept, at);
 			kept = at;
@@ -194,10 +230,12 @@ int ct_reader_open(const char *path, struct ct_reader **ret_reader)
 
 	if (!r)
 		return -ENOMEM;
+	r->fd = -1;
 	err = map_file(r, path);
 	if (!err)
 		err = memcmp(r->base, CT_PACKED_MAGIC, sizeof(r->header.magic)) ? open_plain(r)
 										: open_packed(r);
+	close_file(r);
 	if (err) {
 		ct_reader_close(r);
 		return err;
@@ -267,13 +305,25 @@ uint64_t ct_reader_damage(const struct ct_reader *reader, uint64_t *ret_offset)
 	return sum.bytes;
 }
 
+uint64_t ct_reader_unknown(const struct ct_reader *reader)
+{
+	return reader->unknown + (reader->current ? ct_cursor_unknown(reader->current) : 0);
+}
+
+uint64_t ct_reader_gaps(const struct ct_reader *reader)
+{
+	return reader->gap_bytes;
+}
+
 /* Leave the current block, if any, and open the next. Returns 1, 0 at the end or -ENOMEM. */
 static int next_block(struct ct_reader *r)
 {
 	int err;
 
-	if (r->current)
+	if (r->current) {
 		add_damage_of(r->current, &r->damage);
+		r->unknown += ct_cursor_unknown(r->current);
+	}
 	ct_cursor_close(r->current);
 	r->current = NULL;
 	if (r->next_block == r->chunks.count)

@@ -28,6 +28,7 @@ import case_ranks  # noqa: F401
 import harness
 import trust_security  # noqa: F401
 import trust_storage  # noqa: F401
+import trust_reader  # noqa: F401
 
 if __name__ == "__main__":
     sys.exit(harness.main(sys.argv[1:]))
