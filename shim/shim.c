@@ -26,6 +26,7 @@
 #include "shim/name.h"
 #include "shim/python.h"
 #include "shim/rank.h"
+#include "shim/self.h"
 #include "shim/stack.h"
 #include "shim/thread.h"
 #include "trace/apis.h"
@@ -245,6 +246,11 @@ static void start(void)
 	ct_options_read(&ct_shim.options);
 	if (ct_shim.options.disable)
 		return;
+	if (!ct_self_first()) {
+		ct_warn("preloaded twice: the copy that comes first records, not %.600s",
+			ct_shim.library);
+		return;
+	}
 	ct_clock_init();
 	page = make_life_page();
 	if (!page || open_trace() < 0)
