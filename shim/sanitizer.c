@@ -2,6 +2,7 @@
 /* What checkers ask of whoever is in the process. */
 
 __attribute__((visibility("default"))) const char *__asan_default_options(void);
+__attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
 
 /*
  * A shared AddressSanitizer runtime ends the program if any library comes before it, as what is
@@ -12,4 +13,13 @@ __attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
 	return "verify_asan_link_order=0";
+}
+
+/*
+ * ThreadSanitizer sees our calls of memcpy() and its like, but not the atomics by which what they
+ * write changes hands. Asked by its shared runtime only.
+ */
+const char *__tsan_default_suppressions(void)
+{
+	return "called_from_lib:libcutrace.so\n";
 }
