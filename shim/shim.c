@@ -19,6 +19,7 @@
 #include "shim/entry.h"
 #include "shim/exits.h"
 #include "shim/flusher.h"
+#include "shim/hook.h"
 #include "shim/inject.h"
 #include "shim/log.h"
 #include "shim/mode.h"
@@ -331,6 +332,7 @@ void ct_shim_finish(enum ct_finish how)
 	if (!ct_flusher_finish())
 		ct_file_lose(&ct_shim.file, CT_LOSS_FLUSH, 1);
 	ct_inject_explain();
+	ct_hook_note_cost(true);
 	ct_modules_refresh();
 	set_life(CT_LIFE_CLOSED);
 	ct_file_finish(&ct_shim.file, how);
