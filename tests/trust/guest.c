@@ -99,8 +99,9 @@ static int talks(char **unused)
 static void say_errors(const char *when)
 {
 	int peeked = cudaPeekAtLastError(), again = cudaPeekAtLastError();
+	int got = cudaGetLastError(), none = cudaGetLastError();
 
-	printf("%s: %d %d %d %d\n", when, peeked, again, cudaGetLastError(), cudaGetLastError());
+	printf("%s: %d %d %d %d\n", when, peeked, again, got, none);
 }
 
 static void *fails_alone(void *unused)
