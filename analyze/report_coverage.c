@@ -380,6 +380,25 @@ static void print_trust(const struct ct_analysis *a, FILE *to)
 	fputc('\n', to);
 }
 
+/* What recording took, if enough calls were made that some were timed. */
+static void print_cost(const struct ct_analysis *a, FILE *to)
+{
+	uint64_t calls = 0, ns = 0;
+	char each[16], all[16];
+
+	for (size_t i = 0; i < a->model->notes.count; i++)
+		if (a->model->notes.at[i].code == CT_NOTE_OWN_COST) {
+			calls += strtoull(a->model->notes.at[i].text, NULL, 10);
+			ns += a->model->notes.at[i].value;
+		}
+	if (calls)
+		ct_report_wrapped(to, "          ", "          ", "recording took %s a call (%" PRIu64 " were "
+				  "timed), so about %s in all, before and behind the calls; what CUPTI does "
+				  "comes on top", ct_report_time(ns / calls, each), calls,
+				  ct_report_time((uint64_t)((double)ns / (double)calls *
+							    (double)a->totals.calls), all));
+}
+
 /* What being watched costs the program in GPU memory. */
 static void print_memory(const struct ct_model *model, FILE *to)
 {
@@ -427,5 +446,6 @@ void ct_report_coverage(const struct ct_analysis *a, FILE *to)
 		fprintf(to, "not seen  nothing was dropped\n");
 	print_parts(a, to);
 	print_trust(a, to);
+	print_cost(a, to);
 	print_memory(a->model, to);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cupti/session.h"
+#include "shim/hook.h"
 #include "shim/mode.h"
 #include "shim/python.h"
 #include "shim/shim.h"
@@ -94,6 +95,7 @@ static void *run(void *unused)
 			ct_cupti_flush();
 			ct_clock_follow();
 			note_clock_error();
+			ct_hook_note_cost(false);
 			ct_flight_sweep(&ct_shim.file);
 			flushed_ns = ct_now_ns();
 		}

@@ -19,6 +19,7 @@
 #include "shim/entry.h"
 #include "shim/exits.h"
 #include "shim/flusher.h"
+#include "shim/hook.h"
 #include "shim/inject.h"
 #include "shim/log.h"
 #include "shim/mode.h"
@@ -26,6 +27,7 @@
 #include "shim/name.h"
 #include "shim/python.h"
 #include "shim/rank.h"
+#include "shim/self.h"
 #include "shim/stack.h"
 #include "shim/thread.h"
 #include "trace/apis.h"
@@ -286,6 +288,11 @@ static void start(void)
 	ct_options_read(&ct_shim.options);
 	if (ct_shim.options.disable)
 		return;
+	if (!ct_self_first()) {
+		ct_warn("preloaded twice: the copy that comes first records, not %.600s",
+			ct_shim.library);
+		return;
+	}
 	ct_clock_init();
 	page = make_life_page();
 	if (!page)
@@ -368,6 +375,7 @@ void ct_shim_finish(enum ct_finish how)
 	if (!ct_flusher_finish())
 		ct_file_lose(&ct_shim.file, CT_LOSS_FLUSH, 1);
 	ct_inject_explain();
+	ct_hook_note_cost(true);
 	ct_modules_refresh();
 	set_life(CT_LIFE_CLOSED);
 	ct_file_finish(&ct_shim.file, how);

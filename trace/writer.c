@@ -327,6 +327,12 @@ static void write_thread(struct ct_writer *writer)
 	ct_writer_commit(record, CT_RECORD_THREAD, CT_SLOT_BYTES);
 }
 
+void ct_writer_wipe(uint8_t *at, size_t bytes)
+{
+	for (size_t i = 0; i < bytes / sizeof(uint64_t); i++)
+		__atomic_store_n((uint64_t *)(void *)at + i, 0, __ATOMIC_RELAXED);
+}
+
 static bool adopt_remnant(struct ct_writer *writer)
 {
 	uint8_t *chunk = ct_file_take_remnant(writer->file);
@@ -337,7 +343,7 @@ static bool adopt_remnant(struct ct_writer *writer)
 	writer->chunk_bytes = ((struct ct_chunk_header *)(void *)chunk)->bytes;
 	writer->used = first_free(chunk, writer->chunk_bytes);
 	/* a reservation that was never committed may have left its bytes */
-	memset(chunk + writer->used, 0, writer->chunk_bytes - writer->used);
+	ct_writer_wipe(chunk + writer->used, writer->chunk_bytes - writer->used);
 	writer->failed = false;
 	return true;
 }

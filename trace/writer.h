@@ -151,4 +151,11 @@ void *ct_file_take_remnant(struct ct_file *file);
 /* Nanoseconds of a clock. */
 uint64_t ct_clock_ns(clockid_t clock);
 
+/*
+ * Zero a part of a chunk, of whole slots. Not by memset(): in a program under ThreadSanitizer
+ * that would be the program's, which sees a race where it cannot see by which atomics chunks
+ * change hands.
+ */
+void ct_writer_wipe(uint8_t *at, size_t bytes);
+
 #endif

@@ -16,17 +16,6 @@ def clean(here, *arguments, rounds):
 
 
 @case
-def errno_unchanged(here):
-    run = quiet(here.both(victim("errno")))
-    same(len(calls(run.trace())), 6, "calls in calls.csv")
-
-
-@case
-def mask_unchanged(here):
-    clean(here, "mask", rounds=2001)
-
-
-@case
 def moving_frames(here):
     clean(here, "moving_frames", rounds=12)
 
@@ -49,22 +38,6 @@ def without_lines(here):
 
 
 @case
-def descriptors_unchanged(here):
-    clean(here, "descriptors", rounds=2001)
-
-
-@case
-def descriptors_closed(here):
-    clean(here, "close_descriptors", rounds=2001)
-
-
-@case
-def descriptors_reused(here):
-    """No descriptor of ours, or of what we load, is used once the program has closed it."""
-    clean(here, "reuse_descriptors", "file", rounds=2)
-
-
-@case
 def small_stacks(here):
     clean(here, "small_stacks", rounds=17)
 
@@ -81,21 +54,6 @@ def short_threads(here):
     run = clean(here, "short_threads", rounds=200)
     threads = {row["Thread"] for row in calls(run.trace())}
     check(len(threads) > 1, "calls carry their thread", len(threads))
-
-
-@case
-def environment_kept(here):
-    """A program's children find their own settings; only the injection variable is ours."""
-    quiet(here.both(victim("environment", "LD_LIBRARY_PATH")))
-    quiet(here.both(victim("environment", "CUTRACE_OUTPUT")))
-    run = quiet(here.traced(victim("environment", "CUDA_INJECTION64_PATH")))
-    check(f"CUDA_INJECTION64_PATH={PATHS['LIB']}" in run.out, "the variable", run.out)
-
-
-@case
-def null_arguments(here):
-    """What the runtime answers to null pointers is the program's to see."""
-    here.both([PATHS["EVERY"], "null"])
 
 
 @case

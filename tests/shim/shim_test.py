@@ -25,6 +25,10 @@ import case_limits  # noqa: F401
 import case_processes  # noqa: F401
 import case_python  # noqa: F401
 import case_ranks  # noqa: F401
+import trust_bounds  # noqa: F401
+import trust_coexistence  # noqa: F401
+import trust_loader  # noqa: F401
+import trust_transparency  # noqa: F401
 import harness
 import trust_security  # noqa: F401
 import trust_storage  # noqa: F401
