@@ -121,9 +121,21 @@ static void forget(const struct ct_reader *r, uint64_t from, uint64_t end)
 }
 
 /*
- * Make a block of every chunk. A claimed chunk whose header was never stored (its
- * claimant was killed or had no space) is zero; anything else is damage.
+ * A claimed chunk that never came into being: its claimant had no space, or was killed before it
+ * stored the magic, which is last. Records behind a header without magic have lost it otherwise.
  */
+static bool is_gap(const uint8_t *p, uint64_t bytes)
+{
+	const uint64_t to_first_record = CT_SLOT_BYTES + sizeof(uint32_t);
+	const struct ct_chunk_header *head = (const void *)p;
+
+	if (all_zero(p, CT_SLOT_BYTES))
+		return true;
+	return head->magic == 0 && bytes >= to_first_record &&
+	       all_zero(p + CT_SLOT_BYTES, sizeof(uint32_t));
+}
+
+/* Make a block of every chunk; what is none, and no gap, is damage. */
 static int find_chunks(struct ct_reader *r)
 {
 	uint64_t at = CT_CHUNK_UNIT, kept = 0;
@@ -142,7 +154,7 @@ static int find_chunks(struct ct_reader *r)
 			block.bytes = bytes;
 		if (is_chunk(&head)) {
 			err = ct_blocks_add(&r->chunks, &block);
-		} else if (!all_zero(p, CT_SLOT_BYTES)) {
+		} else if (!is_gap(p, block.bytes)) {
 			ct_damage_add(&r->damage, at, CT_CHUNK_UNIT);
 			err = ct_blocks_add(&r->others, &block);
 		}
