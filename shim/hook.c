@@ -13,13 +13,15 @@ static struct ct_call *open_call(struct ct_thread *thread, enum ct_api api, enum
 {
 	struct ct_call *call = &thread->call;
 
+	/* first: from here on a signal handler's calls find it taken */
+	thread->in_call = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	ct_writer_expect(&thread->writer);
 	*call = (struct ct_call){
 		.api = (uint16_t)api,
 		.origin = (uint8_t)origin,
 		.stream = CT_STREAM_NONE,
 	};
-	thread->in_call = true;
 	thread->sets_up = CT_SETS_UP(ct_apis[api].effects);
 	return call;
 }
