@@ -273,9 +273,12 @@ static void start(void)
 
 bool ct_shim_start(void)
 {
-	int saved = errno;
+	int saved = errno, cancel;
 
+	/* start() opens files: no place to be cancelled in, as the call is none without us */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	pthread_once(&started, start);
+	pthread_setcancelstate(cancel, NULL);
 	errno = saved;
 	return ct_shim_alive();
 }
@@ -313,6 +316,7 @@ void ct_shim_finish(enum ct_finish how)
 {
 	static uint32_t once;
 	struct ct_thread *thread;
+	int cancel;
 
 	/* A vfork()ed child shares our memory: only its pid tells it from us. */
 	if (!ct_shim_alive() || (uint32_t)getpid() != ct_shim.file.header->pid ||
@@ -321,6 +325,7 @@ void ct_shim_finish(enum ct_finish how)
 	thread = ct_thread_self();
 	if (!thread || thread->in_tool)
 		return;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	thread->in_tool = true;
 	if (!ct_flusher_finish())
 		ct_file_lose(&ct_shim.file, CT_LOSS_FLUSH, 1);
@@ -331,4 +336,5 @@ void ct_shim_finish(enum ct_finish how)
 	thread->in_tool = false;
 	thread->ending = true;
 	ct_exits_report();
+	pthread_setcancelstate(cancel, NULL);
 }

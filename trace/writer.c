@@ -373,14 +373,16 @@ static bool next_chunk(struct ct_writer *writer)
 /* Room for a THREAD record and `bytes` more in the chunk to come. */
 static bool refill(struct ct_writer *writer, uint32_t bytes)
 {
-	int saved = errno;
+	int saved = errno, cancel;
 	bool got;
 
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	do
 		got = next_chunk(writer);
 	while (got && writer->chunk_bytes - writer->used < bytes + CT_SLOT_BYTES);
 	if (got)
 		write_thread(writer);
+	pthread_setcancelstate(cancel, NULL);
 	errno = saved;
 	return got;
 }
