@@ -247,11 +247,15 @@ static void start(void)
 		return;
 	ct_clock_init();
 	page = make_life_page();
+	if (!page)
+		ct_warn("nothing is recorded: there is no memory to start with");
 	if (!page || open_trace() < 0)
 		return;
 	thread = ct_thread_self();
-	if (!thread)
+	if (!thread) {
+		ct_warn("nothing is recorded: there is no memory for the first thread's state");
 		return;
+	}
 	thread->in_tool = true;
 	write_api_table(thread);
 	note_sharing();
