@@ -23,7 +23,7 @@ void ct_warn(const char *format, ...)
 	if (n > (int)sizeof(line) - 2)
 		n = (int)sizeof(line) - 2;
 	line[n++] = '\n';
-	if (write(STDERR_FILENO, line, (size_t)n) < 0)
+	while (write(STDERR_FILENO, line, (size_t)n) < 0 && errno == EINTR)
 		errno = 0; /* nobody to tell */
 	errno = saved;
 }

@@ -135,15 +135,21 @@ static void announce(void)
 {
 	const char *list = ct_shim.options.started_list;
 	static char line[PATH_MAX + 1];
+	ssize_t written;
 	int fd, n;
 
 	if (!*list)
 		return;
-	fd = open(list, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	do
+		fd = open(list, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	while (fd < 0 && errno == EINTR);
 	if (fd < 0)
 		return;
 	n = snprintf(line, sizeof(line), "%s\n", ct_shim.directory);
-	if (write(fd, line, (size_t)n) < 0)
+	do
+		written = write(fd, line, (size_t)n); /* of a file: all of it, or nothing */
+	while (written < 0 && errno == EINTR);
+	if (written < 0)
 		ct_warn("cannot write to %s: %s", list, strerror(errno));
 	close(fd);
 }
