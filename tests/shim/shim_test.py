@@ -26,6 +26,10 @@ import case_processes  # noqa: F401
 import case_python  # noqa: F401
 import case_ranks  # noqa: F401
 import harness
+import trust_ends  # noqa: F401
+import trust_processes  # noqa: F401
+import trust_signals  # noqa: F401
+import trust_threads  # noqa: F401
 
 if __name__ == "__main__":
     sys.exit(harness.main(sys.argv[1:]))
