@@ -42,6 +42,9 @@ static struct ct_call *open_call(struct ct_thread *thread, enum ct_api api, enum
 {
 	struct ct_call *call = &thread->call;
 
+	/* first: from here on a signal handler's calls find it taken */
+	thread->in_call = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	ct_writer_expect(&thread->writer);
 	*call = (struct ct_call){
 		.api = (uint16_t)api,
@@ -49,7 +52,6 @@ static struct ct_call *open_call(struct ct_thread *thread, enum ct_api api, enum
 		.stream = CT_STREAM_NONE,
 	};
 	thread->timed_ns = ++thread->opened % TIMED_EVERY ? 0 : ct_now_ns();
-	thread->in_call = true;
 	thread->sets_up = CT_SETS_UP(ct_apis[api].effects);
 	return call;
 }

@@ -26,7 +26,7 @@ void ct_warn(const char *format, ...)
 		n = (int)sizeof(line) - 2;
 	ct_tame(line, '?'); /* it may name what came from outside */
 	line[n++] = '\n';
-	if (write(STDERR_FILENO, line, (size_t)n) < 0)
+	while (write(STDERR_FILENO, line, (size_t)n) < 0 && errno == EINTR)
 		errno = 0; /* nobody to tell */
 	errno = saved;
 }

@@ -105,7 +105,7 @@ int ct_name_expand(const char *template, const char *program, char *ret, size_t 
 void ct_name_program(char *ret, size_t size)
 {
 	static char path[PATH_MAX]; /* called once, perhaps on a tiny stack */
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	ssize_t n = readlink("/proc/thread-self/exe", path, sizeof(path) - 1);
 	const char *base;
 
 	path[n > 0 ? n : 0] = '\0';

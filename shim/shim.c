@@ -178,15 +178,21 @@ static void announce(void)
 {
 	const char *list = ct_shim.options.started_list;
 	static char line[PATH_MAX + 1];
+	ssize_t written;
 	int fd, n;
 
 	if (!*list)
 		return;
-	fd = open(list, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); /* no FIFO waits */
+	do /* a FIFO must not make us wait */
+		fd = open(list, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	while (fd < 0 && errno == EINTR);
 	if (fd < 0)
 		return;
 	n = snprintf(line, sizeof(line), "%s\n", ct_shim.directory);
-	if (write(fd, line, (size_t)n) < 0)
+	do
+		written = write(fd, line, (size_t)n); /* of a file: all of it, or nothing */
+	while (written < 0 && errno == EINTR);
+	if (written < 0)
 		ct_warn("cannot write to %s: %s", list, strerror(errno));
 	close(fd);
 }
@@ -300,8 +306,10 @@ static void start(void)
 	if (!page || open_trace() < 0)
 		return;
 	thread = ct_thread_self();
-	if (!thread)
+	if (!thread) {
+		ct_warn("nothing is recorded: there is no memory for the first thread's state");
 		return;
+	}
 	thread->in_tool = true;
 	write_api_table(thread);
 	note_sharing();
@@ -323,9 +331,12 @@ static void start(void)
 
 bool ct_shim_start(void)
 {
-	int saved = errno;
+	int saved = errno, cancel;
 
+	/* start() opens files: no place to be cancelled in, as the call is none without us */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	pthread_once(&started, start);
+	pthread_setcancelstate(cancel, NULL);
 	errno = saved;
 	return ct_shim_alive();
 }
@@ -363,6 +374,7 @@ void ct_shim_finish(enum ct_finish how)
 {
 	static uint32_t once;
 	struct ct_thread *thread;
+	int cancel;
 
 	/* A vfork()ed child shares our memory: only its pid tells it from us. */
 	if (!ct_shim_alive() || (uint32_t)getpid() != ct_shim.file.header->pid ||
@@ -371,6 +383,7 @@ void ct_shim_finish(enum ct_finish how)
 	thread = ct_thread_self();
 	if (!thread || thread->in_tool)
 		return;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	thread->in_tool = true;
 	if (!ct_flusher_finish())
 		ct_file_lose(&ct_shim.file, CT_LOSS_FLUSH, 1);
@@ -382,4 +395,5 @@ void ct_shim_finish(enum ct_finish how)
 	thread->in_tool = false;
 	thread->ending = true;
 	ct_exits_report();
+	pthread_setcancelstate(cancel, NULL);
 }

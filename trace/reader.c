@@ -113,10 +113,29 @@ int ct_block_image(const struct ct_reader *reader, const struct ct_block *block,
 	return err;
 }
 
+static bool sound_size(uint32_t bytes)
+{
+	return bytes >= CT_CHUNK_UNIT && bytes % CT_CHUNK_UNIT == 0 && bytes <= CT_CHUNK_MAX;
+}
+
 static bool is_chunk(const struct ct_chunk_header *head)
 {
-	return head->magic == CT_CHUNK_MAGIC && head->bytes >= CT_CHUNK_UNIT &&
-	       head->bytes % CT_CHUNK_UNIT == 0 && head->bytes <= CT_CHUNK_MAX;
+	return head->magic == CT_CHUNK_MAGIC && sound_size(head->bytes);
+}
+
+/*
+ * Is a chunk at `at` one that was claimed and never came into being? Its claimant had no space, or
+ * was killed between any two stores to its header, of which the magic is the last. There is no
+ * record then: what has one has lost its magic otherwise.
+ */
+static bool is_gap(const struct ct_reader *r, const struct ct_chunk_header *head, uint64_t at)
+{
+	bool room = r->size - at >= CT_SLOT_BYTES + sizeof(uint32_t);
+
+	return !head->magic && (!head->bytes || sound_size(head->bytes)) &&
+	       (!head->offset || head->offset == at) &&
+	       all_zero((const uint8_t *)head->reserved, sizeof(head->reserved)) &&
+	       (!room || all_zero(r->base + at + CT_SLOT_BYTES, sizeof(uint32_t)));
 }
 
 /* The kernel maps more around each page that is looked at: not all of a long file. */
@@ -152,10 +171,7 @@ static void add_gap(struct ct_reader *r, uint64_t from, uint64_t end)
 		r->gap_bytes += end - from;
 }
 
-/*
- * Make a block of every chunk. A claimed chunk whose header was never stored (its
- * claimant was killed or had no space) is zero; anything else is damage.
- */
+/* Make a block of every chunk; what is none, and no gap, is damage. */
 static int find_chunks(struct ct_reader *r)
 {
 	uint64_t at = CT_CHUNK_UNIT, kept = 0;
@@ -166,20 +182,22 @@ static int find_chunks(struct ct_reader *r)
 		struct ct_chunk_header head;
 		struct ct_block block = { .offset = at, .bytes = r->size - at };
 		uint32_t bytes = CT_CHUNK_UNIT;
+		bool gap;
 
 		memcpy(&head, p, sizeof(head));
+		gap = is_gap(r, &head, at);
 		if (is_chunk(&head))
 			bytes = head.bytes;
 		if (block.bytes > bytes)
 			block.bytes = bytes;
 		if (is_chunk(&head)) {
 			err = ct_blocks_add(&r->chunks, &block);
-		} else if (!all_zero(p, CT_SLOT_BYTES)) {
+		} else if (!gap) {
 			ct_damage_add(&r->damage, at, CT_CHUNK_UNIT);
 			err = ct_blocks_add(&r->others, &block);
 		}
 		at += bytes;
-		if (all_zero(p, CT_SLOT_BYTES)) { /* a gap, which may be long */
+		if (gap) { /* it may be long */
 			at = behind_hole(r, at);
 			add_gap(r, block.offset, at);
 		}

@@ -40,7 +40,9 @@ static int allocate(int fd, uint64_t offset, uint64_t bytes)
 	sigaddset(&xfsz, SIGXFSZ);
 	pthread_sigmask(SIG_BLOCK, &xfsz, &old);
 	sigpending(&before);
-	r = posix_fallocate(fd, (off_t)offset, (off_t)bytes);
+	do
+		r = posix_fallocate(fd, (off_t)offset, (off_t)bytes);
+	while (r == EINTR);
 	if (r && !sigismember(&before, SIGXFSZ))
 		while (sigtimedwait(&xfsz, NULL, &none) > 0 || errno == EINTR)
 			;
@@ -48,13 +50,24 @@ static int allocate(int fd, uint64_t offset, uint64_t bytes)
 	return -r;
 }
 
+/* Some file systems give up opening when a signal comes, whatever SA_RESTART says (signal(7)). */
+static int open_file(const char *path, int flags)
+{
+	int fd;
+
+	do
+		fd = open(path, flags | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600);
+	while (fd < 0 && errno == EINTR);
+	return fd < 0 ? -errno : fd;
+}
+
 static int open_again(const struct ct_file *file)
 {
 	struct stat st;
-	int fd = open(file->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	int fd = open_file(file->path, 0);
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (fstat(fd, &st) < 0 || st.st_dev != file->device || st.st_ino != file->inode) {
 		close(fd);
 		return -ESTALE;
@@ -90,11 +103,9 @@ int ct_file_create(struct ct_file *file, const char *path, const char *program)
 	if (strlen(path) >= sizeof(file->path))
 		return -ENAMETOOLONG;
 	strcpy(file->path, path);
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		r = -errno;
+	fd = r = open_file(path, O_CREAT | O_EXCL);
+	if (fd < 0)
 		goto out;
-	}
 	r = allocate(fd, 0, CT_HEADER_BYTES);
 	if (r < 0)
 		goto out_unlink;
@@ -379,14 +390,16 @@ static bool next_chunk(struct ct_writer *writer)
 /* Room for a THREAD record and `bytes` more in the chunk to come. */
 static bool refill(struct ct_writer *writer, uint32_t bytes)
 {
-	int saved = errno;
+	int saved = errno, cancel;
 	bool got;
 
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	do
 		got = next_chunk(writer);
 	while (got && writer->chunk_bytes - writer->used < bytes + CT_SLOT_BYTES);
 	if (got)
 		write_thread(writer);
+	pthread_setcancelstate(cancel, NULL);
 	errno = saved;
 	return got;
 }

@@ -10,8 +10,9 @@
  * No file descriptor is kept between calls: programs close descriptors they did
  * not open, and a recycled one would let us write into somebody's file.
  *
- * Nothing here allocates, locks, prints or changes errno. When a record cannot
- * be stored its loss is counted in the header and the caller goes on.
+ * Nothing here allocates, locks, prints or changes errno, and no record's way into the file
+ * is a cancellation point. When a record cannot be stored its loss is counted in the header
+ * and the caller goes on.
  */
 #ifndef CT_TRACE_WRITER_H
 #define CT_TRACE_WRITER_H

@@ -3,7 +3,7 @@
 import collections
 
 from harness import (PATHS, calls, case, check, has_rounds, one_line, quiet, same, says_blind,
-                     says_clean, table, victim)
+                     says_clean, table, trust, victim)
 
 LOADER_ROUNDS = 5
 
@@ -38,20 +38,22 @@ def without_lines(here):
 
 
 @case
+@trust("threads 16 KiB stack")
 def small_stacks(here):
+    """Both for threads of a program that is traced already, and for its very first use of CUDA."""
     clean(here, "small_stacks", rounds=17)
+    small_stack_first(here)
 
 
-@case
 def small_stack_first(here):
     """Of our own start; looking for CUPTI takes more, as does the driver's own start."""
     run = quiet(here.both(victim("small_first"), CUTRACE_CUPTI="0"))
     has_rounds(run.trace(), 1)
 
 
-@case
+@trust("threads 1000 short-lived")
 def short_threads(here):
-    run = clean(here, "short_threads", rounds=200)
+    run = clean(here, "short_threads", rounds=1000)
     threads = {row["Thread"] for row in calls(run.trace())}
     check(len(threads) > 1, "calls carry their thread", len(threads))
 

@@ -33,6 +33,10 @@ import harness
 import trust_security  # noqa: F401
 import trust_storage  # noqa: F401
 import trust_reader  # noqa: F401
+import trust_ends  # noqa: F401
+import trust_processes  # noqa: F401
+import trust_signals  # noqa: F401
+import trust_threads  # noqa: F401
 
 if __name__ == "__main__":
     sys.exit(harness.main(sys.argv[1:]))
