@@ -104,10 +104,25 @@ int ct_block_image(const struct ct_reader *reader, const struct ct_block *block,
 	return err;
 }
 
+static bool sound_size(uint32_t bytes)
+{
+	return bytes >= CT_CHUNK_UNIT && bytes % CT_CHUNK_UNIT == 0 && bytes <= CT_CHUNK_MAX;
+}
+
 static bool is_chunk(const struct ct_chunk_header *head)
 {
-	return head->magic == CT_CHUNK_MAGIC && head->bytes >= CT_CHUNK_UNIT &&
-	       head->bytes % CT_CHUNK_UNIT == 0 && head->bytes <= CT_CHUNK_MAX;
+	return head->magic == CT_CHUNK_MAGIC && sound_size(head->bytes);
+}
+
+/*
+ * Is a chunk at `at` one that was claimed and never came into being? Its claimant may have been
+ * killed between any two stores to its header, of which the magic is the last.
+ */
+static bool is_gap(const struct ct_chunk_header *head, uint64_t at)
+{
+	return !head->magic && (!head->bytes || sound_size(head->bytes)) &&
+	       (!head->offset || head->offset == at) &&
+	       all_zero((const uint8_t *)head->reserved, sizeof(head->reserved));
 }
 
 /* The kernel maps more around each page that is looked at: not all of a long file. */
@@ -120,10 +135,7 @@ static void forget(const struct ct_reader *r, uint64_t from, uint64_t end)
 	madvise((void *)(uintptr_t)(r->base + from), end - from, MADV_DONTNEED);
 }
 
-/*
- * Make a block of every chunk. A claimed chunk whose header was never stored (its
- * claimant was killed or had no space) is zero; anything else is damage.
- */
+/* Make a block of every chunk. What is neither one nor a gap is damage. */
 static int find_chunks(struct ct_reader *r)
 {
 	uint64_t at = CT_CHUNK_UNIT, kept = 0;
@@ -142,7 +154,7 @@ static int find_chunks(struct ct_reader *r)
 			block.bytes = bytes;
 		if (is_chunk(&head)) {
 			err = ct_blocks_add(&r->chunks, &block);
-		} else if (!all_zero(p, CT_SLOT_BYTES)) {
+		} else if (!is_gap(&head, at)) {
 			ct_damage_add(&r->damage, at, CT_CHUNK_UNIT);
 			err = ct_blocks_add(&r->others, &block);
 		}
