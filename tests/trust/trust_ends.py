@@ -137,6 +137,7 @@ def exit_amid_threads(here):
         check("cut off" not in text and "damaged" not in text, "the trace was closed, and whole", text)
 
 
+OTHER_RECORDS = 16  # of stacks, modules and notes, which are counted with the calls where no room is
 MISSED = ("records dropped: no room", "calls of threads for which there was no memory")
 
 
@@ -152,7 +153,8 @@ def out_of_memory(here):
         found = len(calls(run.trace()))
     missed = [lost(run.trace(), what) for what in MISSED]
     check(found >= 100, "calls before that are there", found)
-    same(found + sum(missed), made, f"calls recorded, and not: {found}, {missed}")
+    check(made <= found + sum(missed) <= made + OTHER_RECORDS, f"{made} calls, recorded or counted",
+          (found, missed))
     says_blind(run.trace())
     run = here.both(hollow("out_of_memory", 0))  # from before the first call
     check(not run.traces() and "nothing is recorded" in run.err, "it says why there is no trace",
