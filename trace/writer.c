@@ -338,12 +338,6 @@ static void write_thread(struct ct_writer *writer)
 	ct_writer_commit(record, CT_RECORD_THREAD, CT_SLOT_BYTES);
 }
 
-void ct_writer_wipe(uint8_t *at, size_t bytes)
-{
-	for (size_t i = 0; i < bytes / sizeof(uint64_t); i++)
-		__atomic_store_n((uint64_t *)(void *)at + i, 0, __ATOMIC_RELAXED);
-}
-
 static bool adopt_remnant(struct ct_writer *writer)
 {
 	uint8_t *chunk = ct_file_take_remnant(writer->file);

@@ -55,8 +55,6 @@ static bool look_at_call(const struct ct_item *item)
 	if (number == 0 || number >= SCENE_NUMBERS || call->leave_ns != number ||
 	    call->addr != SCENE_ADDR(number) || call->bytes != SCENE_BYTES(number))
 		return fail("torn call", number);
-	if (item->bytes > CT_SLOT_BYTES && last_word(item) != number)
-		return fail("long call without its end", number);
 	if (item->tid != SCENE_TID(number))
 		return fail("call of another thread", number);
 	if (found[number])

@@ -12,6 +12,7 @@
 int model_open(const char *path, int flags, ...);
 int model_fstat(int fd, struct stat *ret_stat);
 int model_close(int fd);
+off_t model_lseek(int fd, off_t offset, int whence);
 int model_fallocate(int fd, off_t offset, off_t bytes);
 void *model_mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset);
 int model_munmap(void *address, size_t bytes);
@@ -41,6 +42,14 @@ int model_fstat(int fd, struct stat *ret_stat)
 	(void)fd;
 	*ret_stat = (struct stat){ .st_mode = S_IFREG, .st_size = MODEL_FILE_BYTES };
 	return 0;
+}
+
+/* SEEK_DATA: there are no holes. */
+off_t model_lseek(int fd, off_t offset, int whence)
+{
+	(void)fd;
+	(void)whence;
+	return offset;
 }
 
 int model_close(int fd)

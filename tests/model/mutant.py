@@ -40,7 +40,7 @@ MUTANTS = {
     'magic without release': ('writer.c', 'CT_CHUNK_MAGIC, __ATOMIC_RELEASE',
                               'CT_CHUNK_MAGIC, __ATOMIC_RELAXED', C11),
     'leftovers not cleared': ('writer.c', '''\
-	memset(chunk + writer->used, 0, writer->chunk_bytes - writer->used);
+	ct_writer_wipe(chunk + writer->used, writer->chunk_bytes - writer->used);
 ''', '', X86),
     'remnant handed on twice': ('writer.c',
                                 '__atomic_exchange_n(&places[i], NULL, __ATOMIC_ACQUIRE)',
@@ -94,7 +94,7 @@ chunk, false, __ATOMIC_RELAXED,
 	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* first this: we may be killed in the next line */
 ''', '', C11),
     'chunk not emptied': ('flight.c', '''\
-	memset(chunk + CT_SLOT_BYTES, 0, bytes - CT_SLOT_BYTES);
+	ct_writer_wipe(chunk + CT_SLOT_BYTES, bytes - CT_SLOT_BYTES);
 ''', '', X86),
     'chunk used again by two': ('flight.c', '''\
 	} while (unit && !__atomic_compare_exchange_n(&flight->full[unit], &first, 0, false,

@@ -65,7 +65,7 @@ def intact(here, trace, before, last_only, stackless):
     report = here.bare(cutrace("report", trace))
     same((report.status, report.err), (0, ""), "cutrace report")
     text = report_text(trace)
-    check("damaged" not in text and "dropped:" not in text, "nothing is damaged or lost", text)
+    check("damaged bytes" not in text and "dropped:" not in text, "nothing is damaged or lost", text)
     check("cut off" in text, "the report says that the run was cut off", text)
     rows = calls(trace)
     sizes = [int(row["Bytes"]) for row in rows]
@@ -214,7 +214,7 @@ def survived(here, counts, folder, variables):
     trace = report.trace()
     says_blind(trace, "cut off")
     check("cut off" in report.out, "the printed report says so", report.out)
-    check("damaged" not in report_text(trace), "nothing is damaged", report_text(trace))
+    check("damaged bytes" not in report_text(trace), "nothing is damaged", report_text(trace))
     rows = collections.defaultdict(list)
     for row in calls(trace):
         rows[int(row["Thread"])].append(row)

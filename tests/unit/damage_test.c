@@ -119,12 +119,14 @@ static void test_flips(void **state)
 
 static uint64_t damage_of(const struct ct_chunk_header *header)
 {
+	uint8_t start[2 * CT_SLOT_BYTES] = { 0 }; /* the header, and no record behind it */
 	struct ct_reader *reader;
 	uint64_t damage;
 	int fd = open(path, O_WRONLY);
 
 	assert_true(fd >= 0);
-	assert_int_equal(pwrite(fd, header, sizeof(*header), 2 * CT_CHUNK_UNIT), sizeof(*header));
+	memcpy(start, header, sizeof(*header));
+	assert_int_equal(pwrite(fd, start, sizeof(start), 2 * CT_CHUNK_UNIT), sizeof(start));
 	close(fd);
 	reader = open_trace();
 	next(reader, CT_RECORD_THREAD);
