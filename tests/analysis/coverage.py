@@ -2,14 +2,14 @@
 """Branches of trace/ and analyze/ that tests took, as gcov counts them."""
 
 import collections
-import glob
 import json
 import os
+import pathlib
 import re
 import subprocess
 
 # What is reached at least, in percent, uthash's macros included. 90 is wanted: raise them.
-LEAST = {'trace': 85, 'analyze': 72}
+LEAST = {'trace': 87, 'analyze': 79}
 # A macro of uthash is up to 100 branches of another project's hash function, on one line.
 UTHASH = re.compile(r'\bHASH_[A-Z_]+\(')
 
@@ -18,7 +18,8 @@ def branches(source, build):
     """Return {path: {(line, nth branch): times taken}}, summed over all programs."""
     source, build = os.path.realpath(source), os.path.realpath(build)
     taken = collections.defaultdict(collections.Counter)
-    data = glob.glob(f'{build}/**/*.gcda', recursive=True)
+    # not glob: it passes by files whose names begin with a dot, as those of sources from elsewhere do
+    data = [str(path) for path in pathlib.Path(build).rglob('*.gcda')]
     for at in range(0, len(data), 50):
         out = subprocess.run(['gcov', '--json-format', '--stdout', '--branch-counts',
                               '--branch-probabilities'] + data[at:at + 50],
@@ -27,7 +28,7 @@ def branches(source, build):
         for line in out.splitlines():
             for file in json.loads(line)['files']:
                 path = os.path.relpath(os.path.join(build, file['file']), source)
-                if path.startswith(('trace/', 'analyze/')):
+                if re.match(r'(trace|analyze)/.*\.[ch]$', path): # a .def is the code of who expands it
                     for number in file['lines']:
                         for nth, branch in enumerate(number['branches']):
                             taken[path][number['line_number'], nth] += branch['count']

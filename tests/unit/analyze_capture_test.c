@@ -73,6 +73,71 @@ static void test_invalid_capture_ends(void **state)
 	expect(b, after, false);
 }
 
+/* What failed captures nothing, and lets nothing join. */
+static void test_failed_calls(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_call *first, *launched, *joined;
+
+	mb_stream(b, S1, CT_STREAM_FLAG_NON_BLOCKING);
+	mb_stream(b, S2, CT_STREAM_FLAG_NON_BLOCKING);
+	mb_thread(b, MB_A);
+	mb_call_on(b, CT_API_cudaStreamBeginCapture, S1, 0, 1)->error = 1;
+	first = launch(b, S1, 10);
+	mb_call_on(b, CT_API_cudaStreamBeginCapture, S1, 20, 21);
+	launched = launch(b, S1, 30);
+	launched->error = 1;
+	record(b, S1, 40)->error = 1;
+	wait(b, S2, 50);
+	record(b, S1, 60);
+	wait(b, S2, 70)->error = 1;
+	joined = launch(b, S2, 80);
+	mb_split(b);
+	expect(b, first, false);
+	expect(b, launched, false);
+	expect(b, joined, false);
+}
+
+/* Two at once: each ends by its own stream, and by no other's end. */
+static void test_two_captures(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_call *one, *two, *after_one, *still_two;
+
+	begin(b);
+	mb_call_on(b, CT_API_cudaStreamBeginCapture, S2, 2, 3);
+	one = launch(b, S1, 10);
+	two = launch(b, S2, 20);
+	mb_call_on(b, CT_API_cudaStreamDestroy, MB_LEGACY, 25, 26);
+	mb_call_on(b, CT_API_cudaStreamEndCapture, S1, 30, 31);
+	after_one = launch(b, S1, 40);
+	still_two = launch(b, S2, 50);
+	mb_split(b);
+	expect(b, one, true);
+	expect(b, two, true);
+	expect(b, after_one, false);
+	expect(b, still_two, true);
+}
+
+/* Each thread has a default stream of its own, by either of its names; the capture is of one. */
+static void test_per_thread_stream(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_call *own, *by_name, *others;
+
+	mb_thread(b, MB_A);
+	mb_call(b, CT_API_cudaStreamBeginCapture, 0, 1)->stream = 2; /* cudaStreamPerThread */
+	own = mb_call_on(b, CT_API_cudaLaunchKernel_ptsz, MB_LEGACY, 10, 11);
+	by_name = mb_call(b, CT_API_cudaLaunchKernel, 20, 21);
+	by_name->stream = 2;
+	mb_thread(b, MB_B);
+	others = mb_call_on(b, CT_API_cudaLaunchKernel_ptsz, MB_LEGACY, 30, 31);
+	mb_split(b);
+	expect(b, own, true);
+	expect(b, by_name, true);
+	expect(b, others, false);
+}
+
 static void test_event_recorded_anew(void **state)
 {
 	struct model_builder *b = *state;
@@ -137,6 +202,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MB_TEST(test_streams_join_and_leave),
 		MB_TEST(test_invalid_capture_ends),
+		MB_TEST(test_failed_calls),
+		MB_TEST(test_two_captures),
+		MB_TEST(test_per_thread_stream),
 		MB_TEST(test_event_recorded_anew),
 		MB_TEST(test_joined_in_light),
 		MB_TEST(test_convoy),

@@ -294,6 +294,30 @@ static void test_host_functions_apart(void **state)
 	assert_int_equal(mb_serialize(b)->pairs.count, 0);
 }
 
+/*
+ * One that nothing follows shows no gap; where a stream still works when its function is called,
+ * the gap begins with the end of that work.
+ */
+static void test_host_functions_gaps(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_call *first, *second;
+	struct ct_device_op *victim;
+
+	two_streams(b);
+	mb_stream(b, S3, CT_STREAM_FLAG_NON_BLOCKING);
+	mb_launch(b, S3, 0, 1, 2, 2000);
+	mb_launch(b, S2, 1, 2, 3, 300);
+	first = mb_call_on(b, CT_API_cudaLaunchHostFunc, S1, 10, 12);
+	second = mb_call_on(b, CT_API_cudaStreamAddCallback, S2, 12, 14);
+	mb_launch(b, S1, 14, 16, 410, 500);
+	victim = mb_launch(b, S2, 16, 18, 810, 900);
+	mb_call_on(b, CT_API_cudaLaunchHostFunc, S2, 1000, 1001);
+	assert_int_equal(mb_serialize(b)->pairs.count, 1);
+	expect_pair(b, 0, first, victim, 410 - 300, 90);
+	assert_int_equal(b->serialization->pairs.at[0].through, mb_host_index(b, second));
+}
+
 /* Two threads and three streams with frees, copies and a lock, said in any order. */
 static void busy_run(struct model_builder *b)
 {
@@ -380,6 +404,7 @@ int main(void)
 		MB_TEST(test_queue_full),
 		MB_TEST(test_host_functions),
 		MB_TEST(test_host_functions_apart),
+		MB_TEST(test_host_functions_gaps),
 		MB_TEST(test_order_of_records),
 	};
 

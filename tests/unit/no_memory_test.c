@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * No memory at one place after the other: a report, a packed trace, one unpacked again. Each
- * says -ENOMEM or is whole; none crashes. Linked with --wrap, so that allocations of ours fail
- * and those of libraries do not. Usage: no_memory_test GEN_TRACE
+ * No memory at one place after the other, by every way that leads there: a report, a packed
+ * trace, one unpacked again. Each says -ENOMEM or is whole; none crashes. Linked with --wrap, so
+ * that allocations of ours fail and those of libraries do not. Usage: no_memory_test GEN_TRACE
  */
 #include <errno.h>
+#include <execinfo.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,26 +19,43 @@
 #include "trace/pack.h"
 #include "trace/reader.h"
 
-#define ONE_BY_ONE 400 /* allocations that fail each in turn; of those behind, one in so many */
-#define THEN_EVERY 41
+#define STACK_DEPTH 24
+#define STACKS_MAX 4096
 
 static const char *gen_trace;
 static char directory[64], file[96];
-static long until_failure = -1; /* allocations that still succeed; below 0: all do */
-static bool failed;
+static bool exploring; /* whether allocations fail */
+static bool failed;    /* one did, in this run */
+static uint64_t number, known_until; /* allocations of this run; those before cannot be new */
+static uint64_t stacks[STACKS_MAX];  /* that an allocation failed from */
+static size_t stack_count;
 
-/* Is this the one? */
+/* Whether nothing failed yet that was called from here, by this way. */
+static bool new_stack(void)
+{
+	void *pc[STACK_DEPTH];
+	int depth = backtrace(pc, STACK_DEPTH);
+	uint64_t hash = 14695981039346656037u; /* FNV-1a, by words */
+
+	for (int i = 0; i < depth; i++)
+		hash = (hash ^ (uintptr_t)pc[i]) * 1099511628211u;
+	for (size_t i = 0; i < stack_count; i++)
+		if (stacks[i] == hash)
+			return false;
+	assert_true(stack_count < STACKS_MAX);
+	stacks[stack_count++] = hash;
+	return true;
+}
+
+/* Is this the one? One a run: the first whose stack none failed from. */
 static bool fails(void)
 {
-	bool now = until_failure == 0;
-
-	if (until_failure >= 0)
-		until_failure--;
-	if (now) {
-		failed = true;
-		errno = ENOMEM;
-	}
-	return now;
+	if (!exploring || failed || ++number <= known_until || !new_stack())
+		return false;
+	known_until = number;
+	failed = true;
+	errno = ENOMEM;
+	return true;
 }
 
 void *__real_malloc(size_t bytes);
@@ -97,22 +115,24 @@ static int tear_down(void **state)
 	return system(command);
 }
 
-/* Run with each allocation failing in turn, until one run has fewer. Returns how many runs. */
+/* Run until an allocation has failed from every stack that there is. Returns how many. */
 static unsigned each_fails(int (*run)(void))
 {
 	unsigned runs = 0;
 	bool again = true;
 
-	for (long at = 0; again; at += at < ONE_BY_ONE ? 1 : THEN_EVERY, runs++) {
+	known_until = stack_count = 0;
+	for (; again; runs++) {
 		int r;
 
 		failed = false;
-		until_failure = at;
+		number = 0;
+		exploring = true;
 		r = run();
-		until_failure = -1;
+		exploring = false;
 		again = failed;
 		if (r != -ENOMEM && r != 0)
-			fail_msg("allocation %ld: %s", at, strerror(-r));
+			fail_msg("allocation %lu: %s", (unsigned long)known_until, strerror(-r));
 		if (r == -ENOMEM)
 			assert_true(failed);
 	}

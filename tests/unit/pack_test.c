@@ -1,51 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Packed traces: nothing is lost, and what is damaged says so. */
 #include <errno.h>
-#include <sys/stat.h>
-
-#include "tests/unit/trace_sample.h"
-#include "trace/pack.h"
+#include "tests/unit/pack_sample.h"
 #include "trace/packed.h"
 #include "trace/planes.h"
-
-static char packed[96], unpacked[96];
-
-static int set_up_names(void **state)
-{
-	int r = set_up(state);
-
-	snprintf(packed, sizeof(packed), "%s/packed", dir);
-	snprintf(unpacked, sizeof(unpacked), "%s/unpacked", dir);
-	srand(1);
-	return r;
-}
-
-static int tear_down_names(void **state)
-{
-	unlink(packed);
-	unlink(unpacked);
-	return tear_down(state);
-}
-
-static struct ct_reader *open_file(const char *name)
-{
-	struct ct_reader *reader;
-
-	assert_int_equal(ct_reader_open(name, &reader), 0);
-	return reader;
-}
-
-static void convert(const char *from, const char *to,
-		    int (*write)(const struct ct_reader *reader, FILE *to))
-{
-	struct ct_reader *reader = open_file(from);
-	FILE *file_to = fopen(to, "w");
-
-	assert_non_null(file_to);
-	assert_int_equal(write(reader, file_to), 0);
-	assert_int_equal(fclose(file_to), 0);
-	ct_reader_close(reader);
-}
 
 /* Read a file to its end. Returns its damage; 0 records or more in *ret_records. */
 static uint64_t read_through(struct ct_reader *reader, uint64_t *ret_records, uint64_t *ret_at)
@@ -85,47 +43,6 @@ static void expect_same(void)
 	}
 	for (int i = 0; i < 3; i++)
 		ct_reader_close(reader[i]);
-}
-
-static void fill_random(uint8_t *bytes, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		bytes[i] = (uint8_t)(rand() >> 7);
-}
-
-/* Any slots with any bytes in them, reserved ones too, under the commit word of a type. */
-static void put_random(struct ct_writer *writer, uint32_t type, uint32_t slots)
-{
-	uint8_t *record = ct_writer_reserve(writer, slots * CT_SLOT_BYTES);
-
-	assert_non_null(record);
-	fill_random(record + 4, slots * CT_SLOT_BYTES - 4);
-	ct_writer_commit(record, (enum ct_record_type)type, slots * CT_SLOT_BYTES);
-}
-
-/* As they come: runs of one type and mixtures, text, types of the future, longer records. */
-static void write_sample(int records)
-{
-	static const uint32_t lengths[] = { 0, 3, 64, 300 };
-	struct ct_writer one, two;
-
-	ct_writer_init(&one, &file, 1);
-	ct_writer_init(&two, &file, 2);
-	for (int i = 0; i < records; i++) {
-		struct ct_writer *writer = rand() % 3 ? &one : &two;
-		enum ct_record_type fixed = fixed_types[rand() % FIXED_TYPES];
-		int type = CT_RECORD_STRING + rand() % 6;
-
-		for (int run = rand() % 30; run >= 0; run--)
-			put_random(writer, fixed, 1);
-		put_variable(writer, (enum ct_record_type)type, lengths[rand() % 4]);
-		if (i % 10 == 0)
-			put_random(writer, 16 + (uint32_t)rand() % 240, 1 + (uint32_t)rand() % 4);
-		if (i % 10 == 5)
-			put_random(writer, fixed, 2);
-	}
-	ct_file_lose(&file, CT_LOSS_CUPTI, 5);
-	ct_file_finish(&file, CT_FINISH_EXIT);
 }
 
 static void test_random_records(void **state)
@@ -169,16 +86,6 @@ static void test_cut_before(void **state)
 	}
 }
 
-static void overwrite(const char *name, off_t at, const void *bytes, size_t count)
-{
-	FILE *to = fopen(name, "r+");
-
-	assert_non_null(to);
-	assert_int_equal(fseeko(to, at, SEEK_SET), 0);
-	assert_int_equal(fwrite(bytes, 1, count, to), count);
-	assert_int_equal(fclose(to), 0);
-}
-
 /* A damaged trace is packed with its damage. */
 static void test_damaged_before(void **state)
 {
@@ -195,22 +102,6 @@ static void test_damaged_before(void **state)
 	}
 	overwrite(path, CT_CHUNK_UNIT, bytes, 8); /* a chunk's header */
 	expect_same();
-}
-
-static uint8_t *read_file(const char *name, size_t *ret_size)
-{
-	FILE *from = fopen(name, "r");
-	struct stat st;
-	uint8_t *bytes;
-
-	assert_non_null(from);
-	assert_int_equal(fstat(fileno(from), &st), 0);
-	*ret_size = (size_t)st.st_size;
-	bytes = malloc(*ret_size);
-	assert_non_null(bytes);
-	assert_int_equal(fread(bytes, 1, *ret_size, from), *ret_size);
-	fclose(from);
-	return bytes;
 }
 
 /*
@@ -468,9 +359,6 @@ static void test_nonsense_is_decoded_safely(void **state)
 		encoded.at[at] = old;
 	}
 }
-
-#define PACK_TEST(function)                                                                        \
-	cmocka_unit_test_setup_teardown(function, set_up_names, tear_down_names)
 
 int main(void)
 {

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "tests/unit/trace_sample.h"
+#include "trace/keep.h"
 
 static void test_header(void **state)
 {
@@ -53,6 +54,50 @@ static void test_create_refuses(void **state)
 	alarm(0);
 	unlink(link);
 	assert_int_equal(ct_reader_open(link, &reader), -ENOENT);
+}
+
+/* Nothing can be kept: that is said, nothing is written, and what reports losses may be called. */
+static void test_without_a_file(void **state)
+{
+	static const struct ct_call call = { .enter_ns = 1 };
+	char name[sizeof(file.path) + 1];
+	struct ct_writer writer;
+	struct ct_file none;
+
+	(void)state;
+	memset(name, 'x', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	assert_int_equal(ct_file_create(&none, name, "p"), -ENAMETOOLONG);
+	assert_null(none.header);
+	ct_file_lose(&none, CT_LOSS_SPACE, 1);
+	ct_file_lose(NULL, CT_LOSS_SPACE, 1);
+	ct_file_prepare(&none);
+	ct_file_finish(&none, CT_FINISH_EXIT);
+	ct_writer_init(&writer, &none, 1);
+	assert_false(ct_writer_put(&writer, CT_RECORD_CALL, &call));
+	assert_false(ct_keep_put(&writer, CT_RECORD_CALL, &call));
+	ct_writer_init(&writer, NULL, 1);
+	assert_null(ct_writer_reserve(&writer, 64));
+	assert_null(ct_keep_reserve(&writer, 64));
+	assert_false(ct_keep_put(&writer, CT_RECORD_STREAM, &call));
+	ct_writer_release(&writer); /* it has no chunk */
+}
+
+/* What is longer than a chunk can be is lost, and counted; what comes behind it is not. */
+static void test_record_too_long(void **state)
+{
+	const uint32_t longest = CT_CHUNK_UNIT - 2 * CT_SLOT_BYTES;
+	struct ct_writer writer;
+	uint8_t *record;
+
+	(void)state;
+	ct_writer_init(&writer, &file, 1);
+	assert_null(ct_writer_reserve(&writer, longest + 1));
+	assert_int_equal(lost(), 1);
+	record = ct_writer_reserve(&writer, longest);
+	assert_non_null(record);
+	ct_writer_commit(record, CT_RECORD_NOTE, longest);
+	assert_int_equal(lost(), 1);
 }
 
 static void test_bad_header(void **state)
@@ -318,6 +363,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_header),
 		TEST(test_create_refuses),
+		TEST(test_without_a_file),
+		TEST(test_record_too_long),
 		TEST(test_bad_header),
 		TEST(test_fixed_records),
 		TEST(test_variable_records),
