@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * No memory at one place after the other: a report, a packed trace, one unpacked again. Each
- * says -ENOMEM or is whole; none crashes. Linked with --wrap, so that allocations of ours fail
+ * says -ENOMEM or is whole, to the byte; none crashes. Linked with --wrap, so that allocations of ours fail
  * and those of libraries do not. Usage: no_memory_test GEN_TRACE
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@
 #include "trace/reader.h"
 
 #define ONE_BY_ONE 400 /* allocations that fail each in turn; of those behind, one in so many */
-#define THEN_EVERY 41
+#define THEN_EVERY 17
 
 static const char *gen_trace;
 static char directory[64], file[96];
@@ -97,12 +98,95 @@ static int tear_down(void **state)
 	return system(command);
 }
 
+#define FILES 16
+
+/* The files of a report. */
+struct written {
+	int count;
+	char *names[FILES], *texts[FILES];
+};
+
+static void forget(struct written *written)
+{
+	for (int i = 0; i < written->count; i++) {
+		free(written->names[i]);
+		free(written->texts[i]);
+	}
+}
+
+static int is_written(const struct dirent *entry)
+{
+	return strstr(entry->d_name, ".csv") || strstr(entry->d_name, ".txt");
+}
+
+/* Read a file and remove it. */
+static char *take_text(const char *name)
+{
+	char path[512], bytes[4096], *text;
+	size_t n, size;
+	FILE *from, *to = open_memstream(&text, &size);
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	from = fopen(path, "r");
+	assert_true(from && to);
+	while ((n = fread(bytes, 1, sizeof(bytes), from)) > 0)
+		fwrite(bytes, 1, n, to);
+	fclose(from);
+	fclose(to);
+	unlink(path);
+	return text;
+}
+
+static struct written take_written(void)
+{
+	struct written all = { 0 };
+	struct dirent **entries;
+
+	all.count = scandir(directory, &entries, is_written, alphasort);
+	assert_in_range(all.count, 0, FILES);
+	for (int i = 0; i < all.count; i++) {
+		all.names[i] = strdup(entries[i]->d_name);
+		all.texts[i] = take_text(entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+	return all;
+}
+
+static void expect_text(const char *name, const char *whole, const char *now, long at)
+{
+	size_t line = 0;
+
+	if (strcmp(whole, now) == 0 || strstr(now, "(no memory for this table)"))
+		return;
+	for (size_t i = 0; whole[i] && whole[i] == now[i]; i++)
+		line = whole[i] == '\n' ? i + 1 : line;
+	fail_msg("allocation %ld: %s: not \"%.300s\" but \"%.300s\"", at, name, whole + line,
+		 now + line);
+}
+
+/* A report that took itself for whole is, but for tables that say why they are not. */
+static void expect_written(const struct written *whole, long at)
+{
+	struct written now = take_written();
+
+	assert_int_equal(now.count, whole->count);
+	for (int i = 0; i < now.count; i++) {
+		assert_string_equal(now.names[i], whole->names[i]);
+		expect_text(now.names[i], whole->texts[i], now.texts[i], at);
+	}
+	forget(&now);
+}
+
 /* Run with each allocation failing in turn, until one run has fewer. Returns how many runs. */
 static unsigned each_fails(int (*run)(void))
 {
+	struct written whole;
 	unsigned runs = 0;
 	bool again = true;
 
+	assert_int_equal(run(), 0);
+	whole = take_written();
 	for (long at = 0; again; at += at < ONE_BY_ONE ? 1 : THEN_EVERY, runs++) {
 		int r;
 
@@ -115,8 +199,12 @@ static unsigned each_fails(int (*run)(void))
 			fail_msg("allocation %ld: %s", at, strerror(-r));
 		if (r == -ENOMEM)
 			assert_true(failed);
+		else
+			expect_written(&whole, at);
 	}
 	assert_int_equal(run(), 0);
+	expect_written(&whole, -1);
+	forget(&whole);
 	return runs;
 }
 
