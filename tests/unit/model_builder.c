@@ -90,11 +90,6 @@ double mb_us(uint64_t ns)
 	return (double)ns / 1000;
 }
 
-void mb_thread(struct model_builder *b, uint32_t tid)
-{
-	b->tid = tid;
-}
-
 uint64_t mb_handle(uint32_t stream)
 {
 	return stream == MB_LEGACY ? 0 : 0x51000 + 16 * (uint64_t)stream;
@@ -499,10 +494,4 @@ const struct ct_wait *mb_wait(const struct model_builder *b, const struct ct_cal
 	if (!longest)
 		fail_msg("%s has no %s", host->name, ct_part_names[part]);
 	return longest;
-}
-
-uint32_t mb_random(uint64_t *seed, uint32_t below)
-{
-	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)((*seed >> 33) % below);
 }

@@ -81,7 +81,10 @@ uint64_t mb_ns(double us);
 double mb_us(uint64_t ns); /* of a duration */
 
 /* What follows is said of this thread. */
-void mb_thread(struct model_builder *b, uint32_t tid);
+static inline void mb_thread(struct model_builder *b, uint32_t tid)
+{
+	b->tid = tid;
+}
 
 /* Stream `id` exists from the beginning; returns the handle calls know it by. */
 uint64_t mb_stream(struct model_builder *b, uint32_t id, enum ct_stream_flag flag);
@@ -173,6 +176,10 @@ const struct ct_wait *mb_wait(const struct model_builder *b, const struct ct_cal
 			      enum ct_part part);
 
 /* A repeatable random number in [0, below). */
-uint32_t mb_random(uint64_t *seed, uint32_t below);
+static inline uint32_t mb_random(uint64_t *seed, uint32_t below)
+{
+	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)((*seed >> 33) % below);
+}
 
 #endif
