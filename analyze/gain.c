@@ -5,31 +5,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "analyze/lookup.h"
 
 /* A thread (tid, 0 and 0) or a stream (0, context and id), and when it was seen last. */
 struct actor {
+	struct ct_link link;
 	struct actor_key {
 		uint32_t tid, context, stream;
 	} key;
 	uint64_t end_ns;
 	uint32_t index;
-	UT_hash_handle hh;
+	struct actor *next; /* of all actors */
 };
 
 /* What an actor gained without a site. */
 struct gain {
+	struct ct_link link;
 	struct gain_key {
 		uint32_t site, actor;
 	} key;
 	int64_t ns;
-	UT_hash_handle hh;
 };
 
 struct ct_gains {
-	struct actor *actors;
-	struct gain *gains;
+	struct ct_lookup actors, gains;
+	struct actor *newest;
 };
 
 int ct_gains_create(struct ct_gains **ret)
@@ -40,19 +40,10 @@ int ct_gains_create(struct ct_gains **ret)
 
 void ct_gains_destroy(struct ct_gains *g)
 {
-	struct actor *actor, *next_actor;
-	struct gain *gain, *next_gain;
-
 	if (!g)
 		return;
-	HASH_ITER(hh, g->actors, actor, next_actor) {
-		HASH_DEL(g->actors, actor);
-		free(actor);
-	}
-	HASH_ITER(hh, g->gains, gain, next_gain) {
-		HASH_DEL(g->gains, gain);
-		free(gain);
-	}
+	ct_lookup_free(&g->actors);
+	ct_lookup_free(&g->gains);
 	free(g);
 }
 
@@ -67,30 +58,37 @@ static struct actor *actor_of(struct ct_gains *g, const struct ct_model *model, 
 	else
 		key = (struct actor_key){ 0, model->streams.at[stream].context,
 					  model->streams.at[stream].id };
-	HASH_FIND(hh, g->actors, &key, sizeof(key), one);
+	one = ct_lookup_find(&g->actors, &key, sizeof(key));
 	if (one)
 		return one;
 	one = calloc(1, sizeof(*one));
 	if (!one)
 		return NULL;
 	one->key = key;
-	one->index = HASH_COUNT(g->actors);
-	HASH_ADD(hh, g->actors, key, sizeof(one->key), one);
+	one->index = g->newest ? g->newest->index + 1 : 0;
+	if (ct_lookup_add(&g->actors, one, &one->key, sizeof(one->key)) < 0) {
+		free(one);
+		return NULL;
+	}
+	one->next = g->newest;
+	g->newest = one;
 	return one;
 }
 
 static int add_gain(struct ct_gains *g, uint32_t site, uint32_t actor, int64_t ns)
 {
 	struct gain_key key = { site, actor };
-	struct gain *one;
+	struct gain *one = ct_lookup_find(&g->gains, &key, sizeof(key));
 
-	HASH_FIND(hh, g->gains, &key, sizeof(key), one);
 	if (!one) {
 		one = calloc(1, sizeof(*one));
 		if (!one)
 			return -ENOMEM;
 		one->key = key;
-		HASH_ADD(hh, g->gains, key, sizeof(one->key), one);
+		if (ct_lookup_add(&g->gains, one, &one->key, sizeof(one->key)) < 0) {
+			free(one);
+			return -ENOMEM;
+		}
 	}
 	one->ns += ns;
 	return 0;
@@ -150,12 +148,11 @@ uint64_t ct_gains_of(const struct ct_gains *g, uint32_t site, uint64_t end_ns)
 {
 	int64_t least = INT64_MAX;
 
-	for (const struct actor *actor = g->actors; actor; actor = actor->hh.next) {
+	for (const struct actor *actor = g->newest; actor; actor = actor->next) {
 		struct gain_key key = { site, actor->index };
-		struct gain *one;
+		const struct gain *one = ct_lookup_find(&g->gains, &key, sizeof(key));
 		int64_t sooner = (int64_t)(end_ns - actor->end_ns);
 
-		HASH_FIND(hh, g->gains, &key, sizeof(key), one);
 		if (one)
 			sooner += one->ns;
 		least = sooner < least ? sooner : least;

@@ -4,15 +4,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
 #include "analyze/capture.h"
+#include "analyze/lookup.h"
 
 /* An address in a set: of memory, or of a function of the device. */
 struct known {
+	struct ct_link link;
 	uint64_t addr;
-	UT_hash_handle hh;
 };
 
 #define RECENT 1024
@@ -20,38 +18,28 @@ struct known {
 struct ct_history {
 	uint64_t recent[RECENT];      /* of `launched`, where most launches find theirs */
 	struct ct_captures *captures;
-	struct known *stream_ordered; /* memory whose last allocation was stream-ordered */
-	struct known *launched;       /* functions, by the address or handle they are launched with */
+	struct ct_lookup stream_ordered; /* memory whose last allocation was stream-ordered */
+	struct ct_lookup launched;       /* functions, by the address or handle they are launched with */
 	bool pool_freed;              /* stream-ordered memory was freed since the last synchronise */
 };
 
-static struct known *find(struct known *set, uint64_t addr)
-{
-	struct known *one;
-
-	HASH_FIND(hh, set, &addr, sizeof(addr), one);
-	return one;
-}
-
-static int add(struct known **set, uint64_t addr)
+static int add(struct ct_lookup *set, uint64_t addr)
 {
 	struct known *one = calloc(1, sizeof(*one));
 
 	if (!one)
 		return -ENOMEM;
 	one->addr = addr;
-	HASH_ADD(hh, *set, addr, sizeof(one->addr), one);
+	if (ct_lookup_add(set, one, &one->addr, sizeof(one->addr)) < 0) {
+		free(one);
+		return -ENOMEM;
+	}
 	return 0;
 }
 
-static void clear(struct known **set)
+static struct known *find(const struct ct_lookup *set, uint64_t addr)
 {
-	struct known *one, *next;
-
-	HASH_ITER(hh, *set, one, next) {
-		HASH_DEL(*set, one);
-		free(one);
-	}
+	return ct_lookup_find(set, &addr, sizeof(addr));
 }
 
 int ct_history_create(struct ct_history **ret)
@@ -72,20 +60,20 @@ void ct_history_destroy(struct ct_history *history)
 {
 	if (!history)
 		return;
-	clear(&history->stream_ordered);
-	clear(&history->launched);
+	ct_lookup_free(&history->stream_ordered);
+	ct_lookup_free(&history->launched);
 	ct_captures_destroy(history->captures);
 	free(history);
 }
 
 static int note_allocation(struct ct_history *h, const struct ct_host_call *call)
 {
-	struct known *one = find(h->stream_ordered, call->raw.addr);
+	struct known *one = find(&h->stream_ordered, call->raw.addr);
 
 	if (call->effects & CT_ASYNC)
 		return one ? 0 : add(&h->stream_ordered, call->raw.addr);
 	if (one) {
-		HASH_DEL(h->stream_ordered, one);
+		ct_lookup_remove(&h->stream_ordered, one);
 		free(one);
 	}
 	return 0;
@@ -103,7 +91,7 @@ static bool first_launch(struct ct_history *h, const struct ct_model *model,
 	if (!(call->effects & CT_LAUNCH) || !call->raw.addr || model->kept_from_ns ||
 	    *recent == call->raw.addr)
 		return false;
-	if (!find(h->launched, call->raw.addr))
+	if (!find(&h->launched, call->raw.addr))
 		return true;
 	*recent = call->raw.addr;
 	return false;
@@ -117,7 +105,8 @@ static void look_back(struct ct_history *h, const struct ct_model *model,
 		call->past |= CT_PAST_FIRST_LAUNCH;
 	if (h->pool_freed)
 		call->past |= CT_PAST_POOL_FREED;
-	if (call->effects & CT_FREE && h->stream_ordered && find(h->stream_ordered, call->raw.addr))
+	if (call->effects & CT_FREE && h->stream_ordered.first &&
+	    find(&h->stream_ordered, call->raw.addr))
 		call->past |= CT_PAST_STREAM_ORDERED;
 }
 

@@ -168,7 +168,7 @@ static int name_places(const struct ct_model *facts, struct ct_places **ret)
 
 	for (size_t id = 0; r == 0 && id < facts->stacks.count; id++)
 		ct_places_of(facts, *ret, (uint32_t)id);
-	return r;
+	return r == 0 && ct_places_failed(*ret) ? -ENOMEM : r;
 }
 
 unsigned ct_analysis_threads(const struct ct_analysis_options *options)

@@ -7,15 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
 #include "analyze/demangle.h"
+#include "analyze/lookup.h"
 #include "analyze/script.h"
 #include "trace/tame.h"
 
-struct ct_place_text {
-	UT_hash_handle hh;
+struct place_text {
+	struct ct_link link; /* by text */
 	char text[];
 };
 
@@ -225,17 +223,19 @@ void ct_places_stack_text(const struct ct_model *model, struct ct_places *places
 /* The one copy there is of a text; NULL without memory. */
 static const char *keep_text(struct ct_places *places, const char *text)
 {
-	struct ct_place_text *one;
 	size_t length = strlen(text);
+	struct place_text *one = ct_lookup_find(&places->texts, text, length);
 
-	HASH_FIND(hh, places->texts, text, length, one);
 	if (one)
 		return one->text;
 	one = calloc(1, sizeof(*one) + length + 1);
 	if (!one)
 		return NULL;
 	memcpy(one->text, text, length);
-	HASH_ADD_KEYPTR(hh, places->texts, one->text, length, one);
+	if (ct_lookup_add(&places->texts, one, one->text, length) < 0) {
+		free(one);
+		return NULL;
+	}
 	return one->text;
 }
 
@@ -260,7 +260,15 @@ const char *ct_places_of(const struct ct_model *model, struct ct_places *places,
 		return "(no stack)";
 	if (!places->of_stack[stack])
 		places->of_stack[stack] = make_text(model, places, stack);
-	return places->of_stack[stack] ? places->of_stack[stack] : "(no memory)";
+	if (places->of_stack[stack])
+		return places->of_stack[stack];
+	places->failed = true;
+	return "(no memory)";
+}
+
+bool ct_places_failed(const struct ct_places *places)
+{
+	return places->failed || ct_symbols_failed(places->symbols);
 }
 
 static int tell_modules(const struct ct_model *model, struct ct_symbols *symbols)
@@ -303,14 +311,9 @@ int ct_places_create(const struct ct_model *model, struct ct_places **ret)
 
 void ct_places_destroy(struct ct_places *places)
 {
-	struct ct_place_text *one, *next;
-
 	if (!places)
 		return;
-	HASH_ITER(hh, places->texts, one, next) {
-		HASH_DEL(places->texts, one);
-		free(one);
-	}
+	ct_lookup_free(&places->texts);
 	free(places->of_stack);
 	ct_symbols_destroy(places->symbols);
 	free(places);

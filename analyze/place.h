@@ -3,6 +3,7 @@
 #ifndef CT_ANALYZE_PLACE_H
 #define CT_ANALYZE_PLACE_H
 
+#include "analyze/lookup.h"
 #include "analyze/model.h"
 #include "analyze/symbol.h"
 
@@ -10,7 +11,8 @@ struct ct_places {
 	struct ct_symbols *symbols;
 	const char **of_stack;      /* by stack id, made on demand; NULL = not yet */
 	size_t count;
-	struct ct_place_text *texts; /* private to place.c */
+	struct ct_lookup texts;     /* private to place.c */
+	bool failed;
 };
 
 /* For the stacks, scripts and modules of a model. Returns 0 or -ENOMEM. */
@@ -23,6 +25,9 @@ void ct_places_destroy(struct ct_places *places); /* accepts NULL */
  * all stacks have been asked for, threads may ask at once.
  */
 const char *ct_places_of(const struct ct_model *model, struct ct_places *places, uint32_t stack);
+
+/* Was there no memory for a text so far, or for what it would have said? Then it is wrong. */
+bool ct_places_failed(const struct ct_places *places);
 
 /* The frames of a stack as one line, outermost last: "a.cu:3 f < a.cu:9 main". */
 void ct_places_stack_text(const struct ct_model *model, struct ct_places *places, uint32_t stack,

@@ -4,17 +4,16 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "analyze/lookup.h"
 
 #define NOT_READY 600 /* cudaErrorNotReady and CUDA_ERROR_NOT_READY alike */
 
 /* Where an event was recorded last. */
 struct recorded {
+	struct ct_link link; /* by event */
 	uint64_t event;
 	uint64_t time_ns;
 	uint32_t stream;
-	UT_hash_handle hh;
 };
 
 #define RUNS 8 /* events or streams that a thread may ask about in turn */
@@ -28,22 +27,24 @@ struct run {
 
 struct poller {
 	struct ct_model *model;
-	struct recorded *events;
+	struct ct_lookup events;
 	struct run (*runs)[RUNS]; /* by thread */
 	bool *asking;             /* by thread: it may have runs that have not ended */
 };
 
 static int note_record(struct poller *p, const struct ct_host_call *call)
 {
-	struct recorded *one;
+	struct recorded *one = ct_lookup_find(&p->events, &call->raw.addr, sizeof(call->raw.addr));
 
-	HASH_FIND(hh, p->events, &call->raw.addr, sizeof(call->raw.addr), one);
 	if (!one) {
 		one = calloc(1, sizeof(*one));
 		if (!one)
 			return -ENOMEM;
 		one->event = call->raw.addr;
-		HASH_ADD(hh, p->events, event, sizeof(one->event), one);
+		if (ct_lookup_add(&p->events, one, &one->event, sizeof(one->event)) < 0) {
+			free(one);
+			return -ENOMEM;
+		}
 	}
 	one->time_ns = call->raw.enter_ns;
 	one->stream = call->stream;
@@ -70,13 +71,13 @@ static bool records_event(enum ct_api api)
 /* The operation whose end the queries wait for. */
 static uint32_t awaited(const struct poller *p, const struct ct_host_call *call)
 {
-	struct recorded *one;
+	const struct recorded *one;
 
 	if (call->raw.stream != CT_STREAM_NONE)
 		return call->stream == CT_NONE ? CT_NONE
 					       : ct_model_last_before(p->model, call->stream,
 								      call->raw.enter_ns, CT_NONE);
-	HASH_FIND(hh, p->events, &call->raw.addr, sizeof(call->raw.addr), one);
+	one = ct_lookup_find(&p->events, &call->raw.addr, sizeof(call->raw.addr));
 	return one && one->stream != CT_NONE
 		       ? ct_model_last_before(p->model, one->stream, one->time_ns, CT_NONE)
 		       : CT_NONE;
@@ -146,7 +147,6 @@ static int query(struct poller *p, uint32_t index)
 int ct_polls_find(struct ct_model *model)
 {
 	struct poller p = { .model = model };
-	struct recorded *one, *next;
 	int r = 0;
 
 	p.runs = calloc(model->threads.count + 1, sizeof(*p.runs));
@@ -166,10 +166,7 @@ int ct_polls_find(struct ct_model *model)
 	}
 	for (uint32_t t = 0; r == 0 && t < model->threads.count; t++)
 		r = end_runs(&p, t);
-	HASH_ITER(hh, p.events, one, next) {
-		HASH_DEL(p.events, one);
-		free(one);
-	}
+	ct_lookup_free(&p.events);
 	free(p.runs);
 	free(p.asking);
 	return r;

@@ -176,6 +176,8 @@ int ct_report_write(const struct ct_analysis *analysis, struct ct_rows *rows,
 			r = ct_report_write_file(directory, table->file, write_table, &job);
 		else if (!rows)
 			r = remove_table(directory, table->file);
+		if (r == 0 && ct_places_failed(analysis->sites->places))
+			r = -ENOMEM; /* the stacks in it are not whole */
 	}
 	return r;
 }

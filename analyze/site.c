@@ -5,10 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
 #include "analyze/blocking.h"
+#include "analyze/lookup.h"
 
 /* Does the text of a site say a line, as in "file:12 function"? */
 static bool says_line(const char *where)
@@ -23,19 +21,19 @@ static bool says_line(const char *where)
 }
 
 /* A site by what makes it one: neither text has copies. */
-struct ct_site_key {
-	const char *where, *name;
+struct site_key {
+	struct ct_link link;
+	struct {
+		const char *where, *name;
+	} key;
 	uint32_t site;
-	UT_hash_handle hh;
 };
-
-#define KEY_BYTES offsetof(struct ct_site_key, site)
 
 uint32_t ct_sites_find(struct ct_sites *sites, const struct ct_site *like)
 {
-	struct ct_site_key want = { .where = like->where, .name = like->name }, *one;
+	const struct site_key want = { .key = { like->where, like->name } };
+	struct site_key *one = ct_lookup_find(&sites->keys, &want.key, sizeof(want.key));
 
-	HASH_FIND(hh, sites->keys, &want, KEY_BYTES, one);
 	if (one)
 		return one->site;
 	one = calloc(1, sizeof(*one));
@@ -43,12 +41,11 @@ uint32_t ct_sites_find(struct ct_sites *sites, const struct ct_site *like)
 		return CT_NONE;
 	*one = want;
 	one->site = (uint32_t)sites->all.count;
-	if (CT_PUSH(&sites->all, *like) < 0) {
+	if (ct_lookup_add(&sites->keys, one, &one->key, sizeof(one->key)) < 0) {
 		free(one);
 		return CT_NONE;
 	}
-	HASH_ADD(hh, sites->keys, where, KEY_BYTES, one);
-	return one->site;
+	return CT_PUSH(&sites->all, *like) < 0 ? CT_NONE : one->site;
 }
 
 /* Where the calls of one stack and api went last: most calls find their site here. */
@@ -175,6 +172,8 @@ int ct_sites_create_at(const struct ct_model *model, struct ct_places *places,
 	sites->places = places;
 	sites->of_call = calloc(model->calls.count + 1, sizeof(*sites->of_call));
 	r = sites->of_call ? group(model, sites) : -ENOMEM;
+	if (r == 0 && ct_places_failed(places))
+		r = -ENOMEM;
 	if (r == 0)
 		r = ct_sites_rank(sites);
 	if (r < 0) {
@@ -202,14 +201,9 @@ int ct_sites_create(const struct ct_model *model, struct ct_sites **ret)
 
 void ct_sites_destroy(struct ct_sites *sites)
 {
-	struct ct_site_key *one, *next;
-
 	if (!sites)
 		return;
-	HASH_ITER(hh, sites->keys, one, next) {
-		HASH_DEL(sites->keys, one);
-		free(one);
-	}
+	ct_lookup_free(&sites->keys);
 	if (sites->owns_places)
 		ct_places_destroy(sites->places);
 	free(sites->of_call);

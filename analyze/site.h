@@ -4,6 +4,7 @@
 #define CT_ANALYZE_SITE_H
 
 #include "analyze/idle.h"
+#include "analyze/lookup.h"
 #include "analyze/model.h"
 #include "analyze/place.h"
 
@@ -37,7 +38,7 @@ struct ct_sites {
 	uint32_t *ranked;       /* indices, most costly first: by lost, then blocked time */
 	struct ct_places *places;
 	bool owns_places;
-	struct ct_site_key *keys; /* private to site.c */
+	struct ct_lookup keys;  /* private to site.c */
 };
 
 /*

@@ -76,6 +76,8 @@ int ct_site_totals_make(const struct ct_model *model, struct ct_sites *sites,
 		if (raw->calls) /* it was made, and its first call not yet counted */
 			r = CT_PUSH(&totals->all, site);
 	}
+	if (r == 0 && ct_places_failed(sites->places))
+		r = -ENOMEM;
 	if (r < 0) {
 		ct_site_totals_destroy(totals);
 		return r;

@@ -8,11 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
 #include "analyze/debugfile.h"
 #include "analyze/demangle.h"
+#include "analyze/lookup.h"
 
 enum state { UNOPENED, OPEN, UNUSABLE };
 
@@ -30,10 +28,10 @@ struct module {
 
 /* The frames of one address, by pc. */
 struct entry {
+	struct ct_link link;
 	uint64_t pc;
 	const struct module *module; /* NULL = none; resolved again when it was replaced */
 	struct entry *next;          /* of all entries */
-	UT_hash_handle hh;
 	int count;
 	struct ct_frame frames[];
 };
@@ -46,10 +44,11 @@ struct text {
 
 struct ct_symbols {
 	struct module *modules;
-	struct entry *by_pc;
+	struct ct_lookup by_pc;
 	struct entry *entries;
 	struct text *texts;
 	uint32_t mismatched, missing;
+	bool failed;
 };
 
 static const char *base_name(const char *path)
@@ -69,7 +68,7 @@ void ct_symbols_destroy(struct ct_symbols *symbols)
 {
 	if (!symbols)
 		return;
-	HASH_CLEAR(hh, symbols->by_pc);
+	ct_lookup_clear(&symbols->by_pc);
 	for (struct entry *e = symbols->entries, *next; e; e = next) {
 		next = e->next;
 		free(e);
@@ -85,6 +84,11 @@ void ct_symbols_destroy(struct ct_symbols *symbols)
 		free(m);
 	}
 	free(symbols);
+}
+
+bool ct_symbols_failed(const struct ct_symbols *symbols)
+{
+	return symbols->failed;
 }
 
 uint32_t ct_symbols_mismatched(const struct ct_symbols *symbols)
@@ -184,6 +188,7 @@ static const char *readable(struct ct_symbols *symbols, const char *symbol)
 	text = malloc(sizeof(*text));
 	if (!text) {
 		free(memory);
+		symbols->failed = true;
 		return symbol;
 	}
 	text->memory = memory;
@@ -348,6 +353,16 @@ static int find_frames(struct ct_symbols *symbols, struct module *m, uint64_t ad
 	return n;
 }
 
+/* Keep an entry in the place of an older one with its pc. Returns it; NULL without memory. */
+static struct entry *keep_entry(struct ct_symbols *symbols, struct entry *entry, struct entry *old)
+{
+	entry->next = symbols->entries;
+	symbols->entries = entry;
+	if (old)
+		ct_lookup_remove(&symbols->by_pc, old);
+	return ct_lookup_add(&symbols->by_pc, entry, &entry->pc, sizeof(entry->pc)) < 0 ? NULL : entry;
+}
+
 /* The entry of a script frame; an id nobody told of has a frame without a place. */
 static struct entry *make_script(struct ct_symbols *symbols, uint64_t pc)
 {
@@ -359,19 +374,15 @@ static struct entry *make_script(struct ct_symbols *symbols, uint64_t pc)
 	entry->count = 1;
 	entry->frames[0].script = true;
 	entry->frames[0].module = "Python";
-	entry->next = symbols->entries;
-	symbols->entries = entry;
-	HASH_ADD(hh, symbols->by_pc, pc, sizeof(entry->pc), entry);
-	return entry;
+	return keep_entry(symbols, entry, NULL);
 }
 
 int ct_symbols_script(struct ct_symbols *symbols, uint32_t id, const char *path, uint32_t line,
 		      const char *function)
 {
 	uint64_t pc = CT_PC_SCRIPT(id);
-	struct entry *entry;
+	struct entry *entry = ct_lookup_find(&symbols->by_pc, &pc, sizeof(pc));
 
-	HASH_FIND(hh, symbols->by_pc, &pc, sizeof(pc), entry);
 	if (entry)
 		return 0;
 	entry = make_script(symbols, pc);
@@ -384,7 +395,8 @@ int ct_symbols_script(struct ct_symbols *symbols, uint32_t id, const char *path,
 	return 0;
 }
 
-static struct entry *make_entry(struct ct_symbols *symbols, uint64_t pc, struct module *m)
+static struct entry *make_entry(struct ct_symbols *symbols, uint64_t pc, struct module *m,
+				struct entry *old)
 {
 	struct ct_frame frames[CT_FRAMES_MAX] = { 0 };
 	struct entry *entry;
@@ -403,27 +415,22 @@ static struct entry *make_entry(struct ct_symbols *symbols, uint64_t pc, struct 
 	entry->module = m;
 	entry->count = count;
 	memcpy(entry->frames, frames, (size_t)count * sizeof(frames[0]));
-	entry->next = symbols->entries;
-	symbols->entries = entry;
-	return entry;
+	return keep_entry(symbols, entry, old);
 }
 
 int ct_symbols_resolve(struct ct_symbols *symbols, uint64_t pc, const struct ct_frame **ret_frames)
 {
 	bool script = CT_PC_IS_SCRIPT(pc);
 	struct module *module = script ? NULL : find_module(symbols, pc ? pc - 1 : 0);
-	struct entry *entry, *old;
+	struct entry *entry = ct_lookup_find(&symbols->by_pc, &pc, sizeof(pc));
 
-	HASH_FIND(hh, symbols->by_pc, &pc, sizeof(pc), entry);
-	if (script && !entry) {
+	if (script && !entry)
 		entry = make_script(symbols, pc);
-		if (!entry)
-			return -ENOMEM;
-	} else if (!entry || entry->module != module) {
-		entry = make_entry(symbols, pc, module);
-		if (!entry)
-			return -ENOMEM;
-		HASH_REPLACE(hh, symbols->by_pc, pc, sizeof(pc), entry, old);
+	else if (!entry || entry->module != module)
+		entry = make_entry(symbols, pc, module, entry);
+	if (!entry) {
+		symbols->failed = true;
+		return -ENOMEM;
 	}
 	*ret_frames = entry->frames;
 	return entry->count;

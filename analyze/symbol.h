@@ -63,6 +63,9 @@ int ct_symbols_script(struct ct_symbols *symbols, uint32_t id, const char *path,
 int ct_symbols_resolve(struct ct_symbols *symbols, uint64_t pc,
 		       const struct ct_frame **ret_frames);
 
+/* Was there no memory for something so far? Then a name or a frame is not what it should be. */
+bool ct_symbols_failed(const struct ct_symbols *symbols);
+
 /* Modules looked into whose file has another build id now; it was not used. */
 uint32_t ct_symbols_mismatched(const struct ct_symbols *symbols);
 

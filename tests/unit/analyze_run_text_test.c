@@ -176,9 +176,70 @@ static void test_reservations(void **state)
 	free(text);
 }
 
+/* No process, one alone, and some that never ran at the same time. */
+static void test_no_comparison(void **state)
+{
+	struct ct_run *run = *state;
+	char *text;
+
+	assert_int_equal(ct_run_finish(run), 0);
+	text = text_of(run, false);
+	assert_string_equal(text, "");
+	free(text);
+	add(run, process(0, 0, 100));
+	assert_int_equal(ct_run_finish(run), 0);
+	text = text_of(run, false);
+	assert_true(says(text, "cutrace: 1 process (p) on h, "));
+	assert_null(strstr(text, "Slowest"));
+	free(text);
+	add(run, process(1, 500, 900));
+	assert_int_equal(ct_run_finish(run), 0);
+	text = text_of(run, false);
+	assert_true(says(text, "Slowest: cannot be said; no two of these processes ran at the same time."));
+	assert_null(strstr(text, "Own time:"));
+	free(text);
+}
+
+/* Everything there is to say of the slowest: class, place, start; some device times are not known. */
+static void test_slowest(void **state)
+{
+	struct ct_run *run = *state;
+	char *text;
+
+	for (uint32_t rank = 0; rank < 4; rank++) {
+		struct ct_process p = process(rank, rank == 2 ? 300 : 0, 1000);
+
+		active(&p, rank == 2 ? 300 : 0, rank == 2 ? 1000 : 200 + 10 * rank);
+		site(&p, "cudaFree", "a.cu:2 drop", 10, rank == 2 ? 500 : 20, rank == 2 ? 400 : 10,
+		     CT_PART_LOCK_WAIT);
+		site(&p, "cudaFree", "a.cu:9 small", 1, 0, 0, CT_PART_LOCK_WAIT);
+		p.has_device = rank != 1;
+		p.comm_wait_ns = rank == 3 ? 5 * MS : 0;
+		free(p.host);
+		p.host = strdup(rank < 2 ? "east" : "west");
+		free(p.program);
+		p.program = strdup(rank % 2 ? "odd" : "even");
+		add(run, p);
+	}
+	assert_int_equal(ct_run_finish(run), 0);
+	text = text_of(run, false);
+	assert_true(says(text, "cutrace: 4 processes (even, odd) on 2 hosts, "));
+	assert_true(says(text, "Slowest: rank 2 "));
+	assert_true(says(text, "class       lock_wait 400 ms, the others 10.0 ms"));
+	assert_true(says(text, "call site   cudaFree at a.cu:2 drop, 10 calls took 500 ms"));
+	assert_true(says(text, "start       later than the first of them by 300 ms, the others 0 ns"));
+	assert_true(says(text, "Of 1 process the device times are not known"));
+	assert_true(says(text, "(5.00 ms of device_wait while only communication kernels ran)"));
+	assert_true(says(text, "odd (pid 101) on east: blocked in lock_wait 10.0 ms"));
+	assert_true(says(text, "instead: do otherwise"));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		RUN_TEST(test_no_comparison),
+		RUN_TEST(test_slowest),
 		RUN_TEST(test_coverage),
 		RUN_TEST(test_kept_part),
 		RUN_TEST(test_many),

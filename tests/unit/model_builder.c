@@ -46,6 +46,8 @@ void mb_restart(struct model_builder *b)
 	b->event_sync = 0;
 	b->no_cupti = false;
 	b->note_count = 0;
+	memset(b->lost, 0, sizeof(b->lost));
+	b->cut_off = false;
 	mb_thread(b, MB_A);
 	gpu = put(b, CT_RECORD_GPU, WORKER);
 	gpu->multiprocessors = MB_FULL;
@@ -86,11 +88,6 @@ uint64_t mb_ns(double us)
 double mb_us(uint64_t ns)
 {
 	return (double)ns / 1000;
-}
-
-void mb_thread(struct model_builder *b, uint32_t tid)
-{
-	b->tid = tid;
 }
 
 uint64_t mb_handle(uint32_t stream)
@@ -352,13 +349,18 @@ static void write_apis(struct ct_writer *writer)
 
 static void write_note(struct ct_writer *writer, const struct mb_note *said)
 {
-	struct ct_note *note = ct_writer_reserve(writer, sizeof(*note));
+	uint32_t length = said->text ? (uint32_t)strlen(said->text) : 0;
+	uint32_t bytes = (uint32_t)offsetof(struct ct_note, text) + length;
+	struct ct_note *note = ct_writer_reserve(writer, bytes);
 
 	assert_non_null(note);
 	note->code = (uint16_t)said->code;
 	note->seen_ns = mb_ns(said->us);
 	note->value = said->value;
-	ct_writer_commit(note, CT_RECORD_NOTE, sizeof(*note));
+	note->length = (uint16_t)length;
+	if (length)
+		memcpy(note->text, said->text, length);
+	ct_writer_commit(note, CT_RECORD_NOTE, bytes);
 }
 
 static void write_file(struct model_builder *b, struct ct_file *file, const char *path)
@@ -385,7 +387,10 @@ static void write_file(struct model_builder *b, struct ct_file *file, const char
 		file->header->overwritten[CT_RECORD_CALL] = 1000;
 		file->header->overwritten[CT_RECORD_DEVICE] = 234;
 	}
-	ct_file_finish(file, CT_FINISH_EXIT);
+	for (int kind = 0; kind < CT_LOSS_COUNT; kind++)
+		file->header->lost[kind] = b->lost[kind];
+	if (!b->cut_off)
+		ct_file_finish(file, CT_FINISH_EXIT);
 	for (size_t i = 0; i < WRITERS_MAX; i++)
 		if (writers[i].chunk)
 			munmap(writers[i].chunk, writers[i].chunk_bytes);
@@ -489,10 +494,4 @@ const struct ct_wait *mb_wait(const struct model_builder *b, const struct ct_cal
 	if (!longest)
 		fail_msg("%s has no %s", host->name, ct_part_names[part]);
 	return longest;
-}
-
-uint32_t mb_random(uint64_t *seed, uint32_t below)
-{
-	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)((*seed >> 33) % below);
 }

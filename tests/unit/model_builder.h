@@ -48,6 +48,7 @@ struct mb_note {
 	enum ct_note_code code;
 	double us;
 	uint64_t value;
+	const char *text; /* NULL: none */
 };
 
 struct model_builder {
@@ -59,6 +60,8 @@ struct model_builder {
 	bool no_cupti;
 	struct mb_note notes[MB_NOTES];
 	size_t note_count;
+	uint64_t lost[CT_LOSS_COUNT]; /* by kind */
+	bool cut_off;
 	double kept_from_us;       /* a flight recorder that has overwritten records until then */
 	struct ct_model *model;
 	struct ct_sites *sites;
@@ -78,7 +81,10 @@ uint64_t mb_ns(double us);
 double mb_us(uint64_t ns); /* of a duration */
 
 /* What follows is said of this thread. */
-void mb_thread(struct model_builder *b, uint32_t tid);
+static inline void mb_thread(struct model_builder *b, uint32_t tid)
+{
+	b->tid = tid;
+}
 
 /* Stream `id` exists from the beginning; returns the handle calls know it by. */
 uint64_t mb_stream(struct model_builder *b, uint32_t id, enum ct_stream_flag flag);
@@ -125,7 +131,15 @@ static inline void mb_note(struct model_builder *b, enum ct_note_code code, doub
 			   uint64_t value)
 {
 	assert_true(b->note_count < MB_NOTES);
-	b->notes[b->note_count++] = (struct mb_note){ code, us, value };
+	b->notes[b->note_count++] = (struct mb_note){ code, us, value, NULL };
+}
+
+/* The same with a text that outlives the builder. */
+static inline void mb_note_text(struct model_builder *b, enum ct_note_code code, double us,
+				uint64_t value, const char *text)
+{
+	mb_note(b, code, us, value);
+	b->notes[b->note_count - 1].text = text;
 }
 
 /* What the whole run's calls of an API from a stack add up to. */
@@ -162,6 +176,10 @@ const struct ct_wait *mb_wait(const struct model_builder *b, const struct ct_cal
 			      enum ct_part part);
 
 /* A repeatable random number in [0, below). */
-uint32_t mb_random(uint64_t *seed, uint32_t below);
+static inline uint32_t mb_random(uint64_t *seed, uint32_t below)
+{
+	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)((*seed >> 33) % below);
+}
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * No memory at one place after the other, by every way that leads there: a report, a packed
- * trace, one unpacked again. Each says -ENOMEM or is whole; none crashes. Linked with --wrap, so
- * that allocations of ours fail and those of libraries do not. Usage: no_memory_test GEN_TRACE
+ * No memory at one place after the other: a report, a packed trace, one unpacked again. Each
+ * says -ENOMEM or is whole, to the byte; none crashes. Linked with --wrap, so that allocations of ours fail
+ * and those of libraries do not. Usage: no_memory_test GEN_TRACE
  */
+#include <dirent.h>
 #include <errno.h>
-#include <execinfo.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,43 +19,26 @@
 #include "trace/pack.h"
 #include "trace/reader.h"
 
-#define STACK_DEPTH 24
-#define STACKS_MAX 4096
+#define ONE_BY_ONE 400 /* allocations that fail each in turn; of those behind, one in so many */
+#define THEN_EVERY 17
 
 static const char *gen_trace;
 static char directory[64], file[96];
-static bool exploring; /* whether allocations fail */
-static bool failed;    /* one did, in this run */
-static uint64_t number, known_until; /* allocations of this run; those before cannot be new */
-static uint64_t stacks[STACKS_MAX];  /* that an allocation failed from */
-static size_t stack_count;
+static long until_failure = -1; /* allocations that still succeed; below 0: all do */
+static bool failed;
 
-/* Whether nothing failed yet that was called from here, by this way. */
-static bool new_stack(void)
-{
-	void *pc[STACK_DEPTH];
-	int depth = backtrace(pc, STACK_DEPTH);
-	uint64_t hash = 14695981039346656037u; /* FNV-1a, by words */
-
-	for (int i = 0; i < depth; i++)
-		hash = (hash ^ (uintptr_t)pc[i]) * 1099511628211u;
-	for (size_t i = 0; i < stack_count; i++)
-		if (stacks[i] == hash)
-			return false;
-	assert_true(stack_count < STACKS_MAX);
-	stacks[stack_count++] = hash;
-	return true;
-}
-
-/* Is this the one? One a run: the first whose stack none failed from. */
+/* Is this the one? */
 static bool fails(void)
 {
-	if (!exploring || failed || ++number <= known_until || !new_stack())
-		return false;
-	known_until = number;
-	failed = true;
-	errno = ENOMEM;
-	return true;
+	bool now = until_failure == 0;
+
+	if (until_failure >= 0)
+		until_failure--;
+	if (now) {
+		failed = true;
+		errno = ENOMEM;
+	}
+	return now;
 }
 
 void *__real_malloc(size_t bytes);
@@ -115,28 +98,113 @@ static int tear_down(void **state)
 	return system(command);
 }
 
-/* Run until an allocation has failed from every stack that there is. Returns how many. */
+#define FILES 16
+
+/* The files of a report. */
+struct written {
+	int count;
+	char *names[FILES], *texts[FILES];
+};
+
+static void forget(struct written *written)
+{
+	for (int i = 0; i < written->count; i++) {
+		free(written->names[i]);
+		free(written->texts[i]);
+	}
+}
+
+static int is_written(const struct dirent *entry)
+{
+	return strstr(entry->d_name, ".csv") || strstr(entry->d_name, ".txt");
+}
+
+/* Read a file and remove it. */
+static char *take_text(const char *name)
+{
+	char path[512], bytes[4096], *text;
+	size_t n, size;
+	FILE *from, *to = open_memstream(&text, &size);
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	from = fopen(path, "r");
+	assert_true(from && to);
+	while ((n = fread(bytes, 1, sizeof(bytes), from)) > 0)
+		fwrite(bytes, 1, n, to);
+	fclose(from);
+	fclose(to);
+	unlink(path);
+	return text;
+}
+
+static struct written take_written(void)
+{
+	struct written all = { 0 };
+	struct dirent **entries;
+
+	all.count = scandir(directory, &entries, is_written, alphasort);
+	assert_in_range(all.count, 0, FILES);
+	for (int i = 0; i < all.count; i++) {
+		all.names[i] = strdup(entries[i]->d_name);
+		all.texts[i] = take_text(entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+	return all;
+}
+
+static void expect_text(const char *name, const char *whole, const char *now, long at)
+{
+	size_t line = 0;
+
+	if (strcmp(whole, now) == 0 || strstr(now, "(no memory for this table)"))
+		return;
+	for (size_t i = 0; whole[i] && whole[i] == now[i]; i++)
+		line = whole[i] == '\n' ? i + 1 : line;
+	fail_msg("allocation %ld: %s: not \"%.300s\" but \"%.300s\"", at, name, whole + line,
+		 now + line);
+}
+
+/* A report that took itself for whole is, but for tables that say why they are not. */
+static void expect_written(const struct written *whole, long at)
+{
+	struct written now = take_written();
+
+	assert_int_equal(now.count, whole->count);
+	for (int i = 0; i < now.count; i++) {
+		assert_string_equal(now.names[i], whole->names[i]);
+		expect_text(now.names[i], whole->texts[i], now.texts[i], at);
+	}
+	forget(&now);
+}
+
+/* Run with each allocation failing in turn, until one run has fewer. Returns how many runs. */
 static unsigned each_fails(int (*run)(void))
 {
+	struct written whole;
 	unsigned runs = 0;
 	bool again = true;
 
-	known_until = stack_count = 0;
-	for (; again; runs++) {
+	assert_int_equal(run(), 0);
+	whole = take_written();
+	for (long at = 0; again; at += at < ONE_BY_ONE ? 1 : THEN_EVERY, runs++) {
 		int r;
 
 		failed = false;
-		number = 0;
-		exploring = true;
+		until_failure = at;
 		r = run();
-		exploring = false;
+		until_failure = -1;
 		again = failed;
 		if (r != -ENOMEM && r != 0)
-			fail_msg("allocation %lu: %s", (unsigned long)known_until, strerror(-r));
+			fail_msg("allocation %ld: %s", at, strerror(-r));
 		if (r == -ENOMEM)
 			assert_true(failed);
+		else
+			expect_written(&whole, at);
 	}
 	assert_int_equal(run(), 0);
+	expect_written(&whole, -1);
+	forget(&whole);
 	return runs;
 }
 

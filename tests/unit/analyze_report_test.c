@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What report.txt says of what was not seen, and of devices and losses, case by case. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/model_builder.h"
+
+#include "analyze/report.h"
+
+static struct model_builder *of(void **state)
+{
+	return *state;
+}
+
+/* All the same, but each run of white space one space: lines break where they may. */
+static char *flat(char *text)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; text[i]; i++) {
+		bool space = text[i] == ' ' || text[i] == '\n';
+
+		if (!space || (used && text[used - 1] != ' '))
+			text[used++] = space ? ' ' : text[i];
+	}
+	text[used] = '\0';
+	return text;
+}
+
+/* What is built, loaded and changed, as a report. Free it. */
+static char *report(struct model_builder *b, bool summary, void (*change)(struct ct_model *model))
+{
+	struct ct_analysis *a = calloc(1, sizeof(*a));
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	assert_true(a && to);
+	mb_load(b);
+	a->directory = strdup("somewhere");
+	a->model = b->model;
+	b->model = NULL;
+	if (change)
+		change(a->model);
+	assert_int_equal(ct_analysis_of_model(a, NULL, false), 0);
+	assert_int_equal(ct_site_totals_make(a->model, a->sites, &a->site_totals), 0);
+	ct_sites_share_idle(a->sites, a->idle);
+	ct_report_text(a, summary, to);
+	fclose(to);
+	ct_analysis_destroy(a);
+	return flat(text);
+}
+
+#define SAYS 8
+
+/* It says each of these, up to a NULL; those after that it does not. Frees the text. */
+static void expect(char *text, const char *const says[SAYS], const char *const not[SAYS])
+{
+	for (int i = 0; i < SAYS && says[i]; i++)
+		if (!strstr(text, says[i]))
+			fail_msg("not said: \"%s\" in %s", says[i], text);
+	for (int i = 0; not && i < SAYS && not[i]; i++)
+		if (strstr(text, not[i]))
+			fail_msg("said: \"%s\" in %s", not[i], text);
+	free(text);
+}
+
+#define SAID(...) ((const char *const[SAYS]){ __VA_ARGS__ })
+
+/* A launch, its kernel and a wait for it. */
+static void work(struct model_builder *b, double at)
+{
+	mb_launch(b, MB_LEGACY, at, at + 2, at + 5, at + 200);
+	mb_sync_device(b, at + 10, at + 201);
+}
+
+static void test_clean(void **state)
+{
+	struct model_builder *b = of(state);
+
+	work(b, 0);
+	expect(report(b, false, NULL),
+	       SAID("cutrace: built (pid ", "seen 2 calls in 1 thread, 1 device operation on 1 stream",
+		    "not seen nothing was dropped", "Serialization: none found.",
+		    "The device was busy for 195 us", "Call sites that cost most"),
+	       SAID("NOT seen", "light", "WRONG", "the whole report is in", "threads more"));
+	expect(report(b, true, NULL),
+	       SAID("cutrace: the whole report is in somewhere/report.txt", "Serialization: none found."),
+	       SAID("thread 11", "The model replays"));
+}
+
+/* The mode was light all the time: nothing about the device is concluded. */
+static void test_light(void **state)
+{
+	struct model_builder *b = of(state);
+
+	mb_note(b, CT_NOTE_MODE, -100, CT_MODE_LIGHT);
+	mb_sync_device(b, 10, 400);
+	expect(report(b, false, NULL),
+	       SAID("NOT seen kernels and launches, and so what waits were for: the mode was light all the "
+		    "time (CUTRACE_MODE)", "The device: its kernels were not recorded (light).",
+		    "Serialization: cannot be judged, kernels were not recorded (light).",
+		    "device work not recorded (light)"),
+	       SAID("nothing was dropped", "none found", "had nothing to do", "The model replays"));
+}
+
+static void test_windows(void **state)
+{
+	struct model_builder *b = of(state);
+
+	mb_call(b, CT_API_cudaMalloc, 0, 10);
+	mb_note(b, CT_NOTE_MODE, -100, CT_MODE_LIGHT);
+	mb_note(b, CT_NOTE_MODE, 1000, CT_MODE_FULL);
+	mb_note(b, CT_NOTE_MODE, 3000, CT_MODE_LIGHT);
+	work(b, 1500);
+	mb_sync_device(b, 3900, 4000);
+	expect(report(b, false, NULL),
+	       SAID("NOT seen full for 2.00 ms of 4.00 ms (50.0 %, 1 window), light otherwise",
+		    "All about the device is the 2.00 ms in which everything was recorded: The device was busy",
+		    "Serialization: none found in the time in which everything was recorded."),
+	       SAID("light all the time", "cannot be judged"));
+}
+
+static void test_no_cupti(void **state)
+{
+	struct model_builder *b = of(state);
+
+	b->no_cupti = true;
+	mb_note_text(b, CT_NOTE_NO_CUPTI, 0, 0, "another tool was there first");
+	mb_call(b, CT_API_cudaDeviceSynchronize, 10, 400);
+	expect(report(b, false, NULL),
+	       SAID("NOT seen device times: another tool was there first what waits were for; calls that "
+		    "reach the driver by its private tables", "The device: nothing is known.",
+		    "Serialization: cannot be judged without device times.",
+		    "blocked, or at work in the driver, for"),
+	       SAID("never started", "had nothing to do", "none found"));
+}
+
+/* Under auto, CUPTI may start late, or never. */
+static void test_late(void **state)
+{
+	struct model_builder *b = of(state);
+
+	b->no_cupti = true;
+	mb_note(b, CT_NOTE_MODE, -100, CT_MODE_LIGHT);
+	mb_call(b, CT_API_cudaMalloc, 0, 10);
+	mb_call(b, CT_API_cudaMalloc, 500, 1010);
+	expect(report(b, false, NULL), SAID("device times: CUPTI was never started", "what waits were for"),
+	       SAID("until then,"));
+	mb_note(b, CT_NOTE_CUPTI_VERSION, 490, 0);
+	expect(report(b, false, NULL),
+	       SAID("device times of the first 490 us: CUPTI had not been started until then, what waits"),
+	       SAID("never started"));
+	mb_restart(b); /* within the first call: nothing was missed */
+	b->no_cupti = true;
+	mb_note(b, CT_NOTE_MODE, -100, CT_MODE_LIGHT);
+	mb_note(b, CT_NOTE_CUPTI_VERSION, 5, 0);
+	mb_call(b, CT_API_cudaMalloc, 0, 10);
+	mb_call(b, CT_API_cudaMalloc, 500, 1010);
+	expect(report(b, false, NULL), SAID("light all the time"), SAID("CUPTI had not been started"));
+}
+
+static void test_yielded(void **state)
+{
+	struct model_builder *b = of(state);
+
+	mb_note_text(b, CT_NOTE_YIELDED, 1000, 0, "cuptiSubscribe");
+	work(b, 0);
+	mb_sync_device(b, 3000, 4000);
+	expect(report(b, false, NULL),
+	       SAID("NOT seen device times from 1.00 ms on, since the program's own profiler took CUPTI "
+		    "(cuptiSubscribe); CUTRACE_CUPTI=on keeps them",
+		    "from then on, what waits were for",
+		    "All about the device is the time before the program's own profiler:"),
+	       SAID("nothing was dropped"));
+	mb_restart(b);
+	mb_note_text(b, CT_NOTE_YIELDED, -10, 0, "cuptiSubscribe"); /* before the first call */
+	mb_sync_device(b, 0, 1000);
+	expect(report(b, false, NULL), SAID("device times from 0 ns on, since"), NULL);
+}
+
+static void test_notes(void **state)
+{
+	struct model_builder *b = of(state);
+
+	work(b, 0);
+	mb_note_text(b, CT_NOTE_SHARED_GPU, 0, 0, "MPS");
+	mb_note_text(b, CT_NOTE_PARTIAL_CUPTI, 0, 0, "synchronizations, as CUPTI is too old");
+	mb_note_text(b, CT_NOTE_NO_UNWINDER, 0, 0, "stacks, for want of libunwind");
+	mb_note(b, CT_NOTE_CLOCK_ERROR, 0, 700);
+	mb_note(b, CT_NOTE_CLOCK_ERROR, 0, 800);
+	mb_note_text(b, CT_NOTE_OWN_COST, 0, 3000, "10");
+	mb_note_text(b, CT_NOTE_OWN_COST, 0, 1000, "10");
+	mb_note_text(b, CT_NOTE_GPU_MEMORY, 0, 3 << 19, "for buffers");
+	expect(report(b, false, NULL),
+	       SAID("the work of other processes that share the GPU (MPS)",
+		    "synchronizations, as CUPTI is too old", "stacks, for want of libunwind",
+		    "clocks agree within 1.50 us;",
+		    "recording took 200 ns a call (20 were timed), so about 400 ns in all",
+		    "CUPTI sets aside 1.5 MiB or more of GPU memory in each context (for buffers)"),
+	       SAID("nothing was dropped"));
+}
+
+static void test_rank(void **state)
+{
+	struct model_builder *b = of(state);
+
+	work(b, 0);
+	mb_note_text(b, CT_NOTE_RANK, 0, 3, "RANK");
+	expect(report(b, false, NULL), SAID(", rank 3), "), NULL);
+	mb_note_text(b, CT_NOTE_WORLD_SIZE, 0, 3, "WORLD_SIZE"); /* which cannot be */
+	expect(report(b, false, NULL), SAID(", rank 3), "), NULL);
+	b->notes[1].value = 8;
+	expect(report(b, false, NULL), SAID(", rank 3 of 8), "), NULL);
+	b->notes[0].value = UINT64_MAX;
+	expect(report(b, false, NULL), SAID("(pid "), SAID("rank"));
+}
+
+/* A file of a run that was killed, with losses of every kind. */
+static void test_losses(void **state)
+{
+	struct model_builder *b = of(state);
+	const char *const no[SAYS] = { "nothing was dropped" };
+	char *text;
+
+	work(b, 0);
+	b->cut_off = true;
+	for (int kind = 0; kind < CT_LOSS_COUNT; kind++)
+		b->lost[kind] = 1000 + (uint64_t)kind;
+	text = report(b, false, NULL);
+	for (int kind = 0; kind < CT_LOSS_COUNT; kind++) {
+		char line[512];
+
+		snprintf(line, sizeof(line), "%d %s", 1000 + kind, ct_report_loss(kind));
+		assert_non_null(strstr(text, flat(line)));
+	}
+	expect(text, SAID("the end: the run was cut off (killed, or still going)"), no);
+	assert_string_equal(ct_report_loss(CT_LOSS_COUNT),
+			    "losses of a kind this version does not know");
+}
+
+static void damage(struct ct_model *model)
+{
+	model->damaged_bytes = 640;
+	model->damaged_at = 8192;
+	model->unknown_records = 3;
+	model->untimed_ops = 4;
+}
+
+static void test_damage(void **state)
+{
+	struct model_builder *b = of(state);
+
+	work(b, 0);
+	expect(report(b, false, damage),
+	       SAID("640 damaged bytes of the trace, the first at offset 8192",
+		    "3 records of kinds that this version does not know",
+		    "4 device records whose times cannot be"),
+	       SAID("nothing was dropped"));
+}
+
+/* Device work without a call, calls without their work, calls nobody knows. */
+static void test_unjoined(void **state)
+{
+	struct model_builder *b = of(state);
+	struct ct_device_op *op;
+
+	work(b, 0);
+	op = mb_launch(b, MB_LEGACY, 300, 302, 305, 310);
+	op->correlation = 999;
+	mb_call(b, CT_API_cudaMallocManaged, 400, 405);
+	mb_call(b, CT_API_cudaFree, 410, 412)->api = 60000;
+	expect(report(b, false, NULL),
+	       SAID("what 1 calls submitted: no device record of it came (it had not ended",
+		    "the calls that submitted 1 device operations",
+		    "page faults and migrations of managed memory (1 allocations)",
+		    "which call it was, of 1 calls: their names are missing in the trace"),
+	       SAID("nothing was dropped", "made while the mode was light"));
+}
+
+static void name_gpus(struct ct_model *model)
+{
+	struct ct_gpu second = model->gpus.at[0];
+
+	assert_int_equal(CT_PUSH(&model->strings, strdup("")), 0);
+	assert_int_equal(CT_PUSH(&model->strings, strdup("Big GPU")), 0);
+	assert_int_equal(CT_PUSH(&model->strings, strdup("Small GPU")), 0);
+	model->gpus.at[0].name = (uint32_t)model->strings.count - 2;
+	second.name = (uint32_t)model->strings.count - 1;
+	assert_int_equal(CT_PUSH(&model->gpus, second), 0);
+	second.name = 1000; /* was lost */
+	assert_int_equal(CT_PUSH(&model->gpus, second), 0);
+}
+
+static void test_gpus(void **state)
+{
+	struct model_builder *b = of(state);
+
+	work(b, 0);
+	expect(report(b, false, name_gpus), SAID("to last work; on Big GPU, Small GPU seen"), NULL);
+}
+
+static void test_threads(void **state)
+{
+	struct model_builder *b = of(state);
+
+	for (uint32_t t = 0; t < 6; t++) {
+		mb_thread(b, MB_A + t);
+		mb_call(b, CT_API_cudaMalloc, 10 * t, 10 * t + 5);
+	}
+	expect(report(b, false, NULL),
+	       SAID("thread 11 ", "thread 14 ", "and 2 threads more (calls.csv)", "threads add up",
+		    "The device had nothing to do: no operation was seen."),
+	       SAID("thread 15 ", "nothing is known"));
+}
+
+/* What a flight recorder kept, and the totals that it has of the whole run. */
+static void test_flight(void **state)
+{
+	struct model_builder *b = of(state);
+
+	mb_call(b, CT_API_cudaMalloc, 50, 60);
+	work(b, 200);
+	for (int i = 0; i < 12; i++) {
+		struct ct_total *total = mb_total(b, (enum ct_api)(CT_API_cudaMalloc + i), 0);
+
+		total->calls = 5 + (uint64_t)i;
+		total->total_ns = 1000000;
+		total->longest_ns = 3000;
+	}
+	b->kept_from_us = 100;
+	expect(report(b, false, NULL),
+	       SAID("from the first record kept to last work", "flight recorder: the last ",
+		    "(the part kept took", "The whole run: call sites by time in calls",
+		    "and 2 more (totals.csv)", "10 1.00 ms 3.00 us "),
+	       SAID("11 1.00 ms"));
+	expect(report(b, true, NULL), SAID("The whole run: call sites", "and 9 more (totals.csv)"),
+	       SAID("and 2 more"));
+	b->kept_from_us = 0;
+	expect(report(b, true, NULL), SAID("from first CUDA call"), SAID("The whole run:"));
+	mb_note(b, CT_NOTE_MODE, -100, CT_MODE_LIGHT);
+	b->kept_from_us = 100;
+	expect(report(b, false, NULL), SAID("the mode was light all through the part kept"), NULL);
+}
+
+/* Lines break at spaces, and a word that is longer than a line anywhere. */
+static void test_wrapped(void **state)
+{
+	char *text = NULL, word[151];
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	(void)state;
+	assert_non_null(to);
+	memset(word, 'w', sizeof(word) - 1);
+	word[150] = '\0';
+	ct_report_wrapped(to, "1: ", "   ", "%s and %.90s end", word, word);
+	fclose(to);
+	assert_int_equal(strcspn(text, "\n"), 98);
+	assert_non_null(strstr(text, "\n   wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww and\n   www"));
+	assert_non_null(strstr(text, "w end\n"));
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MB_TEST(test_clean),   MB_TEST(test_light),    MB_TEST(test_windows),
+		MB_TEST(test_no_cupti), MB_TEST(test_late),    MB_TEST(test_yielded),
+		MB_TEST(test_notes),   MB_TEST(test_rank),     MB_TEST(test_losses),
+		MB_TEST(test_damage),  MB_TEST(test_unjoined), MB_TEST(test_gpus),
+		MB_TEST(test_threads), MB_TEST(test_flight),   cmocka_unit_test(test_wrapped),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
