@@ -13,11 +13,36 @@ struct seen {
 	uint64_t records, bytes, damage;
 };
 
+/* What a record says of how long it is. */
+static uint64_t inner_bytes(const struct ct_item *item)
+{
+	const struct ct_script *script = item->record;
+
+	switch (item->type) {
+	case CT_RECORD_STRING:
+		return sizeof(struct ct_string) + (uint64_t)((const struct ct_string *)item->record)->length;
+	case CT_RECORD_STACK:
+		return sizeof(struct ct_stack) + 8 * (uint64_t)((const struct ct_stack *)item->record)->count;
+	case CT_RECORD_MODULE:
+		return sizeof(struct ct_module) +
+		       (uint64_t)((const struct ct_module *)item->record)->path_length;
+	case CT_RECORD_API:
+		return sizeof(struct ct_api_record) +
+		       ((const struct ct_api_record *)item->record)->name_length;
+	case CT_RECORD_NOTE:
+		return sizeof(struct ct_note) + ((const struct ct_note *)item->record)->length;
+	case CT_RECORD_SCRIPT:
+		return sizeof(*script) + script->file_length + script->function_length;
+	default:
+		return 0;
+	}
+}
+
 static void see(struct seen *seen, const struct ct_item *item, uint64_t size, FILE *sink)
 {
 	MUST(item->type > CT_RECORD_NONE && item->type < CT_RECORD_TYPES);
 	MUST(item->bytes >= CT_SLOT_BYTES && item->bytes % CT_SLOT_BYTES == 0);
-	MUST(item->offset + item->bytes <= size);
+	MUST(item->offset + item->bytes <= size && inner_bytes(item) <= item->bytes);
 	for (uint32_t i = 0; i < item->bytes; i++)
 		seen->bytes = seen->bytes * 31 + ((const uint8_t *)item->record)[i];
 	seen->bytes = seen->bytes * 31 + item->tid;

@@ -9,6 +9,7 @@
  */
 #include <cuda_runtime_api.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -104,7 +105,9 @@ static bool profile(void *cupti)
 	GET(cuptiActivityEnable);
 	GET(cuptiActivityDisable);
 	GET(cuptiActivityFlushAll);
+	errno = 1234;
 	subscribed = cuptiSubscribe_(&subscriber, on_call, NULL);
+	printf("errno %d after subscribing\n", errno);
 	printf("subscribing: %d\n", subscribed);
 	if (subscribed)
 		return true;

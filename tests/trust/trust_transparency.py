@@ -24,7 +24,11 @@ def alike(here, *arguments, modes=MODES):
 
 
 def no_core():
+    """Nor anything that who runs us has made of signals, as nohup does."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def under_run(here, command):
@@ -96,6 +100,9 @@ def errno(here):
         run = quiet(here.both(victim("errno"), **mode))
         same(len(calls(run.trace())), 6, "calls in calls.csv")
         same(run.out.count("errno 1234"), 6, "calls after which errno is as before")
+    for program in "PROFILER", "PROFILER_LINKED":
+        run = quiet(here.both([PATHS[program]]))
+        check("errno 1234 after subscribing" in run.out, f"{program}: errno is kept", run.out)
     for program in "EVERY", "EVERY_DRIVER":
         for arguments in "null", "page":
             every_wrapper_keeps(here, program, arguments)
