@@ -271,7 +271,7 @@ int ct_activity_enable(const struct ct_cupti_host *to, bool graph_nodes, bool li
 	nodes = graph_nodes;
 	if (ct_cupti.cuptiActivityRegisterCallbacks(on_request, on_complete) != CUPTI_SUCCESS)
 		return -EIO;
-	window = light ? CLOSED : EVER;
+	__atomic_store_n(&window, light ? CLOSED : EVER, __ATOMIC_RELAXED);
 	r = enable(ALWAYS);
 	if (r == 0 && !light)
 		r = enable(FULL);

@@ -7,7 +7,7 @@
 #include "cupti/library.h"
 #include "cupti/rows.h"
 
-static const struct ct_cupti_host *host;
+static const struct ct_cupti_host *_Atomic host; /* callbacks come on any thread once it is set */
 
 /* Runtime and driver functions return an int-sized enum; 0 is success in both. */
 static int returned(const CUpti_CallbackData *data)

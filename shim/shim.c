@@ -45,7 +45,7 @@ static pthread_once_t started = PTHREAD_ONCE_INIT;
 
 static void set_life(enum ct_life to)
 {
-	*(volatile uint32_t *)(uintptr_t)ct_shim_life = to;
+	__atomic_store_n((volatile uint32_t *)(uintptr_t)ct_shim_life, to, __ATOMIC_RELEASE);
 }
 
 /* May a trace go into this directory, which is there? Links that others laid are not followed. */
@@ -323,7 +323,7 @@ static void start(void)
 	announce();
 	if (!ct_cupti_at_start(ct_shim.options.cupti))
 		ct_entry_decide(CT_ENTRY_RECORDS);
-	ct_shim_life = page;
+	__atomic_store_n(&ct_shim_life, page, __ATOMIC_RELEASE);
 	set_life(CT_LIFE_ALIVE);
 	ct_flusher_start();
 	thread->in_tool = false;

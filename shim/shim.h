@@ -31,6 +31,12 @@ extern struct ct_shim ct_shim;
 enum ct_life { CT_LIFE_UNBORN = 0, CT_LIFE_ALIVE = 1, CT_LIFE_CLOSED = 2 };
 extern const volatile uint32_t *ct_shim_life;
 
+/* Who reads that it is alive also sees what was written before, by another thread. */
+static inline enum ct_life ct_shim_lives(void)
+{
+	return __atomic_load_n(__atomic_load_n(&ct_shim_life, __ATOMIC_ACQUIRE), __ATOMIC_ACQUIRE);
+}
+
 /*
  * Is this process being traced right now? False before the start, after the end,
  * when nothing could be recorded, and in every child that was forked (a page that
@@ -38,13 +44,13 @@ extern const volatile uint32_t *ct_shim_life;
  */
 static inline bool ct_shim_alive(void)
 {
-	return *ct_shim_life == CT_LIFE_ALIVE;
+	return ct_shim_lives() == CT_LIFE_ALIVE;
 }
 
 /* Has this process finished its trace? Calls from now on are only counted. */
 static inline bool ct_shim_closed(void)
 {
-	return *ct_shim_life == CT_LIFE_CLOSED;
+	return ct_shim_lives() == CT_LIFE_CLOSED;
 }
 
 /* Start tracing if that has not been tried. Returns ct_shim_alive(). */
