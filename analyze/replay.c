@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/types.h>
 
+#include "analyze/scope.h"
 #include "analyze/sort.h"
 
 /* In this order at equal times, so that causes come before effects. */
@@ -55,6 +56,8 @@ static void note_calls(struct ct_replay *r)
 			c->gap_ns -= r->model->calls.at[c->previous].raw.leave_ns;
 		c->took_ns = call->raw.leave_ns - call->raw.enter_ns;
 		c->plain = plain(call);
+		c->drains = c->plain && call->effects & CT_DRAINS && call->effects & CT_FREE &&
+			    ct_scope_may_wait(call);
 		c->unrecorded = !c->plain && unknown_wait(r->model, call);
 	}
 	for (size_t i = 0; i < r->model->ops.count; i++)
@@ -251,6 +254,9 @@ static void enter(struct ct_replay *r, uint32_t index)
 	if (call->previous != CT_NONE) /* the thread's own time between the two stays as it was */
 		r->enter_ns[index] += r->leave_ns[call->previous];
 	r->leave_ns[index] = r->enter_ns[index] + shortened(r, index, call->took_ns);
+	if (call->drains && r->take_over && !(r->removed[index] & CT_REMOVE_WAIT) &&
+	    r->latest_end_ns > r->enter_ns[index])
+		r->leave_ns[index] += r->latest_end_ns - r->enter_ns[index];
 	if (call->plain)
 		r->total_end_ns = later(r->total_end_ns, r->leave_ns[index]);
 }
@@ -353,12 +359,13 @@ static void start(struct ct_replay *r, uint32_t index)
 	r->start_ns[index] = ct_room_place(&r->room, op,
 					   ready.is_ns + delay_of(r, op, ready.was_ns), took);
 	r->end_ns[index] = r->start_ns[index] + took;
+	r->latest_end_ns = later(r->latest_end_ns, r->end_ns[index]);
 	r->total_end_ns = later(r->total_end_ns, r->end_ns[index]);
 }
 
 void ct_replay_run(struct ct_replay *r)
 {
-	r->total_end_ns = 0;
+	r->total_end_ns = r->latest_end_ns = 0;
 	/* what is asked for before its turn */
 	memcpy(r->end_ns, r->was_end_ns, r->model->ops.count * sizeof(*r->end_ns));
 	ct_room_clear(&r->room);

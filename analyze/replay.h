@@ -22,6 +22,7 @@ struct ct_replay_call {
 	uint64_t took_ns;
 	uint32_t previous; /* CT_NONE */
 	bool plain;        /* it waits for nothing */
+	bool drains;       /* it found all work done, and would have waited for it */
 	bool unrecorded;   /* it waited for device work of which there is no record */
 };
 
@@ -42,6 +43,8 @@ struct ct_replay {
 	 * they did. How far such a replay is off says how much of the run the model explains.
 	 */
 	bool known_only;
+	bool take_over;                /* frees that found the device idle wait where it no longer is */
+	uint64_t latest_end_ns;        /* of the operations so far */
 };
 
 #define CT_REMOVE_WAIT 1  /* the call does not wait */

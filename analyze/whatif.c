@@ -326,6 +326,7 @@ static int prepare(struct prediction *p)
 	p->budget = replays < REPLAYS_MIN ? REPLAYS_MIN : replays;
 	p->worth_ns = p->out->span_ns / WORTH_OF_RUN > WORTH_NS ? p->out->span_ns / WORTH_OF_RUN
 								: WORTH_NS;
+	p->replay->take_over = true;
 	find_pinned_rate(p);
 	ct_replay_run(p->replay);
 	p->base_ns = p->replay->total_end_ns;
