@@ -255,7 +255,7 @@ static void enter(struct ct_replay *r, uint32_t index)
 		r->enter_ns[index] += r->leave_ns[call->previous];
 	r->leave_ns[index] = r->enter_ns[index] + shortened(r, index, call->took_ns);
 	if (call->drains && r->take_over && !(r->removed[index] & CT_REMOVE_WAIT) &&
-	    r->latest_end_ns > r->enter_ns[index])
+	    r->latest_was_ns <= call->enter_ns && r->latest_end_ns > r->enter_ns[index])
 		r->leave_ns[index] += r->latest_end_ns - r->enter_ns[index];
 	if (call->plain)
 		r->total_end_ns = later(r->total_end_ns, r->leave_ns[index]);
@@ -360,12 +360,13 @@ static void start(struct ct_replay *r, uint32_t index)
 					   ready.is_ns + delay_of(r, op, ready.was_ns), took);
 	r->end_ns[index] = r->start_ns[index] + took;
 	r->latest_end_ns = later(r->latest_end_ns, r->end_ns[index]);
+	r->latest_was_ns = later(r->latest_was_ns, op->raw.end_ns);
 	r->total_end_ns = later(r->total_end_ns, r->end_ns[index]);
 }
 
 void ct_replay_run(struct ct_replay *r)
 {
-	r->total_end_ns = r->latest_end_ns = 0;
+	r->total_end_ns = r->latest_end_ns = r->latest_was_ns = 0;
 	/* what is asked for before its turn */
 	memcpy(r->end_ns, r->was_end_ns, r->model->ops.count * sizeof(*r->end_ns));
 	ct_room_clear(&r->room);

@@ -22,7 +22,7 @@ struct ct_replay_call {
 	uint64_t took_ns;
 	uint32_t previous; /* CT_NONE */
 	bool plain;        /* it waits for nothing */
-	bool drains;       /* it found all work done, and would have waited for it */
+	bool drains;       /* a free that waited for nothing: it may have found all work done */
 	bool unrecorded;   /* it waited for device work of which there is no record */
 };
 
@@ -44,7 +44,7 @@ struct ct_replay {
 	 */
 	bool known_only;
 	bool take_over;                /* frees that found the device idle wait where it no longer is */
-	uint64_t latest_end_ns;        /* of the operations so far */
+	uint64_t latest_end_ns, latest_was_ns; /* of the operations so far: now, and as measured */
 };
 
 #define CT_REMOVE_WAIT 1  /* the call does not wait */

@@ -68,6 +68,18 @@ static void print_hazard(const struct ct_analysis *a, const struct ct_change *ch
 			  hazard_texts[change->hazard]);
 }
 
+/* Another change that saves only together with the first of its rank. */
+static void print_with(const struct ct_analysis *a, const struct ct_change *first,
+		       const struct ct_change *change, FILE *to)
+{
+	const struct ct_site *site = &a->sites->all.at[change->site];
+	bool same = change->kind == first->kind;
+
+	ct_report_wrapped(to, "       ", "       ", "and %s%sat %s (%s, %u calls), together",
+			  same ? "" : kind_texts[change->kind], same ? "" : " ", site->where, site->name,
+			  change->calls);
+}
+
 /* The change, or the changes that save only together: those from `first` on of its rank. */
 static size_t print_rank(const struct ct_analysis *a, size_t first, FILE *to)
 {
@@ -82,12 +94,8 @@ static size_t print_rank(const struct ct_analysis *a, size_t first, FILE *to)
 	ct_report_wrapped(to, head, "       ", "If you %s at %s (%s, %u calls)",
 			  change->kind == CT_CHANGE_OTHER && *remedy ? remedy : kind_texts[change->kind],
 			  site->where, site->name, change->calls);
-	for (; next < w->changes.count && w->changes.at[next].rank == change->rank; next++) {
-		const struct ct_site *other = &a->sites->all.at[w->changes.at[next].site];
-
-		ct_report_wrapped(to, "       ", "       ", "and at %s (%s, %u calls), together",
-				  other->where, other->name, w->changes.at[next].calls);
-	}
+	for (; next < w->changes.count && w->changes.at[next].rank == change->rank; next++)
+		print_with(a, change, &w->changes.at[next], to);
 	ct_report_wrapped(to, "       ", "       ", "saves %s%s to %s of %s, most likely %s (%.0f %%)%s%s%s",
 			  change->rank ? "another " : "", ct_report_time(change->saves.low_ns, low),
 			  ct_report_time(change->saves.high_ns, high), ct_report_time(w->span_ns, span),

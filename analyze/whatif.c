@@ -9,6 +9,7 @@
 #include "analyze/seen.h"
 
 #define CHANGES_MAX 12      /* replayed one by one: those whose calls took longest */
+#define RANKS_MAX (CHANGES_MAX + CT_CHANGE_KINDS)
 #define EVENTS_MAX 40000000 /* replayed in all, unless that is fewer replays than REPLAYS_MIN */
 #define REPLAYS_MIN 24
 #define WORTH_NS 50000      /* a saving below this is none, */
@@ -24,6 +25,7 @@ struct prediction {
 	uint64_t budget;   /* replays left */
 	uint64_t base_ns;  /* end of the replay that changes nothing */
 	uint64_t worth_ns;
+	uint64_t gains[RANKS_MAX]; /* what each rank saves on top of those before it */
 };
 
 static uint64_t off(uint64_t a, uint64_t b)
@@ -218,6 +220,14 @@ static uint32_t best_change(struct prediction *p, uint64_t *so_far_ns, size_t co
 	return best;
 }
 
+static bool is_left(const struct prediction *p, int kind)
+{
+	for (size_t c = 0; c < p->out->changes.count; c++)
+		if (p->out->changes.at[c].rank == CT_NONE && (int)p->out->changes.at[c].kind == kind)
+			return true;
+	return false;
+}
+
 /* Changes of one kind that save nothing but together: one takes over the other's wait. */
 static bool rank_together(struct prediction *p, uint64_t *so_far_ns)
 {
@@ -225,7 +235,8 @@ static bool rank_together(struct prediction *p, uint64_t *so_far_ns)
 	uint64_t most = *so_far_ns + p->worth_ns;
 
 	for (int kind = 0; kind < CT_CHANGE_KINDS && p->budget; kind++) {
-		uint64_t ns = saving(p, CT_END_LIKELY, (struct trial){ p->out->ranks, CT_NONE, kind });
+		uint64_t ns = !is_left(p, kind) ? 0 : saving(p, CT_END_LIKELY, (struct trial){
+			p->out->ranks, CT_NONE, kind });
 
 		if (ns >= most) {
 			most = ns + 1;
@@ -242,17 +253,51 @@ static bool rank_together(struct prediction *p, uint64_t *so_far_ns)
 	return true;
 }
 
+/*
+ * Rank a change that saves so much on top of those before it. More than the one before it:
+ * then that one took over part of its wait, and they save together.
+ */
+static void rank_change(struct prediction *p, uint32_t change, uint64_t gain_ns)
+{
+	uint32_t rank = p->out->ranks;
+
+	if (rank && gain_ns > p->gains[rank - 1] + p->worth_ns)
+		rank--;
+	else
+		p->out->ranks++;
+	p->out->changes.at[change].rank = rank;
+	p->gains[rank] += gain_ns;
+}
+
+/* Renumber the ranks, so that those come first that save most. */
+static void order_ranks(struct prediction *p)
+{
+	uint32_t place[RANKS_MAX] = { 0 };
+
+	for (uint32_t a = 0; a < p->out->ranks; a++)
+		for (uint32_t b = 0; b < p->out->ranks; b++)
+			place[a] += p->gains[b] > p->gains[a] || (p->gains[b] == p->gains[a] && b < a);
+	for (size_t c = 0; c < p->out->changes.count; c++)
+		if (p->out->changes.at[c].rank != CT_NONE)
+			p->out->changes.at[c].rank = place[p->out->changes.at[c].rank];
+	sort_changes(p);
+}
+
 static void rank_changes(struct prediction *p)
 {
 	size_t count = weigh_alone(p);
-	uint64_t so_far = 0;
+	uint64_t so_far = 0, before = 0;
 	uint32_t best;
 
-	while ((best = best_change(p, &so_far, count)) != CT_NONE)
-		p->out->changes.at[best].rank = p->out->ranks++;
-	while (p->out->changes.count > p->out->ranks && p->budget && rank_together(p, &so_far))
-		;
-	sort_changes(p);
+	while ((best = best_change(p, &so_far, count)) != CT_NONE) {
+		rank_change(p, best, so_far - before);
+		before = so_far;
+	}
+	while (p->out->ranks < RANKS_MAX && p->budget && rank_together(p, &so_far)) {
+		p->gains[p->out->ranks - 1] = so_far - before;
+		before = so_far;
+	}
+	order_ranks(p);
 }
 
 static struct ct_range range_of(struct prediction *p, struct trial trial)
