@@ -47,15 +47,16 @@ static uint64_t most_records(const struct ct_reader *reader)
 	return sum;
 }
 
-static int analyze_whole(struct ct_analysis *a, struct ct_reader *reader, bool process)
+static int analyze_whole(struct ct_analysis *a, struct ct_reader *reader,
+			 const struct ct_analysis_options *options)
 {
 	int r = ct_model_read(reader, &a->model);
 
 	if (r == 0)
-		r = ct_analysis_of_model(a, NULL, process);
+		r = ct_analysis_of_model(a, NULL, options->process);
 	if (r == 0)
 		ct_sites_share_idle(a->sites, a->idle);
-	return r < 0 ? r : ct_whatif_find(a, &a->whatif);
+	return r < 0 ? r : ct_whatif_find(a, options->whatif_events, &a->whatif);
 }
 
 /*
@@ -84,7 +85,7 @@ static int analyze(struct ct_analysis *a, const char *path,
 	if (survey && survey->calls + survey->ops > whole && !survey->mode_changes)
 		r = ct_analysis_in_parts(a, reader, survey, options);
 	else
-		r = analyze_whole(a, reader, options->process);
+		r = analyze_whole(a, reader, options);
 	ct_survey_destroy(survey);
 	return r < 0 ? r : ct_site_totals_make(a->model, a->sites, &a->site_totals);
 }

@@ -53,6 +53,7 @@ struct ct_analysis_options {
 	uint64_t whole_records, part_records; /* instead of the above; 0 = as above */
 	unsigned threads;                     /* 0 = one for each processor */
 	bool process;                         /* fill `busy`, for ct_process_take() */
+	uint64_t whatif_events;               /* replayed for predictions; 0 = CT_WHATIF_EVENTS */
 	/* Called for the analysis of each part, in order of time; not 0 ends with that error. */
 	int (*part)(void *arg, const struct ct_analysis *part);
 	void *arg;
@@ -89,6 +90,7 @@ struct ct_table {
 	const char *file, *header;
 	void (*write)(const struct ct_analysis *analysis, FILE *to);
 	bool of_limit; /* only of a trace that keeps the newest records */
+	bool predicted; /* only of a trace of which something is predicted */
 	bool by_event; /* a row per call, operation or wait: long runs make it on demand only */
 };
 

@@ -375,7 +375,7 @@ const struct ct_table ct_tables[] = {
 	{ "whatif.csv",
 	  "Rank,Change,Call,Call Site,Calls,Low (ns),Likely (ns),High (ns),Likely Alone (ns),"
 	  "Fix,Warning",
-	  .write = ct_report_whatif_csv },
+	  .write = ct_report_whatif_csv, .predicted = true },
 	{ "streams.csv",
 	  "Device,Context,Stream,Kind,Priority,Operations,Work (ns)",
 	  .write = ct_report_streams_csv },

@@ -130,7 +130,8 @@ static void print_all(const struct ct_whatif *w, FILE *to)
 		fprintf(to, "  No change of a call that waited, worked or ordered streams would save "
 			"anything worth it.\n");
 	if (w->skipped)
-		fprintf(to, "  %u more changes were not replayed one by one.\n", w->skipped);
+		fprintf(to, "  %u more changes were not replayed one by one; `cutrace whatif` replays "
+			"more of a long trace.\n", w->skipped);
 }
 
 /* What makes all of it less sure. */

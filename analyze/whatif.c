@@ -10,8 +10,7 @@
 
 #define CHANGES_MAX 12      /* replayed one by one: those whose calls took longest */
 #define RANKS_MAX (CHANGES_MAX + CT_CHANGE_KINDS)
-#define EVENTS_MAX 40000000 /* replayed in all, unless that is fewer replays than REPLAYS_MIN */
-#define REPLAYS_MIN 24
+#define REPLAYS_MIN 9       /* to rank changes, however long the trace */
 #define WORTH_NS 50000      /* a saving below this is none, */
 #define WORTH_OF_RUN 1000   /* nor is one below such a part of the run */
 #define PINNED_BYTES 1000000 /* copies of at least so much show the speed of pinned memory */
@@ -360,14 +359,14 @@ static int predict(struct prediction *p)
 	return 0;
 }
 
-static int prepare(struct prediction *p)
+static int prepare(struct prediction *p, uint64_t events)
 {
 	uint64_t replays;
 	int r = ct_replay_create(p->model, &p->replay);
 
 	if (r < 0)
 		return r;
-	replays = EVENTS_MAX / (p->replay->event_count + 1);
+	replays = (events ? events : CT_WHATIF_EVENTS) / (p->replay->event_count + 1);
 	p->budget = replays < REPLAYS_MIN ? REPLAYS_MIN : replays;
 	p->worth_ns = p->out->span_ns / WORTH_OF_RUN > WORTH_NS ? p->out->span_ns / WORTH_OF_RUN
 								: WORTH_NS;
@@ -384,7 +383,7 @@ static void finish(struct prediction *p)
 	free(p->items.at);
 }
 
-int ct_whatif_find(const struct ct_analysis *a, struct ct_whatif **ret)
+int ct_whatif_find(const struct ct_analysis *a, uint64_t events, struct ct_whatif **ret)
 {
 	struct prediction p = { .analysis = a, .model = a->model };
 	int r = 0;
@@ -395,7 +394,7 @@ int ct_whatif_find(const struct ct_analysis *a, struct ct_whatif **ret)
 	p.out->span_ns = a->model->end_ns - a->model->begin_ns;
 	p.out->refusal = unfit(a);
 	if (!p.out->refusal)
-		r = prepare(&p);
+		r = prepare(&p, events);
 	if (r == 0 && !p.out->refusal)
 		measure(&p);
 	if (r == 0 && !p.out->refusal)
@@ -455,7 +454,7 @@ int ct_whatif_of(const struct ct_analysis *a, enum ct_fix fix, struct ct_range *
 
 	if (ct_whatif_refusal(a))
 		return -ENODATA;
-	r = prepare(&p);
+	r = prepare(&p, 0);
 	if (r == 0)
 		r = ct_changes_find(a->model, a->sites, &p.items);
 	if (r == 0)

@@ -63,11 +63,12 @@ struct ct_whatif {
 #define CT_WHATIF_ERROR_PERCENT 5 /* no prediction if a replay is off by more than this of the run */
 
 /*
- * Predict for an analysis in one piece whose serialization is known. Returns 0 (also if it
- * refuses) and what ct_whatif_destroy() frees, or -ENOMEM. Replays are bounded: time is
- * linear in the trace.
+ * Predict for an analysis in one piece whose serialization is known, replaying some `events`
+ * (0 = CT_WHATIF_EVENTS): the more, the more changes are ranked one by one; never fewer than
+ * a few replays. Returns 0 (also if it refuses) and what ct_whatif_destroy() frees, or -ENOMEM.
  */
-int ct_whatif_find(const struct ct_analysis *analysis, struct ct_whatif **ret);
+#define CT_WHATIF_EVENTS 12000000u
+int ct_whatif_find(const struct ct_analysis *analysis, uint64_t events, struct ct_whatif **ret);
 void ct_whatif_destroy(struct ct_whatif *whatif); /* accepts NULL */
 
 /* The fix of `cutrace prove` that makes a change, "free" or "pin"; NULL if none does. */

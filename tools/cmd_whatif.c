@@ -8,9 +8,12 @@
 #include "analyze/whatif.h"
 #include "tools/tool.h"
 
+#define EVENTS 100000000u /* replayed: some seconds, for long traces */
+
 static int print(const char *directory)
 {
-	const struct ct_analysis_options options = { .whole_records = UINT64_MAX };
+	const struct ct_analysis_options options = { .whole_records = UINT64_MAX,
+						     .whatif_events = EVENTS };
 	struct ct_analysis *analysis;
 	int status, r = ct_analysis_run(directory, &options, &analysis);
 

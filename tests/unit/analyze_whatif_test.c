@@ -34,7 +34,7 @@ static struct ct_whatif *whatif(struct model_builder *b)
 	struct ct_analysis a = analysis_of(b);
 	struct ct_whatif *w;
 
-	assert_int_equal(ct_whatif_find(&a, &w), 0);
+	assert_int_equal(ct_whatif_find(&a, 0, &w), 0);
 	return w;
 }
 
@@ -408,7 +408,7 @@ static void test_refuses_wrong_replay(void **state)
 	free_between(*state, &k1, &k2);
 	a = analysis_of(*state);
 	a.serialization->replay_error_ns = (a.model->end_ns - a.model->begin_ns) / 20 + 1;
-	assert_int_equal(ct_whatif_find(&a, &w), 0);
+	assert_int_equal(ct_whatif_find(&a, 0, &w), 0);
 	assert_non_null(w->refusal);
 	assert_int_equal(ct_whatif_of(&a, CT_FIX_FREE, &range), -ENODATA);
 	ct_whatif_destroy(w);
