@@ -53,8 +53,11 @@ static bool repeats(const struct ct_model *model, const struct ct_host_call *cal
 		 other->u.copy.bytes == op->raw.u.copy.bytes));
 }
 
-/* Was no wait for it asked for behind a call, before the like was done again or the run ended? */
-static bool uncovered(const struct ct_model *model, uint32_t call, uint32_t index)
+/*
+ * Was no wait for it asked for behind a call before the like was done again, or (or_end) the
+ * run ended?
+ */
+static bool uncovered(const struct ct_model *model, uint32_t call, uint32_t index, bool or_end)
 {
 	const struct ct_op *op = &model->ops.at[index];
 	size_t end = call + 1 + LOOKED_AT < model->calls.count ? call + 1 + LOOKED_AT
@@ -66,7 +69,7 @@ static bool uncovered(const struct ct_model *model, uint32_t call, uint32_t inde
 		if (repeats(model, &model->calls.at[i], op))
 			return true;
 	}
-	return end == model->calls.count;
+	return or_end && end == model->calls.count;
 }
 
 static void note(struct ct_change *change, enum ct_hazard hazard, uint32_t op)
@@ -104,7 +107,7 @@ static void find_read(const struct ct_model *model, struct ct_change *change, ui
 
 			if (!copy && !(managed && raw->kind == CT_DEVICE_KERNEL))
 				continue;
-			if (uncovered(model, call, op)) {
+			if (uncovered(model, call, op, true)) {
 				note(change, copy ? CT_HAZARD_READ : CT_HAZARD_MANAGED, op);
 				return;
 			}
@@ -148,11 +151,13 @@ static void find_copied(const struct ct_model *model, struct ct_change *change, 
 {
 	const struct ct_host_call *c = &model->calls.at[call];
 	uint32_t op = c->op_count ? ct_model_op_of(model, c, 0) : CT_NONE;
+	bool reads;
 
-	if (op != CT_NONE && uncovered(model, call, op))
-		note(change, model->ops.at[op].raw.u.copy.direction == CT_DIRECTION_D2H
-				     ? CT_HAZARD_READ
-				     : CT_HAZARD_REUSE, op);
+	if (op == CT_NONE)
+		return;
+	reads = model->ops.at[op].raw.u.copy.direction == CT_DIRECTION_D2H;
+	if (uncovered(model, call, op, reads))
+		note(change, reads ? CT_HAZARD_READ : CT_HAZARD_REUSE, op);
 }
 
 static void find_ordered(const struct ct_model *model, struct ct_change *change, uint32_t call)

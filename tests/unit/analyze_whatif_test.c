@@ -10,6 +10,7 @@
 
 #define S1 21
 #define S2 22
+#define S3 23
 #define BLOCK 0xa0000
 #define BUFFER 0xb0000
 
@@ -157,6 +158,29 @@ static void test_pinned(void **state)
 	ct_whatif_destroy(w);
 }
 
+/* The buffer may be filled anew for the next copy, before it was taken; not if there is none. */
+static void test_buffer_reused(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_device_op *copy = pageable_copy(b);
+	struct ct_whatif *w = whatif(b);
+	struct ct_call *call;
+
+	assert_int_equal(w->changes.at[0].hazard, CT_HAZARD_NONE);
+	ct_whatif_destroy(w);
+	call = mb_call_on(b, CT_API_cudaMemcpyAsync, S1, 1100, 1200);
+	mb_copy(b, call, S1, CT_MEMORY_PAGEABLE, 1105, 1190);
+	w = whatif(b);
+	assert_int_equal(w->changes.at[0].hazard, CT_HAZARD_REUSE);
+	assert_int_equal(w->changes.at[0].hazard_op, mb_op(b, copy));
+	assert_int_equal(w->changes.at[0].hazard_calls, 1);
+	ct_whatif_destroy(w);
+	mb_sync_stream(b, S1, 1010, 1012);
+	w = whatif(b);
+	assert_int_equal(w->changes.at[0].hazard, CT_HAZARD_NONE);
+	ct_whatif_destroy(w);
+}
+
 /* To the host: the data may be wanted at once. That it is not waited for otherwise is said. */
 static void test_pinned_to_host(void **state)
 {
@@ -294,6 +318,53 @@ static void test_saves_only_together(void **state)
 	ct_whatif_destroy(w);
 }
 
+/* What saves most comes first, also where it takes two changes of a kind to save anything. */
+static void test_order(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_whatif *w;
+
+	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
+	for (int i = 0; i < 2; i++)
+		mb_call_about(b, CT_API_cudaMalloc, BLOCK, 310 * i - 1000, 310 * i - 698);
+	mb_launch(b, S1, 0, 5, 10, 1000);
+	mb_call_about(b, CT_API_cudaFree, BLOCK, 5, 1010);
+	mb_call_about(b, CT_API_cudaFreeArray, 2 * BLOCK, 1010, 1012);
+	mb_launch(b, S2, 1015, 1020, 1025, 2025);
+	mb_sync_device(b, 1020, 2030);
+	w = whatif(b);
+	assert_int_equal(w->ranks, 2);
+	expect_change(w, 0, CT_CHANGE_FREE, 995, 1003, 1003);
+	assert_int_equal(w->changes.at[2].kind, CT_CHANGE_HOIST);
+	assert_int_equal(w->changes.at[2].rank, 1);
+	assert_int_equal(w->changes.at[2].saves.likely_ns, 300000);
+	ct_whatif_destroy(w);
+}
+
+/* Changes of two kinds: one saves little, most of it only together with the other. */
+static void test_two_kinds_together(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_whatif *w;
+
+	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
+	mb_launch(b, S1, 0, 5, 10, 1000);
+	mb_call_about(b, CT_API_cudaFreeHost, BLOCK, 5, 1110);
+	mb_call_about(b, CT_API_cudaFree, 2 * BLOCK, 1110, 1112);
+	mb_launch(b, S2, 1115, 1120, 1125, 2125);
+	mb_sync_device(b, 1120, 2130);
+	w = whatif(b);
+	assert_int_equal(w->ranks, 1);
+	assert_int_equal(w->changes.count, 2);
+	assert_int_equal(w->changes.at[0].rank, 0);
+	assert_int_equal(w->changes.at[1].rank, 0);
+	assert_int_equal(w->changes.at[0].kind + w->changes.at[1].kind,
+			 CT_CHANGE_FREE + CT_CHANGE_HOIST);
+	assert_int_equal(w->changes.at[0].saves.likely_ns, w->all.likely_ns);
+	assert_in_range(w->all.likely_ns, 980000, 1020000);
+	ct_whatif_destroy(w);
+}
+
 /* A free is the only wait that a copy to pinned memory gets: the host may read behind it. */
 static void test_host_reads(void **state)
 {
@@ -347,6 +418,7 @@ static void test_shared_block(void **state)
 	struct ct_whatif *w;
 
 	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
+	mb_stream(b, S3, CT_STREAM_FLAG_NON_BLOCKING);
 	mb_call_about(b, CT_API_cudaMalloc, BLOCK, -10, -5)->bytes = 4096;
 	for (uint32_t s = S1; s <= S2; s++) {
 		fill = mb_call_on(b, CT_API_cudaMemsetAsync, s, s - S1, s - S1 + 0.5);
@@ -354,14 +426,16 @@ static void test_shared_block(void **state)
 		mb_kernel(b, fill, s, 10, 1000)->kind = CT_DEVICE_FILL;
 	}
 	mb_call_about(b, CT_API_cudaFree, BLOCK, 5, 1010);
-	mb_launch(b, S2, 1015, 1020, 1025, 2025);
-	mb_launch(b, S1, 1020, 1025, 1030, 2025);
+	mb_launch(b, S3, 1015, 1020, 1025, 2025);
 	mb_sync_device(b, 1025, 2030);
 	w = whatif(b);
-	assert_int_equal(w->all.high_ns > 0, 1);
-	for (size_t c = 0; c < w->changes.count; c++)
-		if (w->changes.at[c].kind == CT_CHANGE_FREE && w->changes.at[c].rank != CT_NONE)
-			assert_int_equal(w->changes.at[c].hazard, CT_HAZARD_SHARED);
+	assert_int_equal(w->changes.at[0].kind, CT_CHANGE_FREE);
+	assert_int_equal(w->changes.at[0].rank, 0);
+	assert_int_equal(w->changes.at[0].hazard, CT_HAZARD_SHARED);
+	ct_whatif_destroy(w);
+	fill->addr = BLOCK + 4096; /* another block */
+	w = whatif(b);
+	assert_int_equal(w->changes.at[0].hazard, CT_HAZARD_NONE);
 	ct_whatif_destroy(w);
 }
 
@@ -439,6 +513,7 @@ int main(void)
 		MB_TEST(test_shared_device),
 		MB_TEST(test_copy_engines),
 		MB_TEST(test_pinned),
+		MB_TEST(test_buffer_reused),
 		MB_TEST(test_pinned_to_host),
 		MB_TEST(test_pinned_speed),
 		MB_TEST(test_default_stream),
@@ -446,6 +521,8 @@ int main(void)
 		MB_TEST(test_hoist),
 		MB_TEST(test_overlapping_savings),
 		MB_TEST(test_saves_only_together),
+		MB_TEST(test_order),
+		MB_TEST(test_two_kinds_together),
 		MB_TEST(test_host_reads),
 		MB_TEST(test_managed),
 		MB_TEST(test_shared_block),
