@@ -1,43 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What changes would save: kinds of change, ranges, their order, and where they are dangerous. */
+/* What changes would save: kinds of change, ranges, their order, and when there are none. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/unit/model_builder.h"
-
-#include "analyze/whatif.h"
-
-#define S1 21
-#define S2 22
-#define S3 23
-#define BLOCK 0xa0000
-#define BUFFER 0xb0000
-
-static void two_streams(struct model_builder *b, enum ct_stream_flag flag)
-{
-	mb_stream(b, S1, flag);
-	mb_stream(b, S2, flag);
-}
-
-static struct ct_analysis analysis_of(struct model_builder *b)
-{
-	struct ct_analysis a = { 0 };
-
-	a.serialization = mb_serialize(b);
-	a.model = b->model;
-	a.sites = b->sites;
-	return a;
-}
-
-static struct ct_whatif *whatif(struct model_builder *b)
-{
-	struct ct_analysis a = analysis_of(b);
-	struct ct_whatif *w;
-
-	assert_int_equal(ct_whatif_find(&a, 0, &w), 0);
-	return w;
-}
+#include "tests/unit/whatif_builder.h"
 
 /* The change of a rank is of this kind and saves so many us. */
 static void expect_change(const struct ct_whatif *w, uint32_t rank, enum ct_change_kind kind,
@@ -133,20 +100,6 @@ static void test_copy_engines(void **state)
 	ct_whatif_destroy(w);
 }
 
-/* A pageable copy behind a kernel, then a kernel in another stream. */
-static struct ct_device_op *pageable_copy(struct model_builder *b)
-{
-	struct ct_device_op *copy;
-	struct ct_call *call;
-
-	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
-	mb_launch(b, S1, 0, 5, 10, 300);
-	call = mb_call_on(b, CT_API_cudaMemcpyAsync, S1, 5, 420);
-	copy = mb_copy(b, call, S1, CT_MEMORY_PAGEABLE, 305, 400);
-	mb_launch(b, S2, 425, 430, 435, 1000);
-	return copy;
-}
-
 /* Low: somebody still stages it (120 us). */
 static void test_pinned(void **state)
 {
@@ -155,50 +108,6 @@ static void test_pinned(void **state)
 	pageable_copy(*state);
 	w = whatif(*state);
 	expect_change(w, 0, CT_CHANGE_PIN, 295, 415, 415);
-	ct_whatif_destroy(w);
-}
-
-/* The buffer may be filled anew for the next copy, before it was taken; not if there is none. */
-static void test_buffer_reused(void **state)
-{
-	struct model_builder *b = *state;
-	struct ct_device_op *copy = pageable_copy(b);
-	struct ct_whatif *w = whatif(b);
-	struct ct_call *call;
-
-	assert_int_equal(w->changes.at[0].hazard, CT_HAZARD_NONE);
-	ct_whatif_destroy(w);
-	call = mb_call_on(b, CT_API_cudaMemcpyAsync, S1, 1100, 1200);
-	mb_copy(b, call, S1, CT_MEMORY_PAGEABLE, 1105, 1190);
-	w = whatif(b);
-	assert_int_equal(w->changes.at[0].hazard, CT_HAZARD_REUSE);
-	assert_int_equal(w->changes.at[0].hazard_op, mb_op(b, copy));
-	assert_int_equal(w->changes.at[0].hazard_calls, 1);
-	ct_whatif_destroy(w);
-	mb_sync_stream(b, S1, 1010, 1012);
-	w = whatif(b);
-	assert_int_equal(w->changes.at[0].hazard, CT_HAZARD_NONE);
-	ct_whatif_destroy(w);
-}
-
-/* To the host: the data may be wanted at once. That it is not waited for otherwise is said. */
-static void test_pinned_to_host(void **state)
-{
-	struct model_builder *b = *state;
-	struct ct_device_op *copy = pageable_copy(b);
-	struct ct_whatif *w;
-
-	copy->u.copy.direction = CT_DIRECTION_D2H;
-	copy->u.copy.source = CT_MEMORY_DEVICE;
-	copy->u.copy.target = CT_MEMORY_PAGEABLE;
-	w = whatif(b);
-	expect_change(w, 0, CT_CHANGE_PIN, 0, 415, 415);
-	assert_int_equal(w->changes.at[0].hazard, CT_HAZARD_READ);
-	assert_int_equal(w->changes.at[0].hazard_op, mb_op(b, copy));
-	ct_whatif_destroy(w);
-	mb_sync_stream(b, S1, 430, 440); /* asked for: the host reads behind it */
-	w = whatif(b);
-	assert_int_equal(w->changes.at[0].hazard, CT_HAZARD_NONE);
 	ct_whatif_destroy(w);
 }
 
@@ -365,80 +274,6 @@ static void test_two_kinds_together(void **state)
 	ct_whatif_destroy(w);
 }
 
-/* A free is the only wait that a copy to pinned memory gets: the host may read behind it. */
-static void test_host_reads(void **state)
-{
-	struct model_builder *b = *state;
-	struct ct_device_op *copy;
-	struct ct_call *call;
-	struct ct_whatif *w;
-
-	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
-	call = mb_call_on(b, CT_API_cudaMemcpyAsync, S1, 0, 5);
-	copy = mb_copy(b, call, S1, CT_MEMORY_DEVICE, 10, 1000);
-	copy->u.copy.direction = CT_DIRECTION_D2H;
-	copy->u.copy.target = CT_MEMORY_PINNED;
-	mb_call_about(b, CT_API_cudaFree, BLOCK, 5, 1010);
-	mb_launch(b, S2, 1015, 1020, 1025, 2025);
-	mb_sync_stream(b, S2, 1020, 2030); /* of the other stream */
-	w = whatif(b);
-	assert_int_equal(w->changes.at[0].kind, CT_CHANGE_FREE);
-	assert_int_equal(w->changes.at[0].hazard, CT_HAZARD_READ);
-	assert_int_equal(w->changes.at[0].hazard_op, mb_op(b, copy));
-	assert_int_equal(w->changes.at[0].hazard_calls, 1);
-	ct_whatif_destroy(w);
-	mb_sync_device(b, 2030, 2032);
-	w = whatif(b);
-	assert_int_equal(w->changes.at[0].hazard, CT_HAZARD_NONE);
-	ct_whatif_destroy(w);
-}
-
-/* The same of kernels while there is managed memory. */
-static void test_managed(void **state)
-{
-	struct model_builder *b = *state;
-	struct ct_whatif *w;
-
-	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
-	mb_call_about(b, CT_API_cudaMallocManaged, BUFFER, -10, -5);
-	mb_launch(b, S1, 0, 5, 10, 1000);
-	mb_call_about(b, CT_API_cudaFree, BLOCK, 5, 1010);
-	mb_launch(b, S2, 1015, 1020, 1025, 2025);
-	mb_sync_stream(b, S2, 1020, 2030);
-	w = whatif(b);
-	assert_int_equal(w->changes.at[0].hazard, CT_HAZARD_MANAGED);
-	ct_whatif_destroy(w);
-}
-
-/* Two streams fill the block that is freed. */
-static void test_shared_block(void **state)
-{
-	struct model_builder *b = *state;
-	struct ct_call *fill;
-	struct ct_whatif *w;
-
-	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
-	mb_stream(b, S3, CT_STREAM_FLAG_NON_BLOCKING);
-	mb_call_about(b, CT_API_cudaMalloc, BLOCK, -10, -5)->bytes = 4096;
-	for (uint32_t s = S1; s <= S2; s++) {
-		fill = mb_call_on(b, CT_API_cudaMemsetAsync, s, s - S1, s - S1 + 0.5);
-		fill->addr = BLOCK + 64;
-		mb_kernel(b, fill, s, 10, 1000)->kind = CT_DEVICE_FILL;
-	}
-	mb_call_about(b, CT_API_cudaFree, BLOCK, 5, 1010);
-	mb_launch(b, S3, 1015, 1020, 1025, 2025);
-	mb_sync_device(b, 1025, 2030);
-	w = whatif(b);
-	assert_int_equal(w->changes.at[0].kind, CT_CHANGE_FREE);
-	assert_int_equal(w->changes.at[0].rank, 0);
-	assert_int_equal(w->changes.at[0].hazard, CT_HAZARD_SHARED);
-	ct_whatif_destroy(w);
-	fill->addr = BLOCK + 4096; /* another block */
-	w = whatif(b);
-	assert_int_equal(w->changes.at[0].hazard, CT_HAZARD_NONE);
-	ct_whatif_destroy(w);
-}
-
 /* Nothing known explains why the second kernel started so late. */
 static void test_refuses_unexplained(void **state)
 {
@@ -513,8 +348,6 @@ int main(void)
 		MB_TEST(test_shared_device),
 		MB_TEST(test_copy_engines),
 		MB_TEST(test_pinned),
-		MB_TEST(test_buffer_reused),
-		MB_TEST(test_pinned_to_host),
 		MB_TEST(test_pinned_speed),
 		MB_TEST(test_default_stream),
 		MB_TEST(test_queue),
@@ -523,9 +356,6 @@ int main(void)
 		MB_TEST(test_saves_only_together),
 		MB_TEST(test_order),
 		MB_TEST(test_two_kinds_together),
-		MB_TEST(test_host_reads),
-		MB_TEST(test_managed),
-		MB_TEST(test_shared_block),
 		MB_TEST(test_refuses_unexplained),
 		MB_TEST(test_accepts_a_little_unexplained),
 		MB_TEST(test_refuses_wrong_replay),
