@@ -9,6 +9,7 @@
 #include "analyze/blocking.h"
 #include "analyze/poll.h"
 #include "analyze/survey.h"
+#include "analyze/whatif.h"
 
 int ct_analysis_of_model(struct ct_analysis *a, struct ct_places *places, bool process)
 {
@@ -46,15 +47,16 @@ static uint64_t most_records(const struct ct_reader *reader)
 	return sum;
 }
 
-static int analyze_whole(struct ct_analysis *a, struct ct_reader *reader, bool process)
+static int analyze_whole(struct ct_analysis *a, struct ct_reader *reader,
+			 const struct ct_analysis_options *options)
 {
 	int r = ct_model_read(reader, &a->model);
 
 	if (r == 0)
-		r = ct_analysis_of_model(a, NULL, process);
+		r = ct_analysis_of_model(a, NULL, options->process);
 	if (r == 0)
 		ct_sites_share_idle(a->sites, a->idle);
-	return r;
+	return r < 0 ? r : ct_whatif_find(a, options->whatif_events, &a->whatif);
 }
 
 /*
@@ -83,7 +85,7 @@ static int analyze(struct ct_analysis *a, const char *path,
 	if (survey && survey->calls + survey->ops > whole && !survey->mode_changes)
 		r = ct_analysis_in_parts(a, reader, survey, options);
 	else
-		r = analyze_whole(a, reader, options->process);
+		r = analyze_whole(a, reader, options);
 	ct_survey_destroy(survey);
 	return r < 0 ? r : ct_site_totals_make(a->model, a->sites, &a->site_totals);
 }
@@ -121,6 +123,7 @@ void ct_analysis_clear(struct ct_analysis *a)
 {
 	free_durations(a->by_api, CT_API_COUNT);
 	free_durations(a->by_name, a->name_count);
+	ct_whatif_destroy(a->whatif);
 	ct_site_totals_destroy(a->site_totals);
 	ct_busy_free(&a->busy);
 	ct_ledger_destroy(a->ledger);

@@ -15,6 +15,8 @@
 #include "analyze/site_totals.h"
 #include "analyze/totals.h"
 
+struct ct_whatif;
+
 /*
  * A trace of up to CT_WHOLE_RECORDS calls and operations is analyzed in one piece. A longer
  * one is in parts: then model, pairs and gaps hold only what is worth telling, the sums are
@@ -32,6 +34,7 @@ struct ct_analysis {
 	struct ct_busy busy;           /* only if asked for */
 	struct ct_totals totals;
 	struct ct_site_totals *site_totals;
+	struct ct_whatif *whatif;      /* NULL in parts */
 	bool all_rows;                 /* tables by event are made all the same */
 	size_t parts, parts_cut;       /* in parts: how many, and those cut while work was under way */
 	struct ct_durations *by_api;   /* in parts: of calls, by enum ct_api; else NULL */
@@ -50,6 +53,7 @@ struct ct_analysis_options {
 	uint64_t whole_records, part_records; /* instead of the above; 0 = as above */
 	unsigned threads;                     /* 0 = one for each processor */
 	bool process;                         /* fill `busy`, for ct_process_take() */
+	uint64_t whatif_events;               /* replayed for predictions; 0 = CT_WHATIF_EVENTS */
 	/* Called for the analysis of each part, in order of time; not 0 ends with that error. */
 	int (*part)(void *arg, const struct ct_analysis *part);
 	void *arg;
@@ -86,6 +90,7 @@ struct ct_table {
 	const char *file, *header;
 	void (*write)(const struct ct_analysis *analysis, FILE *to);
 	bool of_limit; /* only of a trace that keeps the newest records */
+	bool predicted; /* only of a trace of which something is predicted */
 	bool by_event; /* a row per call, operation or wait: long runs make it on demand only */
 };
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "analyze/report.h"
+#include "analyze/whatif.h"
 
 static void write_report(const void *analysis, FILE *to)
 {
@@ -172,7 +173,9 @@ int ct_report_write(const struct ct_analysis *analysis, struct ct_rows *rows,
 		if (table->of_limit && !analysis->model->header->limit_bytes)
 			continue;
 		*ret_file = table->file;
-		if (!analysis->parts || !table->by_event)
+		if (table->predicted && ct_whatif_refusal(analysis))
+			r = remove_table(directory, table->file);
+		else if (!analysis->parts || !table->by_event)
 			r = ct_report_write_file(directory, table->file, write_table, &job);
 		else if (!rows)
 			r = remove_table(directory, table->file);

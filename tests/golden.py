@@ -19,7 +19,7 @@ import tempfile
 
 import facts
 
-SITES = {"calls": ["Call Site"], "blocked": ["Call Site"], "callsites": ["Call Site"],
+SITES = {"calls": ["Call Site"], "blocked": ["Call Site"], "callsites": ["Call Site"], "whatif": ["Call Site"],
          "serialized": ["Culprit Call Site"]}
 
 

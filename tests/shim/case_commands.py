@@ -214,15 +214,30 @@ def dump(here):
 
 
 @case
+def whatif(here):
+    folder = here.traced(victim("work", "3")).trace()
+    run = here.bare(cutrace("whatif", folder))
+    same((run.status, run.err), (0, ""), "status and stderr")
+    check("What a change would save" in run.out and "Nothing is predicted" not in run.out,
+          "it predicts", run.out)
+    same(run.out.split("What a change")[1].strip().splitlines()[1:3],
+         report_text(folder).split("What a change")[1].strip().splitlines()[1:3], "as in the report")
+    folder = here.traced(victim("work", "3"), CUTRACE_CUPTI="off").trace()
+    run = here.bare(cutrace("whatif", folder))
+    check(run.status == 1 and "Nothing is predicted: " in run.out, "and says where it cannot", run.out)
+    check(not (folder / "whatif.csv").exists(), "no empty table")
+
+
+@case
 def help_and_version(here):
     run = quiet(here.bare(cutrace("--version")))
     check(run.status == 0 and run.out.startswith("cutrace "), "--version", run.out)
     for arguments in (["--help"], ["run", "--help"], ["report", "--help"], ["dump", "--help"],
-                      ["doctor", "--help"]):
+                      ["whatif", "--help"], ["doctor", "--help"]):
         run = quiet(here.bare(cutrace(*arguments)))
         check(run.status == 0 and "usage: cutrace" in run.out, f"{arguments}", run.out)
     for arguments in ([], ["frob"], ["report"], ["dump"], ["report", "--frob"], ["dump", "-x"],
-                      ["doctor", "x"]):
+                      ["whatif"], ["whatif", "-x"], ["whatif", "a", "b"], ["doctor", "x"]):
         run = here.bare(cutrace(*arguments))
         check(run.status == 2 and not run.out and run.err, f"{arguments}: status 2, on stderr",
               (run.status, run.out, run.err))

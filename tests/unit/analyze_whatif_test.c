@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What changes would save: kinds of change, ranges, their order, and when there are none. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/whatif_builder.h"
+
+/* The change of a rank is of this kind and saves so many us. */
+static void expect_change(const struct ct_whatif *w, uint32_t rank, enum ct_change_kind kind,
+			  double low, double likely, double high)
+{
+	const struct ct_change *change = &w->changes.at[rank];
+
+	assert_true(rank < w->changes.count);
+	assert_int_equal(change->rank, rank);
+	assert_int_equal(change->kind, kind);
+	assert_int_equal(change->saves.low_ns, (uint64_t)(low * 1000));
+	assert_int_equal(change->saves.likely_ns, (uint64_t)(likely * 1000));
+	assert_int_equal(change->saves.high_ns, (uint64_t)(high * 1000));
+}
+
+/* A free between the kernels of two streams. */
+static void free_between(struct model_builder *b, struct ct_device_op **ret_k1,
+			 struct ct_device_op **ret_k2)
+{
+	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
+	*ret_k1 = mb_launch(b, S1, 0, 5, 10, 1000);
+	mb_call_about(b, CT_API_cudaFree, BLOCK, 5, 1010);
+	*ret_k2 = mb_launch(b, S2, 1015, 1020, 1025, 2025);
+	mb_sync_device(b, 1020, 2030);
+}
+
+/* The low end keeps the driver's work of the free: 10 us, of which a call keeps 2. */
+static void test_one_free(void **state)
+{
+	struct ct_device_op *k1, *k2;
+	struct ct_whatif *w;
+
+	free_between(*state, &k1, &k2);
+	w = whatif(*state);
+	assert_null(w->refusal);
+	assert_int_equal(w->ranks, 1);
+	expect_change(w, 0, CT_CHANGE_FREE, 995, 1003, 1003);
+	assert_int_equal(w->all.likely_ns, 1003000);
+	assert_int_equal(w->changes.at[0].hazard, CT_HAZARD_NONE);
+	ct_whatif_destroy(w);
+}
+
+/* Blocks that fit beside each other may still share each multiprocessor. */
+static void test_shared_device(void **state)
+{
+	struct ct_device_op *k1, *k2;
+	struct ct_whatif *w;
+
+	free_between(*state, &k1, &k2);
+	k1->u.kernel.block_x = k2->u.kernel.block_x = 32; /* 32 of them fit on one */
+	k1->u.kernel.grid_x = k2->u.kernel.grid_x = MB_FULL;
+	w = whatif(*state);
+	assert_int_equal(w->changes.at[0].saves.low_ns, 25000); /* k2 right behind k1 */
+	assert_int_equal(w->changes.at[0].saves.likely_ns, 1003000);
+	ct_whatif_destroy(w);
+}
+
+static void copies_between(struct model_builder *b, bool both_ways)
+{
+	struct ct_call *one, *two;
+	struct ct_device_op *copy;
+
+	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
+	one = mb_call_on(b, CT_API_cudaMemcpyAsync, S1, 0, 5);
+	mb_copy(b, one, S1, CT_MEMORY_PINNED, 10, 1000);
+	mb_call_about(b, CT_API_cudaFree, BLOCK, 5, 1010);
+	two = mb_call_on(b, CT_API_cudaMemcpyAsync, S2, 1015, 1020);
+	copy = mb_copy(b, two, S2, CT_MEMORY_PINNED, 1025, 2025);
+	if (both_ways) {
+		copy->u.copy.direction = CT_DIRECTION_D2H;
+		copy->u.copy.source = CT_MEMORY_DEVICE;
+		copy->u.copy.target = CT_MEMORY_PINNED;
+	}
+	mb_sync_device(b, 1020, 2030);
+}
+
+/* There is one engine each way: copies of one way take turns. */
+static void test_copy_engines(void **state)
+{
+	struct ct_whatif *w;
+
+	copies_between(*state, false);
+	w = whatif(*state);
+	/* the likely saving is below what is worth a rank; all of it together is known */
+	assert_int_equal(w->ranks, 0);
+	assert_int_equal(w->all.likely_ns, 25000);
+	assert_int_equal(w->all.high_ns, 1003000);
+	ct_whatif_destroy(w);
+	mb_restart(*state);
+	copies_between(*state, true);
+	w = whatif(*state);
+	expect_change(w, 0, CT_CHANGE_FREE, 995, 1003, 1003);
+	ct_whatif_destroy(w);
+}
+
+/* Low: somebody still stages it (120 us). */
+static void test_pinned(void **state)
+{
+	struct ct_whatif *w;
+
+	pageable_copy(*state);
+	w = whatif(*state);
+	expect_change(w, 0, CT_CHANGE_PIN, 295, 415, 415);
+	ct_whatif_destroy(w);
+}
+
+/* Copies become as fast as the run's own pinned ones: 4096 bytes need 4 us, not 95. */
+static void test_pinned_speed(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_call *call;
+	struct ct_whatif *w;
+
+	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
+	call = mb_call_on(b, CT_API_cudaMemcpyAsync, S2, -2000, -1995);
+	mb_copy(b, call, S2, CT_MEMORY_PINNED, -1990, -966)->u.copy.bytes = 1 << 20;
+	call = mb_call_on(b, CT_API_cudaMemcpyAsync, S1, 5, 420);
+	mb_copy(b, call, S1, CT_MEMORY_PAGEABLE, 10, 400);
+	mb_sync_stream(b, S1, 425, 430);
+	w = whatif(b);
+	assert_int_equal(w->changes.at[0].kind, CT_CHANGE_PIN);
+	assert_int_equal(w->changes.at[0].saves.low_ns, 0);
+	assert_int_equal(w->changes.at[0].saves.likely_ns, 415000); /* all of the call and its copy's rest */
+	ct_whatif_destroy(w);
+}
+
+/* The default stream's order: nothing but its own launches are needed. */
+static void test_default_stream(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_device_op *fill;
+	struct ct_call *call;
+	struct ct_whatif *w;
+
+	two_streams(b, CT_STREAM_FLAG_BLOCKING);
+	mb_launch(b, S1, 0, 5, 10, 500);
+	call = mb_call_on(b, CT_API_cudaMemsetAsync, MB_LEGACY, 5, 10);
+	fill = mb_kernel(b, call, MB_LEGACY, 502, 600);
+	fill->kind = CT_DEVICE_FILL;
+	mb_launch(b, S2, 10, 15, 603, 700);
+	w = whatif(b);
+	expect_change(w, 0, CT_CHANGE_STREAM, 200, 200, 200);
+	assert_int_equal(w->changes.at[0].hazard, CT_HAZARD_ORDER);
+	assert_int_equal(w->changes.at[0].hazard_op, mb_op(b, fill));
+	ct_whatif_destroy(w);
+}
+
+static void test_queue(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_whatif *w;
+
+	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
+	mb_launch(b, S1, 0, 1000, 1005, 1200);
+	mb_overhead(b, CT_OVERHEAD_QUEUE_FULL, 10, 990);
+	w = whatif(b);
+	expect_change(w, 0, CT_CHANGE_QUEUE, 990, 990, 990);
+	ct_whatif_destroy(w);
+}
+
+/* All but the first allocation of a place come before its loop. */
+static void test_hoist(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_whatif *w;
+
+	for (int i = 0; i < 3; i++) {
+		mb_call_about(b, CT_API_cudaMalloc, BLOCK + (uint64_t)i, 500 * i, 500 * i + 302);
+		mb_launch(b, MB_LEGACY, 500 * i + 310, 500 * i + 315, 500 * i + 320, 500 * i + 330);
+	}
+	w = whatif(b);
+	expect_change(w, 0, CT_CHANGE_HOIST, 600, 600, 600);
+	assert_int_equal(w->changes.at[0].calls, 2);
+	ct_whatif_destroy(w);
+}
+
+/* Two frees, either of which lets a kernel of S2 overlap one of S1: both save less than twice. */
+static void test_overlapping_savings(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_whatif *w;
+
+	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
+	mb_launch(b, S1, 0, 5, 10, 1010);
+	mb_call_about(b, CT_API_cudaFree, BLOCK, 5, 1020);
+	mb_launch(b, S2, 1020, 1025, 1030, 2530);
+	mb_call_about(b, CT_API_cudaFreeArray, 2 * BLOCK, 1025, 2540);
+	mb_launch(b, S1, 2540, 2545, 2550, 3550);
+	mb_sync_device(b, 2545, 3560);
+	w = whatif(b);
+	assert_int_equal(w->ranks, 2);
+	assert_in_range(w->changes.at[0].alone_ns, 990000, 1030000);
+	assert_in_range(w->changes.at[1].alone_ns, 990000, 1030000);
+	assert_in_range(w->changes.at[0].saves.likely_ns, 990000, 1030000);
+	assert_in_range(w->changes.at[1].saves.likely_ns, 490000, 530000);
+	assert_int_equal(w->changes.at[0].saves.likely_ns + w->changes.at[1].saves.likely_ns,
+			 w->all.likely_ns);
+	ct_whatif_destroy(w);
+}
+
+/* A free that found the device idle waits where the one before it no longer does. */
+static void test_saves_only_together(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_whatif *w;
+
+	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
+	mb_launch(b, S1, 0, 5, 10, 1000);
+	mb_call_about(b, CT_API_cudaFree, BLOCK, 5, 1010);
+	mb_call_about(b, CT_API_cudaFreeArray, 2 * BLOCK, 1010, 1012);
+	mb_launch(b, S2, 1015, 1020, 1025, 2025);
+	mb_sync_device(b, 1020, 2030);
+	w = whatif(b);
+	assert_int_equal(w->ranks, 1);
+	assert_int_equal(w->changes.count, 2);
+	assert_int_equal(w->changes.at[0].rank, 0);
+	assert_int_equal(w->changes.at[1].rank, 0);
+	assert_in_range(w->changes.at[0].alone_ns, 0, 20000);
+	assert_int_equal(w->changes.at[0].saves.likely_ns, 1003000);
+	ct_whatif_destroy(w);
+}
+
+/* What saves most comes first, also where it takes two changes of a kind to save anything. */
+static void test_order(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_whatif *w;
+
+	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
+	for (int i = 0; i < 2; i++)
+		mb_call_about(b, CT_API_cudaMalloc, BLOCK, 310 * i - 1000, 310 * i - 698);
+	mb_launch(b, S1, 0, 5, 10, 1000);
+	mb_call_about(b, CT_API_cudaFree, BLOCK, 5, 1010);
+	mb_call_about(b, CT_API_cudaFreeArray, 2 * BLOCK, 1010, 1012);
+	mb_launch(b, S2, 1015, 1020, 1025, 2025);
+	mb_sync_device(b, 1020, 2030);
+	w = whatif(b);
+	assert_int_equal(w->ranks, 2);
+	expect_change(w, 0, CT_CHANGE_FREE, 995, 1003, 1003);
+	assert_int_equal(w->changes.at[2].kind, CT_CHANGE_HOIST);
+	assert_int_equal(w->changes.at[2].rank, 1);
+	assert_int_equal(w->changes.at[2].saves.likely_ns, 300000);
+	ct_whatif_destroy(w);
+}
+
+/* Changes of two kinds: one saves little, most of it only together with the other. */
+static void test_two_kinds_together(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_whatif *w;
+
+	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
+	mb_launch(b, S1, 0, 5, 10, 1000);
+	mb_call_about(b, CT_API_cudaFreeHost, BLOCK, 5, 1110);
+	mb_call_about(b, CT_API_cudaFree, 2 * BLOCK, 1110, 1112);
+	mb_launch(b, S2, 1115, 1120, 1125, 2125);
+	mb_sync_device(b, 1120, 2130);
+	w = whatif(b);
+	assert_int_equal(w->ranks, 1);
+	assert_int_equal(w->changes.count, 2);
+	assert_int_equal(w->changes.at[0].rank, 0);
+	assert_int_equal(w->changes.at[1].rank, 0);
+	assert_int_equal(w->changes.at[0].kind + w->changes.at[1].kind,
+			 CT_CHANGE_FREE + CT_CHANGE_HOIST);
+	assert_int_equal(w->changes.at[0].saves.likely_ns, w->all.likely_ns);
+	assert_in_range(w->all.likely_ns, 980000, 1020000);
+	ct_whatif_destroy(w);
+}
+
+/* Nothing known explains why the second kernel started so late. */
+static void test_refuses_unexplained(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_device_op *k1, *k2;
+	struct ct_whatif *w;
+
+	free_between(b, &k1, &k2);
+	mb_launch(b, S1, 2040, 2045, 2300, 3000);
+	mb_sync_device(b, 2045, 3005);
+	w = whatif(b); /* 250 us late, of 3005: 205 of them too much */
+	assert_non_null(w->refusal);
+	assert_int_equal(w->changes.count, 0);
+	assert_in_range(w->end_error_ns, 190000, 210000);
+	ct_whatif_destroy(w);
+}
+
+static void test_accepts_a_little_unexplained(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_device_op *k1, *k2;
+	struct ct_whatif *w;
+
+	free_between(b, &k1, &k2);
+	mb_launch(b, S1, 2040, 2045, 2190, 3000);
+	mb_sync_device(b, 2045, 3005);
+	w = whatif(b);
+	assert_null(w->refusal);
+	assert_in_range(w->end_error_ns, 80000, 100000);
+	ct_whatif_destroy(w);
+}
+
+/* The other replay, which keeps all delays, is asked as well. */
+static void test_refuses_wrong_replay(void **state)
+{
+	struct ct_device_op *k1, *k2;
+	struct ct_analysis a;
+	struct ct_whatif *w;
+	struct ct_range range;
+
+	free_between(*state, &k1, &k2);
+	a = analysis_of(*state);
+	a.serialization->replay_error_ns = (a.model->end_ns - a.model->begin_ns) / 20 + 1;
+	assert_int_equal(ct_whatif_find(&a, 0, &w), 0);
+	assert_non_null(w->refusal);
+	assert_int_equal(ct_whatif_of(&a, CT_FIX_FREE, &range), -ENODATA);
+	ct_whatif_destroy(w);
+}
+
+static void test_refuses_parts(void **state)
+{
+	struct ct_device_op *k1, *k2;
+	struct ct_analysis a;
+	struct ct_range range;
+
+	free_between(*state, &k1, &k2);
+	a = analysis_of(*state);
+	assert_int_equal(ct_whatif_of(&a, CT_FIX_FREE, &range), 0);
+	assert_int_equal(range.low_ns, 995000);
+	assert_int_equal(range.likely_ns, 1003000);
+	assert_int_equal(ct_whatif_of(&a, CT_FIX_PIN, &range), 0);
+	assert_int_equal(range.high_ns, 0);
+	a.parts = 2;
+	assert_non_null(strstr(ct_whatif_refusal(&a), "too long"));
+	assert_int_equal(ct_whatif_of(&a, CT_FIX_FREE, &range), -ENODATA);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MB_TEST(test_one_free),
+		MB_TEST(test_shared_device),
+		MB_TEST(test_copy_engines),
+		MB_TEST(test_pinned),
+		MB_TEST(test_pinned_speed),
+		MB_TEST(test_default_stream),
+		MB_TEST(test_queue),
+		MB_TEST(test_hoist),
+		MB_TEST(test_overlapping_savings),
+		MB_TEST(test_saves_only_together),
+		MB_TEST(test_order),
+		MB_TEST(test_two_kinds_together),
+		MB_TEST(test_refuses_unexplained),
+		MB_TEST(test_accepts_a_little_unexplained),
+		MB_TEST(test_refuses_wrong_replay),
+		MB_TEST(test_refuses_parts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Predictions for a built model. */
+#ifndef CT_TESTS_WHATIF_BUILDER_H
+#define CT_TESTS_WHATIF_BUILDER_H
+
+#include "tests/unit/model_builder.h"
+
+#include "analyze/whatif.h"
+
+#define S1 21
+#define S2 22
+#define S3 23
+#define BLOCK 0xa0000
+#define BUFFER 0xb0000
+
+static inline void two_streams(struct model_builder *b, enum ct_stream_flag flag)
+{
+	mb_stream(b, S1, flag);
+	mb_stream(b, S2, flag);
+}
+
+static inline struct ct_analysis analysis_of(struct model_builder *b)
+{
+	struct ct_analysis a = { 0 };
+
+	a.serialization = mb_serialize(b);
+	a.model = b->model;
+	a.sites = b->sites;
+	return a;
+}
+
+static inline struct ct_whatif *whatif(struct model_builder *b)
+{
+	struct ct_analysis a = analysis_of(b);
+	struct ct_whatif *w;
+
+	assert_int_equal(ct_whatif_find(&a, 0, &w), 0);
+	return w;
+}
+
+/* A pageable copy behind a kernel, then a kernel in another stream. */
+static inline struct ct_device_op *pageable_copy(struct model_builder *b)
+{
+	struct ct_device_op *copy;
+	struct ct_call *call;
+
+	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
+	mb_launch(b, S1, 0, 5, 10, 300);
+	call = mb_call_on(b, CT_API_cudaMemcpyAsync, S1, 5, 420);
+	copy = mb_copy(b, call, S1, CT_MEMORY_PAGEABLE, 305, 400);
+	mb_launch(b, S2, 425, 430, 435, 1000);
+	return copy;
+}
+
+#endif
