@@ -17,6 +17,7 @@ import case_commands  # noqa: F401 (each import adds its cases)
 import case_crowds  # noqa: F401
 import case_ends  # noqa: F401
 import case_entry  # noqa: F401
+import case_fix  # noqa: F401
 import case_habits  # noqa: F401
 import case_input  # noqa: F401
 import case_modes  # noqa: F401
