@@ -9,6 +9,7 @@
 #include "analyze/blocking.h"
 #include "analyze/poll.h"
 #include "analyze/survey.h"
+#include "analyze/whatif.h"
 
 int ct_analysis_of_model(struct ct_analysis *a, struct ct_places *places, bool process)
 {
@@ -54,7 +55,7 @@ static int analyze_whole(struct ct_analysis *a, struct ct_reader *reader, bool p
 		r = ct_analysis_of_model(a, NULL, process);
 	if (r == 0)
 		ct_sites_share_idle(a->sites, a->idle);
-	return r;
+	return r < 0 ? r : ct_whatif_find(a, &a->whatif);
 }
 
 /*
@@ -121,6 +122,7 @@ void ct_analysis_clear(struct ct_analysis *a)
 {
 	free_durations(a->by_api, CT_API_COUNT);
 	free_durations(a->by_name, a->name_count);
+	ct_whatif_destroy(a->whatif);
 	ct_site_totals_destroy(a->site_totals);
 	ct_busy_free(&a->busy);
 	ct_ledger_destroy(a->ledger);

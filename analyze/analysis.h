@@ -15,6 +15,8 @@
 #include "analyze/site_totals.h"
 #include "analyze/totals.h"
 
+struct ct_whatif;
+
 /*
  * A trace of up to CT_WHOLE_RECORDS calls and operations is analyzed in one piece. A longer
  * one is in parts: then model, pairs and gaps hold only what is worth telling, the sums are
@@ -32,6 +34,7 @@ struct ct_analysis {
 	struct ct_busy busy;           /* only if asked for */
 	struct ct_totals totals;
 	struct ct_site_totals *site_totals;
+	struct ct_whatif *whatif;      /* NULL in parts */
 	bool all_rows;                 /* tables by event are made all the same */
 	size_t parts, parts_cut;       /* in parts: how many, and those cut while work was under way */
 	struct ct_durations *by_api;   /* in parts: of calls, by enum ct_api; else NULL */

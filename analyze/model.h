@@ -125,6 +125,7 @@ struct ct_op {
 	struct ct_edge edges[CT_EDGES]; /* operations of other streams it had to follow */
 	uint64_t submit_ns;   /* when its call began; its start if no call is known */
 	float share;          /* of the device that it fills, 0 to 1; see occupancy.h */
+	float spread;         /* of the multiprocessors that it runs on, 0 to 1; at least its share */
 };
 
 struct ct_stream_info {

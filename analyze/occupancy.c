@@ -50,8 +50,22 @@ static float share_of(const struct ct_model *model, const struct ct_device_op *o
 	return blocks >= room ? 1.0f : (float)(blocks / room);
 }
 
+/* A block to each multiprocessor, while there are any: blocks are dealt out so. */
+static float spread_of(const struct ct_model *model, const struct ct_op *op)
+{
+	const struct ct_gpu *gpu = gpu_of(model, op->raw.device);
+	double blocks;
+
+	if (op->raw.kind != CT_DEVICE_KERNEL || !gpu || !gpu->multiprocessors)
+		return op->share;
+	blocks = (double)op->raw.u.kernel.grid_x * op->raw.u.kernel.grid_y * op->raw.u.kernel.grid_z;
+	return blocks >= gpu->multiprocessors ? 1.0f : (float)(blocks / gpu->multiprocessors);
+}
+
 void ct_occupancy_fill(struct ct_model *model)
 {
-	for (size_t i = 0; i < model->ops.count; i++)
+	for (size_t i = 0; i < model->ops.count; i++) {
 		model->ops.at[i].share = share_of(model, &model->ops.at[i].raw);
+		model->ops.at[i].spread = spread_of(model, &model->ops.at[i]);
+	}
 }

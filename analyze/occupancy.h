@@ -9,7 +9,8 @@
  * Fill `share` of every operation: 0 for copies, fills and graphs, and for kernels of
  * a device whose properties are not in the trace; for the others the blocks of the
  * kernel over the blocks that fit on the device at a time (by warps, registers, shared
- * memory and the limit of 32 blocks a multiprocessor), at most 1.
+ * memory and the limit of 32 blocks a multiprocessor), at most 1. And `spread`: blocks
+ * over multiprocessors, at most 1, for kernels of such devices; `share` for the others.
  */
 void ct_occupancy_fill(struct ct_model *model);
 

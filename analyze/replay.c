@@ -123,7 +123,8 @@ int ct_replay_create(const struct ct_model *model, struct ct_replay **ret)
 	r->calls = calloc(calls, sizeof(*r->calls));
 	r->was_end_ns = calloc(ops, sizeof(*r->was_end_ns));
 	r->events = calloc(2 * calls + ops, sizeof(*r->events));
-	if (!r->enter_ns || !r->leave_ns || !r->start_ns || !r->end_ns || !r->removed || !r->calls ||
+	r->room = (struct ct_room){ .sharing = CT_SHARE_KERNELS };
+	if (ct_room_init(&r->room, model) < 0 || !r->enter_ns || !r->leave_ns || !r->start_ns || !r->end_ns || !r->removed || !r->calls ||
 	    !r->was_end_ns || !r->events) {
 		ct_replay_destroy(r);
 		return -ENOMEM;
@@ -149,6 +150,7 @@ void ct_replay_destroy(struct ct_replay *r)
 	free(r->calls);
 	free(r->was_end_ns);
 	free(r->events);
+	ct_room_finish(&r->room);
 	free(r);
 }
 
@@ -218,6 +220,13 @@ static struct release release_of(const struct ct_replay *r, const struct ct_host
 	return release;
 }
 
+/* A call of which hardly more than the call itself is left. */
+static uint64_t shortened(const struct ct_replay *r, uint32_t index, uint64_t work_ns)
+{
+	return r->removed[index] & CT_REMOVE_WORK && work_ns > CT_REPLAY_CALL_NS ? CT_REPLAY_CALL_NS
+										 : work_ns;
+}
+
 /* Time inside the call that no wait accounts for: the driver's and the copy's own. */
 static uint64_t work_of(const struct ct_replay *r, uint32_t index, bool removed)
 {
@@ -227,7 +236,11 @@ static uint64_t work_of(const struct ct_replay *r, uint32_t index, bool removed)
 
 	if (r->calls[index].unrecorded)
 		work += unknown_wait(r->model, call);
-	return removed ? work - call->parts[CT_PART_QUEUE_FULL] - call->parts[CT_PART_TRANSFER] : work;
+	if (removed)
+		work -= call->parts[CT_PART_QUEUE_FULL];
+	if (removed && !(r->removed[index] & CT_KEEP_TRANSFER))
+		work -= call->parts[CT_PART_TRANSFER];
+	return shortened(r, index, work);
 }
 
 static void enter(struct ct_replay *r, uint32_t index)
@@ -237,7 +250,7 @@ static void enter(struct ct_replay *r, uint32_t index)
 	r->enter_ns[index] = call->gap_ns;
 	if (call->previous != CT_NONE) /* the thread's own time between the two stays as it was */
 		r->enter_ns[index] += r->leave_ns[call->previous];
-	r->leave_ns[index] = r->enter_ns[index] + call->took_ns;
+	r->leave_ns[index] = r->enter_ns[index] + shortened(r, index, call->took_ns);
 	if (call->plain)
 		r->total_end_ns = later(r->total_end_ns, r->leave_ns[index]);
 }
@@ -305,85 +318,50 @@ static struct release ready_of(const struct ct_replay *r, const struct ct_op *op
 	return ready;
 }
 
-/* Add what runs at a time of one group. Without branches: nobody can guess them. */
-static float add_group(const struct ct_running *running, int first, uint64_t time_ns, float load,
-		       uint64_t *first_end_ns)
+/* How long it runs: as measured, or at the speed of pinned memory. */
+static uint64_t duration_of(const struct ct_replay *r, const struct ct_op *op)
 {
-	for (int i = first; i < first + CT_REPLAY_GROUP; i++) {
-		uint64_t end_ns = running->end_ns[i];
-		bool runs = (running->start_ns[i] <= time_ns) & (end_ns > time_ns);
-		uint64_t ends = end_ns | ((uint64_t)runs - 1); /* UINT64_MAX if it does not */
+	uint64_t took = op->raw.end_ns - op->raw.start_ns, pinned;
+	float rate;
 
-		load += running->share[i] * (float)runs;
-		*first_end_ns = ends < *first_end_ns ? ends : *first_end_ns;
-	}
-	return load;
+	if (op->call == CT_NONE || !(r->removed[op->call] & CT_REMOVE_PAGEABLE) ||
+	    op->raw.kind != CT_DEVICE_COPY)
+		return took;
+	rate = r->pinned_rate[op->raw.u.copy.direction == CT_DIRECTION_D2H];
+	pinned = rate > 0 ? (uint64_t)((float)op->raw.u.copy.bytes / rate) : took;
+	return pinned < took ? pinned : took;
 }
 
-/*
- * How much of the device a kernel and what runs at a time fill together, and when the first
- * of those ends; UINT64_MAX if none runs.
- */
-static float load_at(const struct ct_running *running, uint64_t time_ns, float load,
-		     uint64_t *ret_first_end_ns)
+/* Of the time between being ready and starting, what is carried over. */
+static uint64_t delay_of(const struct ct_replay *r, const struct ct_op *op, uint64_t was_ns)
 {
-	uint64_t first_end_ns = UINT64_MAX;
+	uint64_t delay = op->raw.start_ns - was_ns, most = CT_REPLAY_LATENCY_NS;
 
-	for (int g = 0; g < CT_REPLAY_RUNNING / CT_REPLAY_GROUP; g++)
-		if (running->group_end_ns[g] > time_ns)
-			load = add_group(running, g * CT_REPLAY_GROUP, time_ns, load,
-					 &first_end_ns);
-	*ret_first_end_ns = first_end_ns;
-	return load;
-}
-
-/* Put an operation in the place of the one that was placed longest ago. */
-static void place(struct ct_replay *r, uint64_t start_ns, uint64_t end_ns, float share)
-{
-	struct ct_running *running = &r->running;
-	size_t slot = r->placed++ % CT_REPLAY_RUNNING, group = slot / CT_REPLAY_GROUP;
-
-	running->start_ns[slot] = start_ns;
-	running->end_ns[slot] = end_ns;
-	running->share[slot] = share;
-	running->group_end_ns[group] = later(running->group_end_ns[group], end_ns);
-}
-
-/*
- * A kernel that now comes earlier than it did may find the device full of others: it
- * starts when enough of them have ended, at the latest when it did.
- */
-static uint64_t make_room(struct ct_replay *r, uint32_t index, uint64_t start_ns)
-{
-	const struct ct_op *op = &r->model->ops.at[index];
-	uint64_t first_end_ns;
-
-	while (op->share > CT_REPLAY_SMALL && start_ns < op->raw.start_ns &&
-	       load_at(&r->running, start_ns, op->share, &first_end_ns) > CT_REPLAY_ROOM &&
-	       first_end_ns != UINT64_MAX)
-		start_ns = first_end_ns < op->raw.start_ns ? first_end_ns : op->raw.start_ns;
-	place(r, start_ns, start_ns + op->raw.end_ns - op->raw.start_ns, op->share);
-	return start_ns;
+	if (!r->known_only || op->raw.start_ns < was_ns) /* before: what overlaps within a stream */
+		return delay;
+	if (op->call != CT_NONE && r->calls[op->call].plain)
+		most += r->calls[op->call].took_ns;
+	return delay < most ? delay : most;
 }
 
 static void start(struct ct_replay *r, uint32_t index)
 {
 	const struct ct_op *op = &r->model->ops.at[index];
 	struct release ready = ready_of(r, op);
+	uint64_t took = duration_of(r, op);
 
-	/* as long after it was ready as it did; before, for what overlaps within a stream */
-	r->start_ns[index] = make_room(r, index, ready.is_ns + op->raw.start_ns - ready.was_ns);
-	r->end_ns[index] = r->start_ns[index] + op->raw.end_ns - op->raw.start_ns;
+	r->start_ns[index] = ct_room_place(&r->room, op,
+					   ready.is_ns + delay_of(r, op, ready.was_ns), took);
+	r->end_ns[index] = r->start_ns[index] + took;
 	r->total_end_ns = later(r->total_end_ns, r->end_ns[index]);
 }
 
 void ct_replay_run(struct ct_replay *r)
 {
 	r->total_end_ns = 0;
-	r->placed = 0;
 	/* what is asked for before its turn */
 	memcpy(r->end_ns, r->was_end_ns, r->model->ops.count * sizeof(*r->end_ns));
-	memset(&r->running, 0, sizeof(r->running));
+	ct_room_clear(&r->room);
 	for (size_t i = 0; i < r->event_count; i++) {
 		uint32_t event = r->events[i];
 

@@ -4,26 +4,17 @@
  * spent between and inside calls; device operations keep their durations and
  * follow their submission, their stream and the events they waited for; calls that
  * waited wait for the same operations and the same lock holders as before, at
- * their new times. Kernels that come to overlap run freely beside each other as long
- * as their blocks fit on the device; bandwidth is not modelled, so a saving is an
- * upper bound.
+ * their new times. What comes to overlap shares the device as room.h says, at first: kernels
+ * run freely beside each other as long as their blocks fit; bandwidth is not modelled, so
+ * such a saving is an upper bound.
  */
 #ifndef CT_ANALYZE_REPLAY_H
 #define CT_ANALYZE_REPLAY_H
 
-#include "analyze/model.h"
+#include "analyze/room.h"
 
-#define CT_REPLAY_RUNNING 64  /* latest operations that may still be running */
-#define CT_REPLAY_GROUP 8
-#define CT_REPLAY_SMALL 0.05f /* kernels that fill less fit anywhere */
-#define CT_REPLAY_ROOM 1.02f
-
-/* The operations placed last in the new time line, and how much of the device each fills. */
-struct ct_running {
-	uint64_t start_ns[CT_REPLAY_RUNNING], end_ns[CT_REPLAY_RUNNING];
-	float share[CT_REPLAY_RUNNING];
-	uint64_t group_end_ns[CT_REPLAY_RUNNING / CT_REPLAY_GROUP]; /* all of one ended by then */
-};
+#define CT_REPLAY_CALL_NS 2000     /* what a call takes that has hardly anything to do */
+#define CT_REPLAY_LATENCY_NS 50000 /* an operation starts so long after it was ready at most */
 
 struct ct_replay_call {
 	uint64_t enter_ns; /* as measured */
@@ -41,15 +32,23 @@ struct ct_replay {
 	uint64_t total_end_ns;         /* when the last of all ended */
 	uint32_t *events;
 	size_t event_count;
-	struct ct_running running;
-	size_t placed;
+	struct ct_room room;           /* set room.sharing, then run; CT_SHARE_KERNELS at first */
 	uint8_t *removed;              /* by call: set CT_REMOVE_*, then run */
 	struct ct_replay_call *calls;  /* what is needed of each */
 	uint64_t *was_end_ns;          /* by operation, as measured */
+	float pinned_rate[2];          /* bytes per ns of pinned copies to and from the device; 0 = unknown */
+	/*
+	 * Operations start once what is known to hold them up lets them, not as long after that as
+	 * they did. How far such a replay is off says how much of the run the model explains.
+	 */
+	bool known_only;
 };
 
 #define CT_REMOVE_WAIT 1  /* the call does not wait */
 #define CT_REMOVE_ORDER 2 /* operations do not follow others because of it */
+#define CT_REMOVE_WORK 4  /* nor does it work in the driver for longer than CT_REPLAY_CALL_NS */
+#define CT_REMOVE_PAGEABLE 8 /* its copies are as fast as pinned ones */
+#define CT_KEEP_TRANSFER 16  /* with CT_REMOVE_WAIT: it stages or copies as before */
 
 /* Prepare for a model that ct_blocking_find() has been over. Returns 0 or -ENOMEM. */
 int ct_replay_create(const struct ct_model *model, struct ct_replay **ret);

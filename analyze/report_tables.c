@@ -6,6 +6,7 @@
 #include "analyze/analysis.h"
 #include "analyze/csv.h"
 #include "analyze/report.h"
+#include "analyze/whatif.h"
 #include "analyze/seen.h"
 
 /* Waits of these kinds are listed from here on; the others whatever their length. */
@@ -371,6 +372,10 @@ const struct ct_table ct_tables[] = {
 	{ "idle.csv",
 	  "Start (ns),Duration (ns),Cause,Call,Call Site,Next Operation,Next Stream",
 	  .write = ct_report_idle_csv },
+	{ "whatif.csv",
+	  "Rank,Change,Call,Call Site,Calls,Low (ns),Likely (ns),High (ns),Likely Alone (ns),"
+	  "Fix,Warning",
+	  .write = ct_report_whatif_csv },
 	{ "streams.csv",
 	  "Device,Context,Stream,Kind,Priority,Operations,Work (ns)",
 	  .write = ct_report_streams_csv },

@@ -7,6 +7,7 @@
 #include "analyze/demangle.h"
 #include "analyze/report.h"
 #include "analyze/seen.h"
+#include "analyze/whatif.h"
 
 #define LINE_WIDTH 98
 #define SITES_SHOWN 10
@@ -347,6 +348,7 @@ void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)
 			a->directory);
 		return;
 	}
+	ct_report_whatif(a, SITES_SHOWN, to);
 	ct_report_idle(a, to);
 	ct_report_ledger(a, to);
 	if (a->serialization->sites_skipped)

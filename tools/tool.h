@@ -18,6 +18,7 @@ struct ct_command {
 int ct_cmd_run(int argc, char **argv);
 int ct_cmd_report(int argc, char **argv);
 int ct_cmd_dump(int argc, char **argv);
+int ct_cmd_whatif(int argc, char **argv);
 int ct_cmd_pack(int argc, char **argv);
 int ct_cmd_doctor(int argc, char **argv);
 

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyze/change.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "analyze/replay.h"
+#include "analyze/serialize.h"
+#include "analyze/sort.h"
+#include "analyze/victim.h"
+
+/* A block that is allocated at the moment. */
+struct block {
+	uint64_t addr;
+	uint32_t call;
+	UT_hash_handle hh;
+};
+
+struct finder {
+	const struct ct_model *model;
+	const struct ct_sites *sites;
+	struct ct_change_items *out;
+	uint32_t *first_of_site; /* its first call; CT_NONE */
+	uint8_t *seen;           /* by call: kinds of order that it was found to cause */
+	struct block *blocks;
+	int error;
+};
+
+static void add(struct finder *f, uint32_t site, uint32_t call, enum ct_change_kind kind, int low,
+		int likely, int high)
+{
+	struct ct_change_item item = { CT_CHANGE_KEY(site, kind), call,
+				       { (uint8_t)low, (uint8_t)likely, (uint8_t)high } };
+
+	if (CT_PUSH(f->out, item) < 0)
+		f->error = -ENOMEM;
+}
+
+static void note_block(struct finder *f, uint32_t index)
+{
+	const struct ct_host_call *call = &f->model->calls.at[index];
+	struct block *block;
+
+	HASH_FIND(hh, f->blocks, &call->raw.addr, sizeof(block->addr), block);
+	if (block) {
+		block->call = index;
+		return;
+	}
+	block = calloc(1, sizeof(*block));
+	if (!block) {
+		f->error = -ENOMEM;
+		return;
+	}
+	block->addr = call->raw.addr;
+	block->call = index;
+	HASH_ADD(hh, f->blocks, addr, sizeof(block->addr), block);
+}
+
+/* The allocation of what is freed costs nothing either, once the pool has something to give. */
+static void add_pooled(struct finder *f, uint32_t index)
+{
+	const struct ct_host_call *call = &f->model->calls.at[index];
+	uint32_t site = f->sites->of_call[index], first = f->first_of_site[site];
+	struct block *block;
+
+	HASH_FIND(hh, f->blocks, &call->raw.addr, sizeof(block->addr), block);
+	if (!block)
+		return;
+	if (block->call > first)
+		add(f, site, block->call, CT_CHANGE_FREE, 0, 0, CT_REMOVE_WORK);
+	HASH_DEL(f->blocks, block);
+	free(block);
+}
+
+static bool to_host(const struct finder *f, const struct ct_host_call *call)
+{
+	return call->op_count &&
+	       f->model->ops.at[ct_model_op_of(f->model, call, 0)].raw.u.copy.direction == CT_DIRECTION_D2H;
+}
+
+/* Memory calls; false for others. */
+static bool add_memory(struct finder *f, uint32_t index)
+{
+	const struct ct_host_call *call = &f->model->calls.at[index];
+	uint32_t site = f->sites->of_call[index];
+	const int all = CT_REMOVE_WAIT | CT_REMOVE_WORK;
+
+	if (call->effects & CT_ASYNC || !(call->effects & (CT_ALLOC | CT_FREE)))
+		return false;
+	if (!call->raw.addr || call->raw.error || call->parts[CT_PART_FIRST_USE])
+		return true; /* nothing was allocated or freed, or it paid for something else */
+	if (call->effects & CT_ALLOC) {
+		if (index != f->first_of_site[site])
+			add(f, site, index, CT_CHANGE_HOIST, all, all, all);
+		note_block(f, index);
+	} else if (call->effects & CT_HOSTMEM) {
+		add(f, site, index, CT_CHANGE_HOIST, CT_REMOVE_WAIT, CT_REMOVE_WAIT, all);
+	} else if (call->effects & CT_DRAINS) {
+		add(f, site, index, CT_CHANGE_FREE, CT_REMOVE_WAIT, all, all);
+		add_pooled(f, index);
+	}
+	return true;
+}
+
+static void add_call(struct finder *f, uint32_t index)
+{
+	const struct ct_host_call *call = &f->model->calls.at[index];
+	uint32_t site = f->sites->of_call[index];
+
+	if (f->first_of_site[site] == CT_NONE)
+		f->first_of_site[site] = index;
+	if (call->effects & CT_SYNC || call->raw.flags & CT_CALL_CAPTURING || add_memory(f, index))
+		return;
+	if (call->effects & CT_COPY && call->effects & CT_ASYNC && call->pageable)
+		add(f, site, index, CT_CHANGE_PIN,
+		    to_host(f, call) ? 0 : CT_REMOVE_WAIT | CT_KEEP_TRANSFER,
+		    CT_REMOVE_WAIT | CT_REMOVE_PAGEABLE, CT_REMOVE_WAIT | CT_REMOVE_PAGEABLE);
+	else if (call->parts[CT_PART_QUEUE_FULL] >= CT_VICTIM_LEAST_NS)
+		add(f, site, index, CT_CHANGE_QUEUE, CT_REMOVE_WAIT, CT_REMOVE_WAIT, CT_REMOVE_WAIT);
+	else if (ct_serialize_culprit(call))
+		add(f, site, index, CT_CHANGE_OTHER,
+		    call->effects & CT_COPY && to_host(f, call) ? 0 : CT_REMOVE_WAIT, CT_REMOVE_WAIT,
+		    CT_REMOVE_WAIT);
+}
+
+/* When an operation could have started but for an order of one kind. */
+static uint64_t ready_without(const struct finder *f, const struct ct_op *op, int without)
+{
+	uint64_t ready = op->submit_ns;
+
+	if (op->previous != CT_NONE && f->model->ops.at[op->previous].raw.end_ns > ready)
+		ready = f->model->ops.at[op->previous].raw.end_ns;
+	for (int kind = 0; kind < CT_EDGES; kind++)
+		if (kind != without && kind != CT_EDGE_ALIAS && op->edges[kind].op != CT_NONE &&
+		    f->model->ops.at[op->edges[kind].op].raw.end_ns > ready)
+			ready = f->model->ops.at[op->edges[kind].op].raw.end_ns;
+	return ready;
+}
+
+/* Orders between streams that the program did not ask for, where they held something up. */
+static void add_orders(struct finder *f, const struct ct_op *op)
+{
+	static const enum ct_change_kind kinds[CT_EDGES] = {
+		[CT_EDGE_DEFAULT] = CT_CHANGE_STREAM,
+		[CT_EDGE_REUSE] = CT_CHANGE_OTHER,
+		[CT_EDGE_ALIAS] = CT_CHANGE_QUEUE,
+		[CT_EDGE_LOADING] = CT_CHANGE_OTHER,
+	};
+
+	for (int kind = CT_EDGE_DEFAULT; kind < CT_EDGES; kind++) {
+		const struct ct_edge *edge = &op->edges[kind];
+
+		if (edge->op == CT_NONE || edge->cause == CT_NONE || f->seen[edge->cause] & 1 << kind ||
+		    ready_without(f, op, kind) + CT_VICTIM_LEAST_NS > op->raw.start_ns)
+			continue;
+		f->seen[edge->cause] |= (uint8_t)(1 << kind);
+		add(f, f->sites->of_call[edge->cause], edge->cause, kinds[kind], CT_REMOVE_ORDER,
+		    CT_REMOVE_ORDER, CT_REMOVE_ORDER);
+	}
+}
+
+static void forget(struct finder *f)
+{
+	struct block *block, *next;
+
+	HASH_ITER(hh, f->blocks, block, next) {
+		HASH_DEL(f->blocks, block);
+		free(block);
+	}
+	free(f->first_of_site);
+	free(f->seen);
+}
+
+int ct_changes_find(const struct ct_model *model, const struct ct_sites *sites,
+		    struct ct_change_items *ret)
+{
+	struct finder f = { .model = model, .sites = sites, .out = ret };
+
+	f.first_of_site = malloc((sites->all.count + 1) * sizeof(*f.first_of_site));
+	f.seen = calloc(model->calls.count + 1, sizeof(*f.seen));
+	if (!f.first_of_site || !f.seen) {
+		forget(&f);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < sites->all.count; i++)
+		f.first_of_site[i] = CT_NONE;
+	for (uint32_t i = 0; i < model->calls.count; i++)
+		add_call(&f, i);
+	for (size_t i = 0; i < model->ops.count; i++)
+		add_orders(&f, &model->ops.at[i]);
+	forget(&f);
+	if (f.error == 0 && ret->count)
+		f.error = CT_SORT_BY(*ret, key, NULL);
+	return f.error;
+}

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyze/whatif.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyze/replay.h"
+#include "analyze/seen.h"
+
+#define CHANGES_MAX 12      /* replayed one by one: those whose calls took longest */
+#define EVENTS_MAX 40000000 /* replayed in all, unless that is fewer replays than REPLAYS_MIN */
+#define REPLAYS_MIN 24
+#define WORTH_NS 50000      /* a saving below this is none, */
+#define WORTH_OF_RUN 1000   /* nor is one below such a part of the run */
+#define PINNED_BYTES 1000000 /* copies of at least so much show the speed of pinned memory */
+
+struct prediction {
+	const struct ct_analysis *analysis;
+	const struct ct_model *model;
+	struct ct_whatif *out;
+	struct ct_replay *replay;
+	struct ct_change_items items;
+	uint64_t budget;   /* replays left */
+	uint64_t base_ns;  /* end of the replay that changes nothing */
+	uint64_t worth_ns;
+};
+
+static uint64_t off(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+static const char *unfit(const struct ct_analysis *a)
+{
+	if (a->parts)
+		return "the trace is too long to be replayed in one piece";
+	if (!a->model->has_device)
+		return "there are no device times";
+	if (ct_seen_partly(a->model))
+		return "kernels and launches were not recorded all the time (light)";
+	if (a->model->cupti_end_ns < a->model->end_ns)
+		return "device times end where the program's own profiler took CUPTI";
+	if (!a->model->ops.count)
+		return "no device operation was seen";
+	if (a->serialization->replay_error_ns * 100 >
+	    (a->model->end_ns - a->model->begin_ns) * CT_WHATIF_ERROR_PERCENT)
+		return "the replay that changes nothing does not reproduce the run";
+	return NULL;
+}
+
+/* How far off a replay is that knows nothing but causes. */
+static void measure(struct prediction *p)
+{
+	uint64_t sum = 0;
+
+	p->replay->known_only = true;
+	p->replay->room.sharing = CT_SHARE_ENGINES;
+	ct_replay_run(p->replay);
+	p->replay->known_only = false;
+	p->out->measured = true;
+	for (size_t i = 0; i < p->model->ops.count; i++) {
+		uint64_t error = off(p->model->ops.at[i].raw.start_ns, p->replay->start_ns[i]);
+
+		sum += error;
+		if (error > p->out->start_error_max_ns)
+			p->out->start_error_max_ns = error;
+	}
+	p->out->start_error_mean_ns = sum / p->model->ops.count;
+	p->out->end_error_ns = off(p->replay->total_end_ns, p->model->end_ns);
+	if (p->out->end_error_ns * 100 > p->out->span_ns * CT_WHATIF_ERROR_PERCENT ||
+	    p->out->start_error_mean_ns * 100 > p->out->span_ns * CT_WHATIF_ERROR_PERCENT)
+		p->out->refusal = "the causes that are known do not explain the run";
+}
+
+/* The speed of the run's own pinned copies, each way: the best of the large ones. */
+static void find_pinned_rate(struct prediction *p)
+{
+	for (size_t i = 0; i < p->model->ops.count; i++) {
+		const struct ct_device_op *op = &p->model->ops.at[i].raw;
+		bool from = op->u.copy.direction == CT_DIRECTION_D2H;
+		float rate, *best = &p->replay->pinned_rate[from];
+
+		if (op->kind != CT_DEVICE_COPY || op->u.copy.bytes < PINNED_BYTES ||
+		    op->end_ns <= op->start_ns || (from ? op->u.copy.target : op->u.copy.source) != CT_MEMORY_PINNED)
+			continue;
+		rate = (float)op->u.copy.bytes / (float)(op->end_ns - op->start_ns);
+		*best = rate > *best ? rate : *best;
+	}
+}
+
+/* Which changes a replay makes: those ranked below `ranks`, one more, or one more kind. */
+struct trial {
+	uint32_t ranks, change;
+	int kind; /* enum ct_change_kind; CT_CHANGE_KINDS = none; -1 = all of them */
+};
+
+static bool takes_part(const struct trial *trial, const struct ct_change *change, uint32_t index)
+{
+	if (trial->kind == -1 || change->rank < trial->ranks || index == trial->change)
+		return true;
+	return change->rank == CT_NONE && (int)change->kind == trial->kind;
+}
+
+/* What the run saves with the changes of a trial. */
+static uint64_t saving(struct prediction *p, enum ct_end end, struct trial trial)
+{
+	static const enum ct_sharing sharing[CT_ENDS] = {
+		[CT_END_LOW] = CT_SHARE_DEVICE,
+		[CT_END_LIKELY] = CT_SHARE_ENGINES,
+		[CT_END_HIGH] = CT_SHARE_NOTHING,
+	};
+
+	memset(p->replay->removed, 0, p->model->calls.count);
+	for (uint32_t c = 0; c < p->out->changes.count; c++) {
+		const struct ct_change *change = &p->out->changes.at[c];
+
+		for (size_t i = 0; takes_part(&trial, change, c) && i < change->count; i++) {
+			const struct ct_change_item *item = &p->items.at[change->first + i];
+
+			p->replay->removed[item->call] |= item->removed[end];
+		}
+	}
+	p->replay->room.sharing = sharing[end];
+	ct_replay_run(p->replay);
+	p->budget -= p->budget > 0;
+	return p->replay->total_end_ns < p->base_ns ? p->base_ns - p->replay->total_end_ns : 0;
+}
+
+/* For how long the calls of a change took: it hardly saves more. */
+static uint64_t time_of(const struct prediction *p, const struct ct_change *change)
+{
+	uint64_t ns = 0;
+
+	for (size_t i = 0; i < change->count; i++) {
+		const struct ct_host_call *call =
+			&p->model->calls.at[p->items.at[change->first + i].call];
+
+		ns += call->raw.leave_ns - call->raw.enter_ns;
+	}
+	return ns;
+}
+
+static int list_changes(struct prediction *p)
+{
+	for (size_t i = 0, next; i < p->items.count; i = next) {
+		uint64_t key = p->items.at[i].key;
+		struct ct_change change = { .kind = CT_CHANGE_KEY_KIND(key),
+					    .site = CT_CHANGE_KEY_SITE(key), .rank = CT_NONE,
+					    .hazard_op = CT_NONE, .first = i };
+
+		for (next = i; next < p->items.count && p->items.at[next].key == key; next++)
+			change.calls += p->analysis->sites->of_call[p->items.at[next].call] == change.site;
+		change.count = next - i;
+		change.alone_ns = time_of(p, &change); /* to sort by, until it is known */
+		if (CT_PUSH(&p->out->changes, change) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int by_rank(const void *a, const void *b)
+{
+	const struct ct_change *x = a, *y = b;
+
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	if (x->alone_ns != y->alone_ns)
+		return x->alone_ns > y->alone_ns ? -1 : 1;
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+static void sort_changes(struct prediction *p)
+{
+	if (p->out->changes.count)
+		qsort(p->out->changes.at, p->out->changes.count, sizeof(*p->out->changes.at), by_rank);
+}
+
+/* What each change saves alone; those too many are not replayed, but take part in `all`. */
+static size_t weigh_alone(struct prediction *p)
+{
+	size_t count = p->out->changes.count, most = p->budget / 3;
+
+	most = most < CHANGES_MAX ? most : CHANGES_MAX;
+	sort_changes(p);
+	for (uint32_t c = 0; c < count; c++) {
+		bool replayed = c < most;
+
+		if (!replayed && p->out->changes.at[c].alone_ns >= p->worth_ns)
+			p->out->skipped++;
+		p->out->changes.at[c].alone_ns =
+			replayed ? saving(p, CT_END_LIKELY, (struct trial){ 0, c, CT_CHANGE_KINDS }) : 0;
+	}
+	return count < most ? count : most;
+}
+
+/* The change that saves most on top of those chosen so far. Returns its index or CT_NONE. */
+static uint32_t best_change(struct prediction *p, uint64_t *so_far_ns, size_t count)
+{
+	uint32_t best = CT_NONE;
+	uint64_t most = *so_far_ns + p->worth_ns;
+
+	for (uint32_t c = 0; c < count && p->budget > REPLAYS_MIN / 3; c++) {
+		uint64_t ns;
+
+		if (p->out->changes.at[c].rank != CT_NONE)
+			continue;
+		ns = p->out->ranks ? saving(p, CT_END_LIKELY,
+					    (struct trial){ p->out->ranks, c, CT_CHANGE_KINDS })
+				   : p->out->changes.at[c].alone_ns;
+		if (ns >= most) {
+			most = ns + 1;
+			best = c;
+		}
+	}
+	if (best != CT_NONE)
+		*so_far_ns = most - 1;
+	return best;
+}
+
+/* Changes of one kind that save nothing but together: one takes over the other's wait. */
+static bool rank_together(struct prediction *p, uint64_t *so_far_ns)
+{
+	int best = CT_CHANGE_KINDS;
+	uint64_t most = *so_far_ns + p->worth_ns;
+
+	for (int kind = 0; kind < CT_CHANGE_KINDS && p->budget; kind++) {
+		uint64_t ns = saving(p, CT_END_LIKELY, (struct trial){ p->out->ranks, CT_NONE, kind });
+
+		if (ns >= most) {
+			most = ns + 1;
+			best = kind;
+		}
+	}
+	if (best == CT_CHANGE_KINDS)
+		return false;
+	for (size_t c = 0; c < p->out->changes.count; c++)
+		if (p->out->changes.at[c].rank == CT_NONE && (int)p->out->changes.at[c].kind == best)
+			p->out->changes.at[c].rank = p->out->ranks;
+	p->out->ranks++;
+	*so_far_ns = most - 1;
+	return true;
+}
+
+static void rank_changes(struct prediction *p)
+{
+	size_t count = weigh_alone(p);
+	uint64_t so_far = 0;
+	uint32_t best;
+
+	while ((best = best_change(p, &so_far, count)) != CT_NONE)
+		p->out->changes.at[best].rank = p->out->ranks++;
+	while (p->out->changes.count > p->out->ranks && p->budget && rank_together(p, &so_far))
+		;
+	sort_changes(p);
+}
+
+static struct ct_range range_of(struct prediction *p, struct trial trial)
+{
+	struct ct_range range;
+
+	range.likely_ns = saving(p, CT_END_LIKELY, trial);
+	range.low_ns = saving(p, CT_END_LOW, trial);
+	range.high_ns = saving(p, CT_END_HIGH, trial);
+	if (range.low_ns > range.likely_ns)
+		range.low_ns = range.likely_ns;
+	if (range.high_ns < range.likely_ns)
+		range.high_ns = range.likely_ns;
+	return range;
+}
+
+static uint64_t beyond(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+/* What each rank saves on top of those before it. */
+static void find_ranges(struct prediction *p)
+{
+	struct ct_range before = { 0 };
+
+	for (uint32_t rank = 0, c = 0; rank < p->out->ranks; rank++) {
+		struct ct_range now = range_of(p, (struct trial){ rank + 1, CT_NONE, CT_CHANGE_KINDS });
+		struct ct_range more = { beyond(now.low_ns, before.low_ns),
+					 beyond(now.likely_ns, before.likely_ns),
+					 beyond(now.high_ns, before.high_ns) };
+
+		if (more.low_ns > more.likely_ns)
+			more.low_ns = more.likely_ns;
+		if (more.high_ns < more.likely_ns)
+			more.high_ns = more.likely_ns;
+		for (; c < p->out->changes.count && p->out->changes.at[c].rank == rank; c++)
+			p->out->changes.at[c].saves = more;
+		before = now;
+	}
+	p->out->all = p->out->changes.count
+			      ? range_of(p, (struct trial){ 0, CT_NONE, -1 })
+			      : (struct ct_range){ 0 };
+}
+
+static int predict(struct prediction *p)
+{
+	int r = ct_changes_find(p->model, p->analysis->sites, &p->items);
+
+	if (r == 0)
+		r = list_changes(p);
+	if (r < 0)
+		return r;
+	rank_changes(p);
+	find_ranges(p);
+	for (size_t c = 0; c < p->out->changes.count; c++)
+		if (p->out->changes.at[c].rank != CT_NONE)
+			ct_hazards_find(p->analysis, &p->out->changes.at[c],
+					&p->items.at[p->out->changes.at[c].first]);
+	return 0;
+}
+
+static int prepare(struct prediction *p)
+{
+	uint64_t replays;
+	int r = ct_replay_create(p->model, &p->replay);
+
+	if (r < 0)
+		return r;
+	replays = EVENTS_MAX / (p->replay->event_count + 1);
+	p->budget = replays < REPLAYS_MIN ? REPLAYS_MIN : replays;
+	p->worth_ns = p->out->span_ns / WORTH_OF_RUN > WORTH_NS ? p->out->span_ns / WORTH_OF_RUN
+								: WORTH_NS;
+	find_pinned_rate(p);
+	ct_replay_run(p->replay);
+	p->base_ns = p->replay->total_end_ns;
+	return 0;
+}
+
+static void finish(struct prediction *p)
+{
+	ct_replay_destroy(p->replay);
+	free(p->items.at);
+}
+
+int ct_whatif_find(const struct ct_analysis *a, struct ct_whatif **ret)
+{
+	struct prediction p = { .analysis = a, .model = a->model };
+	int r = 0;
+
+	p.out = calloc(1, sizeof(*p.out));
+	if (!p.out)
+		return -ENOMEM;
+	p.out->span_ns = a->model->end_ns - a->model->begin_ns;
+	p.out->refusal = unfit(a);
+	if (!p.out->refusal)
+		r = prepare(&p);
+	if (r == 0 && !p.out->refusal)
+		measure(&p);
+	if (r == 0 && !p.out->refusal)
+		r = predict(&p);
+	finish(&p);
+	if (r < 0) {
+		ct_whatif_destroy(p.out);
+		return r;
+	}
+	*ret = p.out;
+	return 0;
+}
+
+void ct_whatif_destroy(struct ct_whatif *whatif)
+{
+	if (!whatif)
+		return;
+	free(whatif->changes.at);
+	free(whatif);
+}
+
+/* The shim leaves alone what is not from cudaMalloc, and what no documented call says is pageable. */
+const char *ct_whatif_fix(const struct ct_analysis *a, const struct ct_change *change)
+{
+	const char *name = a->sites->all.at[change->site].name;
+
+	if (change->kind == CT_CHANGE_FREE && (!strcmp(name, "cudaFree") || !strcmp(name, "cuMemFree_v2")))
+		return "free";
+	return change->kind == CT_CHANGE_PIN ? "pin" : NULL;
+}
+
+const char *ct_whatif_refusal(const struct ct_analysis *analysis)
+{
+	return analysis->whatif ? analysis->whatif->refusal : unfit(analysis);
+}
+
+/* Leave one rank, of all changes that a fix makes. Staging by the shim takes as long as the driver's. */
+static void choose_fix(struct prediction *p, enum ct_fix fix)
+{
+	for (size_t c = 0; c < p->out->changes.count; c++) {
+		struct ct_change *change = &p->out->changes.at[c];
+		const char *does = ct_whatif_fix(p->analysis, change);
+
+		change->rank = does && (fix == CT_FIX_ALL || !strcmp(does, fix == CT_FIX_FREE ? "free" : "pin"))
+				       ? 0
+				       : CT_NONE;
+		for (size_t i = 0; change->kind == CT_CHANGE_PIN && i < change->count; i++)
+			p->items.at[change->first + i].removed[CT_END_LIKELY] |= CT_KEEP_TRANSFER;
+	}
+}
+
+int ct_whatif_of(const struct ct_analysis *a, enum ct_fix fix, struct ct_range *ret)
+{
+	struct ct_whatif fixed = { .span_ns = a->model->end_ns - a->model->begin_ns };
+	struct prediction p = { .analysis = a, .model = a->model, .out = &fixed };
+	int r;
+
+	if (ct_whatif_refusal(a))
+		return -ENODATA;
+	r = prepare(&p);
+	if (r == 0)
+		r = ct_changes_find(a->model, a->sites, &p.items);
+	if (r == 0)
+		r = list_changes(&p);
+	if (r == 0) {
+		choose_fix(&p, fix);
+		*ret = range_of(&p, (struct trial){ 1, CT_NONE, CT_CHANGE_KINDS });
+	}
+	finish(&p);
+	free(fixed.changes.at);
+	return r;
+}
