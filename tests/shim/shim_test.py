@@ -25,6 +25,7 @@ import case_pack  # noqa: F401
 import case_limits  # noqa: F401
 import case_processes  # noqa: F401
 import case_python  # noqa: F401
+import case_prove  # noqa: F401
 import case_ranks  # noqa: F401
 import harness
 
