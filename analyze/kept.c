@@ -6,9 +6,13 @@
 
 #include "analyze/fold.h"
 
-/* A call and its site in the sum; an operation. `there` is false for none. */
+/*
+ * A call, what CUPTI says it waited for (if it has a sync) and its site in the sum; an
+ * operation. `there` is false for none.
+ */
 struct kept_call {
 	struct ct_host_call call;
+	struct ct_sync sync;
 	uint32_t site;
 	bool there;
 };
@@ -30,22 +34,28 @@ struct ct_kept_gap {
 	struct kept_op next;
 };
 
-static int push_call(struct ct_kept *k, const struct ct_host_call *call, uint32_t site)
+/* The sync of a call has the call's number. */
+static int push_call(struct ct_kept *k, const struct kept_call *kept)
 {
-	return CT_PUSH(&k->model->calls, *call) < 0 || CT_PUSH(&k->of_call, site) < 0 ? -ENOMEM : 0;
+	struct ct_host_call call = kept->call;
+
+	if (call.sync != CT_NONE)
+		call.sync = (uint32_t)k->model->syncs.count;
+	return CT_PUSH(&k->model->calls, call) < 0 || CT_PUSH(&k->model->syncs, kept->sync) < 0 ||
+	       CT_PUSH(&k->of_call, kept->site) < 0 ? -ENOMEM : 0;
 }
 
 /* Slot n is of two waits, calls and operations each: its own, and those of the lock's holder. */
 static int make_slot(struct ct_kept *k, uint32_t *slot)
 {
 	const struct ct_wait wait = { .op = CT_NONE, .other = CT_NONE };
-	const struct ct_host_call call = { 0 };
+	const struct kept_call call = { .call.sync = CT_NONE };
 	const struct ct_op op = { 0 };
 
 	*slot = (uint32_t)k->model->waits.count;
 	for (int i = 0; i < 2; i++)
 		if (CT_PUSH(&k->model->waits, wait) < 0 || CT_PUSH(&k->model->ops, op) < 0 ||
-		    push_call(k, &call, 0) < 0)
+		    push_call(k, &call) < 0)
 			return -ENOMEM;
 	return 0;
 }
@@ -70,6 +80,10 @@ static void copy_call(struct ct_kept *k, const struct ct_model *part, uint32_t c
 	struct ct_host_call *copy = &k->model->calls.at[to];
 
 	*copy = part->calls.at[call];
+	if (copy->sync != CT_NONE) {
+		k->model->syncs.at[to] = part->syncs.at[copy->sync];
+		copy->sync = to;
+	}
 	for (uint32_t i = 0; i < copy->wait_count; i++)
 		if (part->waits.at[copy->first_wait + i].part == CT_PART_DEVICE_WAIT) {
 			copy_wait(k, part, copy->first_wait + i, to);
@@ -103,6 +117,8 @@ static struct kept_call call_of(const struct ct_analysis *part, uint32_t call, c
 
 	if (kept.there) {
 		kept.call = part->model->calls.at[call];
+		if (kept.call.sync != CT_NONE)
+			kept.sync = part->model->syncs.at[kept.call.sync];
 		kept.site = map[part->sites->of_call[call]];
 	}
 	return kept;
@@ -179,7 +195,7 @@ int ct_kept_add_gap(struct ct_kept *k, const struct ct_analysis *part, const str
 static int put_call(struct ct_kept *k, const struct kept_call *kept, uint32_t *ret)
 {
 	*ret = kept->there ? (uint32_t)k->model->calls.count : CT_NONE;
-	return kept->there ? push_call(k, &kept->call, kept->site) : 0;
+	return kept->there ? push_call(k, kept) : 0;
 }
 
 static int put_op(struct ct_kept *k, const struct kept_op *kept, uint32_t *ret)

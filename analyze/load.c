@@ -6,25 +6,10 @@
 
 #include "analyze/demangle.h"
 #include "analyze/load.h"
+#include "trace/tame.h"
 
 #define API_IDS 65536 /* as many as a record can name */
 #define ID_LIMIT (1u << 20) /* no string or stack id of a sound file is larger */
-
-void ct_tame(char *text)
-{
-	for (unsigned char *c = (unsigned char *)text; *c; c++) {
-		bool c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0; /* U+0080 to U+009F */
-		bool bidi = c[0] == 0xe2 && ((c[1] == 0x80 && c[2] >= 0xaa && c[2] <= 0xae) ||
-					     (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9));
-
-		if (*c < ' ' || *c == 127 || c1 || bidi)
-			*c = '?';
-		if (c1 || bidi)
-			c[1] = '?';
-		if (bidi)
-			c[2] = '?';
-	}
-}
 
 static int load_api(struct ct_model *model, const struct ct_api_record *record)
 {
@@ -36,8 +21,17 @@ static int load_api(struct ct_model *model, const struct ct_api_record *record)
 	memcpy(name, record->name, length);
 	name[length] = '\0';
 	model->apis[record->id] = ct_api_find(name);
+	model->api_names[record->id] = true;
 	model->effects[record->id] = record->effects;
 	return 0;
+}
+
+static void name_call(const struct ct_model *model, struct ct_host_call *call)
+{
+	call->api = model->apis[call->raw.api];
+	call->nameless = !model->api_names[call->raw.api];
+	call->effects = call->api ? ct_apis[call->api].effects : model->effects[call->raw.api];
+	call->name = call->api ? ct_apis[call->api].name : CT_UNKNOWN_CALL;
 }
 
 static int load_call(struct ct_model *model, const struct ct_item *item)
@@ -57,9 +51,7 @@ static int load_call(struct ct_model *model, const struct ct_item *item)
 	call = &model->calls.at[model->calls.count++];
 	*call = (struct ct_host_call){ .raw = raw, .tid = item->tid, .stream = CT_NONE,
 				       .sync = CT_NONE };
-	call->api = model->apis[call->raw.api];
-	call->effects = call->api ? ct_apis[call->api].effects : model->effects[call->raw.api];
-	call->name = call->api ? ct_apis[call->api].name : CT_UNKNOWN_CALL;
+	name_call(model, call);
 	return 0;
 }
 
@@ -92,12 +84,18 @@ static int load_sync(struct ct_model *model, const struct ct_sync *record)
 	return CT_PUSH(&model->syncs, *record);
 }
 
+static void name_total(const struct ct_model *model, struct ct_total_info *total)
+{
+	enum ct_api api = model->apis[total->raw.api];
+
+	total->name = api ? ct_apis[api].name : CT_UNKNOWN_CALL;
+}
+
 static int load_total(struct ct_model *model, const struct ct_total *record)
 {
 	struct ct_total_info info = { .raw = *record };
-	enum ct_api api = model->apis[record->api];
 
-	info.name = api ? ct_apis[api].name : CT_UNKNOWN_CALL;
+	name_total(model, &info);
 	return CT_PUSH(&model->totals, info);
 }
 
@@ -108,12 +106,13 @@ static int reach(void *at, size_t *count, size_t *room, size_t bytes, uint32_t i
 
 	if (id >= ID_LIMIT)
 		return -EBADMSG;
-	while (*count <= id) {
-		if (ct_grow(at, *count, room, bytes))
+	while (*room <= id)
+		if (ct_grow(at, *room, room, bytes))
 			return -ENOMEM;
-		memset(*array + *count * bytes, 0, bytes);
-		++*count;
-	}
+	if (*count > id)
+		return 0;
+	memset(*array + *count * bytes, 0, (id + 1 - *count) * bytes);
+	*count = id + 1;
 	return 0;
 }
 
@@ -130,7 +129,7 @@ static int load_string(struct ct_model *model, const struct ct_string *record)
 	copy = strndup(record->text, record->length);
 	if (!copy)
 		return -ENOMEM;
-	ct_tame(copy);
+	ct_tame(copy, '?');
 	ct_demangle(copy, &readable);
 	if (readable)
 		free(copy);
@@ -189,8 +188,8 @@ static int load_script(struct ct_model *model, const struct ct_script *record)
 	info->function = strndup(record->text + record->file_length, record->function_length);
 	if (!info->file || !info->function)
 		return -ENOMEM;
-	ct_tame(info->file);
-	ct_tame(info->function);
+	ct_tame(info->file, '?');
+	ct_tame(info->function, '?');
 	info->line = record->line;
 	return 0;
 }
@@ -203,7 +202,7 @@ static int load_note(struct ct_model *model, const struct ct_note *record)
 	note.text = strndup(record->text, record->length);
 	if (!note.text)
 		return -ENOMEM;
-	ct_tame(note.text);
+	ct_tame(note.text, '?');
 	if (note.code == CT_NOTE_CUPTI_VERSION)
 		model->cupti_begin_ns = record->seen_ns;
 	model->has_cupti |= note.code == CT_NOTE_CUPTI_VERSION;
@@ -270,7 +269,7 @@ static int load_thread(struct ct_model *model, const struct ct_thread_record *re
 		if (model->threads.at[i].tid == record->tid)
 			return 0;
 	memcpy(fresh.name, record->name, sizeof(record->name));
-	ct_tame(fresh.name);
+	ct_tame(fresh.name, '?');
 	return CT_PUSH(&model->threads, fresh);
 }
 
@@ -332,20 +331,31 @@ static int begin_facts(struct ct_model *model)
 	model->kept_from_ns = model->header->kept_from_ns;
 	model->apis = calloc(API_IDS, sizeof(*model->apis));
 	model->effects = calloc(API_IDS, sizeof(*model->effects));
-	if (!model->apis || !model->effects)
+	model->api_names = calloc(API_IDS, sizeof(*model->api_names));
+	if (!model->apis || !model->effects || !model->api_names)
 		return -ENOMEM;
 	/* light from the beginning: no note need say so */
 	return model->header->mode == CT_MODE_LIGHT ? CT_PUSH(&model->mode_changes, light) : 0;
 }
 
+/* What came before its name in the file. */
+static void name_late(struct ct_model *model)
+{
+	for (size_t i = 0; i < model->calls.count; i++)
+		if (model->calls.at[i].nameless)
+			name_call(model, &model->calls.at[i]);
+	for (size_t i = 0; i < model->totals.count; i++)
+		name_total(model, &model->totals.at[i]);
+}
+
 static void end_facts(struct ct_model *model)
 {
+	name_late(model);
 	model->has_device = model->has_cupti && !model->has_no_cupti;
 	if (!model->has_device)
 		model->cupti_end_ns = 0;
 }
 
-/* The table of calls is the first thing in every file, so one pass will do. */
 int ct_load_records(struct ct_model *model)
 {
 	struct ct_item item;
@@ -361,7 +371,9 @@ int ct_load_records(struct ct_model *model)
 	}
 	if (r == 0)
 		r = got;
-	end_facts(model);
+	if (r == 0)
+		end_facts(model);
+	model->unknown_records = ct_reader_unknown(model->reader);
 	model->damaged_bytes = ct_reader_damage(model->reader, &model->damaged_at);
 	return r;
 }
@@ -389,10 +401,12 @@ int ct_load_facts(struct ct_model *model, const struct ct_survey *survey)
 	for (size_t i = 0; r == 0 && i < survey->block_count; i++)
 		if (survey->blocks[i].facts)
 			r = load_block(model, i, load_fact);
-	end_facts(model);
+	if (r == 0)
+		end_facts(model);
 	model->damaged_bytes = survey->damaged_bytes;
 	model->damaged_at = survey->damaged_at;
 	model->untimed_ops = survey->untimed_ops;
+	model->unknown_records = survey->unknown_records;
 	model->begin_ns = survey->begin_ns;
 	model->end_ns = survey->end_ns;
 	return r;

@@ -204,6 +204,7 @@ static void destroy_facts(struct ct_model *model)
 	free(model->totals.at);
 	free(model->apis);
 	free(model->effects);
+	free(model->api_names);
 	free(model->contexts.at);
 	free(model->context_tids.at);
 	free(model->gpus.at);
@@ -228,6 +229,7 @@ void ct_model_destroy(struct ct_model *model)
 	free(model->ops.at);
 	free(model->syncs.at);
 	free(model->events.at);
+	free(model->events_by_id.at);
 	free(model->overheads.at);
 	free(model->streams.at);
 	free(model->threads.at);

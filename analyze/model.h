@@ -90,6 +90,7 @@ struct ct_host_call {
 	uint32_t first_pending; /* into pending: last unfinished op of each stream it waited for */
 	uint32_t pending_count;
 	bool chance;          /* work it may wait for was in flight when it began */
+	bool nameless;        /* the file does not say which call it is: damaged */
 	bool pageable;        /* it moves pageable host memory, by CUPTI's word */
 	uint8_t past;         /* CT_PAST_*: what came before it, maybe long before */
 	uint64_t submitted_ns; /* end of its last lock or queue wait: its work went to the device then */
@@ -223,10 +224,12 @@ struct ct_model {
 	struct ct_core core;
 	enum ct_api *apis;               /* the file's api ids -> ours */
 	uint32_t *effects;               /* by the file's api id, as its writer knew them */
+	bool *api_names;                 /* by the file's api id: it has a record with a name */
 	CT_ARRAY(struct ct_host_call) calls; /* by enter_ns */
 	CT_ARRAY(struct ct_op) ops;          /* by start_ns */
 	CT_ARRAY(struct ct_sync) syncs;
 	CT_ARRAY(struct ct_event) events;    /* by event_sync, then correlation */
+	CT_ARRAY(uint32_t) events_by_id;     /* by event, then correlation; if a sync needs it */
 	CT_ARRAY(struct ct_overhead) overheads; /* by start_ns */
 	CT_ARRAY(struct ct_stream_info) streams;
 	CT_ARRAY(struct ct_thread_info) threads; /* by tid */
@@ -257,6 +260,7 @@ struct ct_model {
 	uint64_t early_calls, early_ops;     /* that were left out */
 	uint64_t early_submits;              /* operations that are there, but their calls are not */
 	uint64_t damaged_bytes, damaged_at;  /* of the file */
+	uint64_t unknown_records;            /* of types that this version does not know */
 	uint64_t untimed_ops;                /* device records without times: not in ops */
 	uint64_t begin_ns, end_ns;           /* of everything recorded */
 	bool has_cupti, has_no_cupti;        /* notes say it was loaded; that it was of no use */
@@ -330,12 +334,6 @@ uint32_t ct_model_depth(const struct ct_model *model, uint32_t stream, uint64_t 
 
 /* Name of an operation for people: demangled kernel, "copy D2H pageable 4194304 B", ... */
 void ct_model_op_name(const struct ct_model *model, uint32_t op, char *ret, size_t size);
-
-/*
- * Make text fit for a terminal: control characters (C1 as well) and those that turn the
- * direction of writing become question marks. Names of files and functions are anybody's.
- */
-void ct_tame(char *text);
 
 /* Make room for one more item of `bytes`. Returns 0 or -ENOMEM. */
 int ct_grow(void *at, size_t count, size_t *room, size_t bytes);

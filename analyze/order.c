@@ -42,18 +42,53 @@ static const struct ct_event *event_by_sync(const struct ct_model *model, uint64
  */
 static const struct ct_event *event_of(const struct ct_model *model, const struct ct_sync *sync)
 {
-	const struct ct_event *best = NULL;
+	size_t low = 0, high = model->events_by_id.count;
 
 	if (sync->event_sync)
 		return event_by_sync(model, sync->event_sync);
-	for (size_t i = 0; i < model->events.count; i++) {
-		const struct ct_event *e = &model->events.at[i];
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct ct_event *e = &model->events.at[model->events_by_id.at[middle]];
 
-		if (e->event == sync->event && e->correlation < sync->correlation &&
-		    (!best || e->correlation > best->correlation))
-			best = e;
+		if (e->event < sync->event ||
+		    (e->event == sync->event && e->correlation < sync->correlation))
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return best;
+	if (!low || model->events.at[model->events_by_id.at[low - 1]].event != sync->event)
+		return NULL;
+	return &model->events.at[model->events_by_id.at[low - 1]];
+}
+
+static int by_id(const void *a, const void *b, void *arg)
+{
+	const struct ct_event *events = arg;
+	const struct ct_event *x = &events[*(const uint32_t *)a], *y = &events[*(const uint32_t *)b];
+
+	if (x->event != y->event)
+		return x->event < y->event ? -1 : 1;
+	if (x->correlation != y->correlation)
+		return x->correlation < y->correlation ? -1 : 1;
+	return x < y ? 1 : -1; /* of two that say the same the first is found */
+}
+
+/* Where a synchronisation names an event by its id, which is used again and again. */
+static int index_events(struct ct_model *model)
+{
+	size_t i = 0;
+
+	while (i < model->syncs.count &&
+	       (model->syncs.at[i].event_sync || model->syncs.at[i].kind > CT_SYNC_STREAM_WAIT))
+		i++;
+	if (i == model->syncs.count || !model->events.count)
+		return 0;
+	for (uint32_t n = 0; n < model->events.count; n++)
+		if (CT_PUSH(&model->events_by_id, n) < 0)
+			return -ENOMEM;
+	qsort_r(model->events_by_id.at, model->events_by_id.count, sizeof(uint32_t), by_id,
+		model->events.at);
+	return 0;
 }
 
 uint32_t ct_order_event(const struct ct_model *model, const struct ct_sync *sync)
@@ -320,7 +355,7 @@ static void order_by_queues(struct ct_model *model)
 
 int ct_order_streams(struct ct_model *model)
 {
-	if (order_by_events(model) < 0)
+	if (index_events(model) < 0 || order_by_events(model) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < model->contexts.count; i++) {
 		const struct ct_context *c = &model->contexts.at[i];

@@ -12,6 +12,7 @@
 
 #include "analyze/demangle.h"
 #include "analyze/script.h"
+#include "trace/tame.h"
 
 struct ct_place_text {
 	UT_hash_handle hh;
@@ -87,7 +88,7 @@ static void raw_frame_text(const struct ct_frame *frame, char *ret, size_t size)
 static void frame_text(const struct ct_frame *frame, char *ret, size_t size)
 {
 	raw_frame_text(frame, ret, size);
-	ct_tame(ret);
+	ct_tame(ret, '?');
 }
 
 /* Has one of the frames further out, in the same module, a name? */
@@ -96,7 +97,7 @@ static bool named_later(struct ct_symbols *symbols, const struct ct_stack_info *
 {
 	const struct ct_frame *frames;
 
-	for (uint32_t i = from; i < info->count; i++)
+	for (uint32_t i = from; i < info->count && i - from < CT_STACK_FRAMES_MAX; i++)
 		if (ct_symbols_resolve(symbols, info->pc[i], &frames) > 0 && frames[0].function &&
 		    !strcmp(frames[0].module, module))
 			return true;

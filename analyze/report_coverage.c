@@ -226,6 +226,46 @@ static int print_flight(const struct ct_model *model, FILE *to, int printed)
 	return 1;
 }
 
+/* What is wrong with the file itself. */
+static int print_damage(const struct ct_analysis *a, FILE *to, int printed)
+{
+	const struct ct_model *model = a->model;
+
+	if (model->header->claimed_bytes > CT_CHUNK_UNIT && /* any chunk at all */
+	    model->header->claimed_bytes > ct_reader_size(model->reader)) {
+		printed = line(to, printed);
+		fprintf(to, "%" PRIu64 " bytes that are missing at the end of the trace file\n",
+			model->header->claimed_bytes - ct_reader_size(model->reader));
+	}
+	if (model->damaged_bytes) {
+		printed = line(to, printed);
+		fprintf(to, "%" PRIu64 " damaged bytes of the trace, the first at offset %" PRIu64 "\n",
+			model->damaged_bytes, model->damaged_at);
+	}
+	if (ct_reader_gaps(model->reader)) {
+		printed = line(to, printed);
+		fprintf(to, "%" PRIu64 " bytes of the trace that hold nothing: a thread was stopped, or the disk "
+			"full, as it began to write there, or they are damaged\n",
+			ct_reader_gaps(model->reader));
+	}
+	if (model->unknown_records) {
+		printed = line(to, printed);
+		fprintf(to, "%" PRIu64 " records of kinds that this version does not know: of a newer one, or "
+			"damaged\n", model->unknown_records);
+	}
+	if (model->untimed_ops) {
+		printed = line(to, printed);
+		fprintf(to, "%" PRIu64 " device records whose times cannot be: they end before they start, or "
+			"have no start\n", model->untimed_ops);
+	}
+	if (a->totals.nameless) {
+		printed = line(to, printed);
+		fprintf(to, "which call it was, of %" PRIu64 " calls: their names are missing in the trace\n",
+			a->totals.nameless);
+	}
+	return printed;
+}
+
 static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 {
 	const struct ct_model *model = a->model;
@@ -235,12 +275,7 @@ static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 		fprintf(to, "the end: the run was cut off (killed, or still going); the last second of "
 			"device records may be missing\n");
 	}
-	if (model->header->claimed_bytes > CT_CHUNK_UNIT && /* any chunk at all */
-	    model->header->claimed_bytes > ct_reader_size(model->reader)) {
-		printed = line(to, printed);
-		fprintf(to, "%" PRIu64 " bytes that are missing at the end of the trace file\n",
-			model->header->claimed_bytes - ct_reader_size(model->reader));
-	}
+	printed = print_damage(a, to, printed);
 	if (a->totals.without_work) {
 		printed = line(to, printed);
 		fprintf(to, "what %" PRIu64 " calls submitted: no device record of it came (it had not ended "
@@ -255,11 +290,6 @@ static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 		printed = line(to, printed);
 		fprintf(to, "page faults and migrations of managed memory (%" PRIu64 " allocations); kernels "
 			"that touch it may take longer for them\n", a->totals.managed);
-	}
-	if (model->damaged_bytes) {
-		printed = line(to, printed);
-		fprintf(to, "%" PRIu64 " damaged bytes of the trace, the first at offset %" PRIu64 "\n",
-			model->damaged_bytes, model->damaged_at);
 	}
 	if (a->totals.unjoined_ops) {
 		printed = line(to, printed);
@@ -353,6 +383,25 @@ static void print_trust(const struct ct_analysis *a, FILE *to)
 	fputc('\n', to);
 }
 
+/* What recording took, if enough calls were made that some were timed. */
+static void print_cost(const struct ct_analysis *a, FILE *to)
+{
+	uint64_t calls = 0, ns = 0;
+	char each[16], all[16];
+
+	for (size_t i = 0; i < a->model->notes.count; i++)
+		if (a->model->notes.at[i].code == CT_NOTE_OWN_COST) {
+			calls += strtoull(a->model->notes.at[i].text, NULL, 10);
+			ns += a->model->notes.at[i].value;
+		}
+	if (calls)
+		ct_report_wrapped(to, "          ", "          ", "recording took %s a call (%" PRIu64 " were "
+				  "timed), so about %s in all, before and behind the calls; what CUPTI does "
+				  "comes on top", ct_report_time(ns / calls, each), calls,
+				  ct_report_time((uint64_t)((double)ns / (double)calls *
+							    (double)a->totals.calls), all));
+}
+
 /* What being watched costs the program in GPU memory. */
 static void print_memory(const struct ct_model *model, FILE *to)
 {
@@ -400,5 +449,6 @@ void ct_report_coverage(const struct ct_analysis *a, FILE *to)
 		fprintf(to, "not seen  nothing was dropped\n");
 	print_parts(a, to);
 	print_trust(a, to);
+	print_cost(a, to);
 	print_memory(a->model, to);
 }

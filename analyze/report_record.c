@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Records as text, one line each: what the file says, nothing concluded from it. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "analyze/analysis.h"
+#include "trace/tame.h"
 
 static void put_text(const char *text, size_t length, FILE *to)
 {
-	for (size_t i = 0; i < length && text[i]; i++)
-		fputc((unsigned char)text[i] < ' ' || text[i] == 127 ? '?' : text[i], to);
-	fputc('\n', to);
+	char *copy = strndup(text, length);
+
+	if (copy)
+		ct_tame(copy, '?');
+	fprintf(to, "%s\n", copy ? copy : "(no memory for it)");
+	free(copy);
 }
 
 static void call_line(const struct ct_call *c, FILE *to)

@@ -22,6 +22,7 @@ struct row {
 struct rows {
 	struct row *at;
 	size_t count, room;
+	bool no_memory; /* something was not added */
 };
 
 static struct row *row_of(struct rows *rows, const char *name)
@@ -38,8 +39,10 @@ static void add(struct rows *rows, const char *name, uint64_t ns)
 {
 	struct row *row = row_of(rows, name);
 
-	if (!row || ct_grow(&row->ns, row->count, &row->room, sizeof(*row->ns)))
+	if (!row || ct_grow(&row->ns, row->count, &row->room, sizeof(*row->ns))) {
+		rows->no_memory = true;
 		return;
+	}
 	row->ns[row->count++] = ns;
 	row->total += ns;
 }
@@ -113,17 +116,31 @@ static void write_summed_row(struct ct_csv *csv, const struct row *row, uint64_t
 	ct_csv_end_row(csv);
 }
 
+/* Sums of a part would look like those of all. */
+static void write_no_memory(struct ct_csv *csv)
+{
+	for (int column = 0; column < 8; column++)
+		ct_csv_number(csv, 0);
+	ct_csv_text(csv, "(no memory for this table)");
+	ct_csv_end_row(csv);
+}
+
 static void write_rows(struct rows *rows, FILE *to)
 {
 	struct ct_csv csv = { .to = to };
 	uint64_t all = 0;
+
+	if (rows->no_memory)
+		write_no_memory(&csv);
 
 	for (size_t i = 0; i < rows->count; i++)
 		all += rows->at[i].total;
 	if (rows->count)
 		qsort(rows->at, rows->count, sizeof(*rows->at), by_total);
 	for (size_t i = 0; i < rows->count; i++) {
-		if (rows->at[i].ns)
+		if (rows->no_memory)
+			; /* only freed */
+		else if (rows->at[i].ns)
 			write_row(&csv, &rows->at[i], all);
 		else
 			write_summed_row(&csv, &rows->at[i], all);
@@ -135,11 +152,15 @@ static void write_rows(struct rows *rows, FILE *to)
 
 static void add_summed(struct rows *rows, const char *name, const struct ct_durations *durations)
 {
-	struct row *row = durations->count ? row_of(rows, name) : NULL;
+	struct row *row;
 
-	if (!row || ct_durations_merge(&row->summed, durations) < 0)
+	if (!durations->count)
 		return;
-	row->total += durations->total_ns;
+	row = row_of(rows, name);
+	if (row && ct_durations_merge(&row->summed, durations) == 0)
+		row->total += durations->total_ns;
+	else
+		rows->no_memory = true;
 }
 
 void ct_report_api_sum(const struct ct_analysis *a, FILE *to)

@@ -29,6 +29,6 @@ int ct_sort(void *array, size_t count, size_t room, size_t bytes, size_t offset,
 /* An array of a model, by a member. */
 #define CT_SORT_BY(array, member, compare)                                                         \
 	ct_sort(&(array).at, (array).count, (array).room, sizeof(*(array).at),                     \
-		(size_t)((char *)&(array).at->member - (char *)(array).at), compare)
+		offsetof(__typeof__(*(array).at), member), compare)
 
 #endif

@@ -121,6 +121,7 @@ static int look_at(struct surveyor *s, size_t index)
 		add_item(s, &block, &item);
 	bytes = ct_cursor_damage(cursor, &at);
 	add_damage(&s->own, bytes, at);
+	s->own.unknown_records += ct_cursor_unknown(cursor);
 	ct_cursor_close(cursor);
 	s->survey->blocks[index] = block;
 	return 0;
@@ -150,6 +151,7 @@ static void add_up(struct ct_survey *sum, struct ct_survey *own)
 	sum->calls += own->calls;
 	sum->ops += own->ops;
 	sum->untimed_ops += own->untimed_ops;
+	sum->unknown_records += own->unknown_records;
 	sum->mode_changes += own->mode_changes;
 	if (own->begin_ns < sum->begin_ns)
 		sum->begin_ns = own->begin_ns;

@@ -105,7 +105,8 @@ static void add_call(const struct ct_model *model, const struct ct_host_call *ca
 	t->by_origin[call->raw.origin]++;
 	t->wrapped_and_seen += call->raw.origin == CT_ORIGIN_PLT &&
 			       call->raw.flags & CT_CALL_CUPTI_SEEN;
-	t->unknown_apis += !call->api;
+	t->unknown_apis += !call->api && !call->nameless;
+	t->nameless += call->nameless;
 	add_lack(model, call, traits, t);
 	t->managed += traits->of_api[call->api] & MANAGED && call->effects & CT_ALLOC;
 	add_parts(call, t);

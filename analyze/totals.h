@@ -17,6 +17,7 @@ struct ct_totals {
 	uint64_t parts_calls[CT_PART_COUNT]; /* calls that have some of it */
 	uint64_t mismatches;                 /* calls whose parts do not sum up: 0 */
 	uint64_t unknown_apis;               /* calls whose name this build does not know */
+	uint64_t nameless;                   /* calls whose name the trace does not have */
 	uint64_t script_calls[CT_SCRIPT_STATE_COUNT + 1]; /* calls with a stack, by its state */
 	uint64_t without_work;               /* calls that submitted something no record tells of */
 	uint64_t without_work_cut;           /* the same, as the mode changed before it had ended */

@@ -102,6 +102,26 @@ void CUPTIAPI ct_callbacks_handle(void *unused, CUpti_CallbackDomain domain, CUp
 	errno = saved;
 }
 
+/* Returns 1 if it is refused. A function that this CUPTI does not know is not there to be seen. */
+static int set_one(CUpti_SubscriberHandle subscriber, CUpti_CallbackDomain domain,
+		   CUpti_CallbackId id, bool on)
+{
+	CUptiResult result = ct_cupti.cuptiEnableCallback(on, subscriber, domain, id);
+
+	return result != CUPTI_SUCCESS && result != CUPTI_ERROR_INVALID_PARAMETER;
+}
+
+/* Say so, the first time. */
+static void note_refused(int refused)
+{
+	static bool said;
+
+	if (refused && !said)
+		host->note(CT_NOTE_PARTIAL_CUPTI, (uint64_t)refused, "all calls, contexts and streams: "
+			   "CUPTI refused to tell of %d kinds", refused);
+	said |= refused;
+}
+
 /* Of a domain: the calls that the light mode leaves alone, or those it does not. */
 static int set_rows(CUpti_SubscriberHandle subscriber, CUpti_CallbackDomain domain,
 		    const struct ct_row *rows, bool left, bool on)
@@ -110,9 +130,8 @@ static int set_rows(CUpti_SubscriberHandle subscriber, CUpti_CallbackDomain doma
 
 	for (uint32_t id = 0; id < CT_ROWS_MAX; id++)
 		if (rows[id].api != CT_API_NONE &&
-		    CT_LEFT_BY_LIGHT(ct_apis[rows[id].api].effects) == left &&
-		    ct_cupti.cuptiEnableCallback(on, subscriber, domain, id) != CUPTI_SUCCESS)
-			refused++;
+		    CT_LEFT_BY_LIGHT(ct_apis[rows[id].api].effects) == left)
+			refused += set_one(subscriber, domain, id, on);
 	return refused;
 }
 
@@ -122,8 +141,8 @@ static int set_calls(CUpti_SubscriberHandle subscriber, bool left, bool on)
 	       set_rows(subscriber, CUPTI_CB_DOMAIN_DRIVER_API, ct_driver_rows, left, on);
 }
 
-int ct_callbacks_enable(CUpti_SubscriberHandle subscriber, const struct ct_cupti_host *to,
-			bool light)
+void ct_callbacks_enable(CUpti_SubscriberHandle subscriber, const struct ct_cupti_host *to,
+			 bool light)
 {
 	static const CUpti_CallbackId resources[] = {
 		CUPTI_CBID_RESOURCE_CONTEXT_CREATED,
@@ -138,13 +157,11 @@ int ct_callbacks_enable(CUpti_SubscriberHandle subscriber, const struct ct_cupti
 	if (!light)
 		refused += set_calls(subscriber, true, true);
 	for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++)
-		if (ct_cupti.cuptiEnableCallback(1, subscriber, CUPTI_CB_DOMAIN_RESOURCE,
-						 resources[i]) != CUPTI_SUCCESS)
-			refused++;
-	return refused;
+		refused += set_one(subscriber, CUPTI_CB_DOMAIN_RESOURCE, resources[i], true);
+	note_refused(refused);
 }
 
 void ct_callbacks_switch(CUpti_SubscriberHandle subscriber, bool full)
 {
-	set_calls(subscriber, true, full);
+	note_refused(set_calls(subscriber, true, full));
 }

@@ -10,10 +10,10 @@
 /*
  * Enable the callbacks of every row that this CUPTI knows, one id at a time (whole
  * domains cost every call of the program). light: but those that CT_LEFT_BY_LIGHT() names.
- * Returns the number that was refused.
+ * If any is refused, a note says so.
  */
-int ct_callbacks_enable(CUpti_SubscriberHandle subscriber, const struct ct_cupti_host *host,
-			bool light);
+void ct_callbacks_enable(CUpti_SubscriberHandle subscriber, const struct ct_cupti_host *host,
+			 bool light);
 
 /* Enable the callbacks of the rows that the light mode leaves alone, or disable them. */
 void ct_callbacks_switch(CUpti_SubscriberHandle subscriber, bool full);

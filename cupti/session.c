@@ -153,6 +153,17 @@ static void set_clock(bool own_clock)
 		    ct_cupti.cuptiActivityRegisterTimestampCallback(timestamp) == CUPTI_SUCCESS;
 }
 
+/* CUPTI is somebody else's from now on. */
+static void unsubscribe(void)
+{
+	if (ct_cupti.cuptiUnsubscribe)
+		ct_cupti.cuptiUnsubscribe(subscriber);
+	if (ct_cupti.cuptiSetThreadIdType)
+		ct_cupti.cuptiSetThreadIdType(CUPTI_ACTIVITY_THREAD_ID_TYPE_DEFAULT);
+	if (ct_cupti.cuptiActivityEnableAllSyncRecords)
+		ct_cupti.cuptiActivityEnableAllSyncRecords(1);
+}
+
 static int start(const struct ct_cupti_setup *setup, char *why, size_t why_size)
 {
 	CUptiResult result;
@@ -167,8 +178,11 @@ static int start(const struct ct_cupti_setup *setup, char *why, size_t why_size)
 	set_clock(setup->own_clock);
 	ct_callbacks_enable(subscriber, host, setup->light);
 	r = ct_activity_enable(host, setup->graph_nodes, setup->light);
-	if (r < 0)
+	if (r < 0) {
+		ct_activity_disable();
+		unsubscribe(); /* the program may want it */
 		return explain(CUPTI_ERROR_UNKNOWN, "enabling device records", why, why_size);
+	}
 	note_clock();
 	note_gpu_memory();
 	/* last: it says from when on there are device times */
@@ -278,11 +292,7 @@ bool ct_cupti_yield(void (*before)(void), void (*last)(void))
 		stop();
 		take_buffers();
 		last();
-		ct_cupti.cuptiUnsubscribe(subscriber);
-		if (ct_cupti.cuptiSetThreadIdType)
-			ct_cupti.cuptiSetThreadIdType(CUPTI_ACTIVITY_THREAD_ID_TYPE_DEFAULT);
-		if (ct_cupti.cuptiActivityEnableAllSyncRecords)
-			ct_cupti.cuptiActivityEnableAllSyncRecords(1);
+		unsubscribe();
 		__atomic_store_n(&running, false, __ATOMIC_RELAXED);
 	}
 	pthread_mutex_unlock(&using);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shim/clock.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
@@ -107,7 +108,9 @@ void ct_clock_init(void)
 #if !defined(__x86_64__)
 	return;
 #endif
-	fd = open(SOURCE, O_RDONLY | O_CLOEXEC);
+	do
+		fd = open(SOURCE, O_RDONLY | O_CLOEXEC);
+	while (fd < 0 && errno == EINTR);
 	if (fd < 0)
 		return;
 	usable = read(fd, name, sizeof(name) - 1) >= 4 && !memcmp(name, "tsc\n", 4);

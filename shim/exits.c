@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shim/dlsym.h"
 #include "shim/log.h"
 #include "shim/shim.h"
 #include "shim/thread.h"
@@ -30,8 +31,24 @@ static void at_exit(void)
 	ct_shim_finish(CT_FINISH_EXIT);
 }
 
+/*
+ * The C library's own: ThreadSanitizer's clone() takes every child for a fork, and fails when
+ * one that shares our memory returns (tsan_interceptors_posix.cpp).
+ */
+static int (*real_clone)(int (*)(void *), void *, int, void *, ...) = clone;
+
+static void find_clone(void)
+{
+	void *libc = dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD);
+	void *found = libc ? ct_dlsym(libc, "clone") : NULL;
+
+	if (found)
+		*(void **)&real_clone = found;
+}
+
 void ct_exits_arm(void)
 {
+	find_clone();
 	atexit(at_exit);
 	at_quick_exit(at_exit);
 }
@@ -91,8 +108,9 @@ struct report_job {
 	sigset_t mask; /* the program's, for the reporter */
 	char *arguments[6];
 	char *environment[ENV_MAX];
-	int status; /* of the reporter; -1 = could not be run */
 };
+
+#define NOT_RUN 255 /* the helper's exit status: the reporter could not be run, or was killed */
 
 /* The program's environment without what would trace the reporter itself. */
 static void copy_environment(struct report_job *job)
@@ -107,11 +125,15 @@ static void copy_environment(struct report_job *job)
 	job->environment[n] = NULL;
 }
 
-/* In a helper process that shares our memory while we stand still (CLONE_VFORK). */
+/*
+ * In a helper process that shares our memory while we stand still (CLONE_VFORK); Valgrind
+ * makes it a copy, so all that comes back is its exit status.
+ */
 static int run_reporter(void *arg)
 {
 	struct report_job *job = arg;
 	posix_spawnattr_t attr;
+	int status = -1;
 	sigset_t all;
 	pid_t pid;
 
@@ -122,9 +144,9 @@ static int run_reporter(void *arg)
 	posix_spawnattr_setsigmask(&attr, &job->mask);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
 	if (posix_spawn(&pid, job->command, NULL, &attr, job->arguments, job->environment) == 0)
-		while (waitpid(pid, &job->status, 0) < 0 && errno == EINTR)
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 			;
-	syscall(SYS_exit, 0);
+	syscall(SYS_exit, WIFEXITED(status) ? WEXITSTATUS(status) : NOT_RUN);
 	return 0;
 }
 
@@ -132,27 +154,22 @@ static int run_reporter(void *arg)
  * The helper is cloned without an exit signal, so the program's SIGCHLD handler and
  * wait() never learn of it; the reporter is the helper's child, not the program's. The
  * program's own signals stay as they are: SIGTERM ends it while it waits, and the report
- * is made all the same.
+ * is made all the same. Returns the reporter's exit status, or NOT_RUN.
  */
-static void spawn_and_wait(struct report_job *job)
+static int spawn_and_wait(struct report_job *job)
 {
 	char *stack = mmap(NULL, HELPER_STACK, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-	int pid;
+	int pid, status = -1;
 
 	if (stack == MAP_FAILED)
-		return;
-	pid = clone(run_reporter, stack + HELPER_STACK, CLONE_VM | CLONE_VFORK, job);
+		return NOT_RUN;
+	pid = real_clone(run_reporter, stack + HELPER_STACK, CLONE_VM | CLONE_VFORK, job);
 	if (pid > 0)
-		while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+		while (waitpid(pid, &status, __WALL) < 0 && errno == EINTR)
 			;
 	munmap(stack, HELPER_STACK);
-}
-
-/* The reporter's exit status 1: it has printed what went wrong. */
-static bool said_why(int status)
-{
-	return WIFEXITED(status) && WEXITSTATUS(status) == 1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : NOT_RUN;
 }
 
 /*
@@ -171,6 +188,7 @@ void ct_exits_report(void)
 {
 	int saved = errno;
 	struct report_job *job;
+	int status = NOT_RUN;
 
 	if (!ct_shim.options.report)
 		return;
@@ -182,15 +200,14 @@ void ct_exits_report(void)
 	job = mmap(NULL, sizeof(*job), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (job == MAP_FAILED)
 		return;
-	job->status = -1;
 	job->arguments[0] = "cutrace";
 	job->arguments[1] = "report";
 	job->arguments[2] = ct_shim.options.quiet || one_of_several() ? "--write-only" : "--at-exit";
 	job->arguments[3] = ct_shim.directory;
 	copy_environment(job);
 	if (find_reporter(job->command, sizeof(job->command)))
-		spawn_and_wait(job);
-	if (job->status != 0 && !said_why(job->status))
+		status = spawn_and_wait(job);
+	if (status != 0 && status != 1) /* 1: it has printed what went wrong */
 		ct_warn("trace written to %s, but its report could not be made; run: cutrace "
 			"report %s", ct_shim.directory, ct_shim.directory);
 	munmap(job, sizeof(*job));

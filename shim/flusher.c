@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cupti/session.h"
+#include "shim/hook.h"
 #include "shim/mode.h"
 #include "shim/python.h"
 #include "shim/shim.h"
@@ -94,6 +95,7 @@ static void *run(void *unused)
 			ct_cupti_flush();
 			ct_clock_follow();
 			note_clock_error();
+			ct_hook_note_cost(false);
 			ct_flight_sweep(&ct_shim.file);
 			flushed_ns = ct_now_ns();
 		}
@@ -111,7 +113,8 @@ void ct_flusher_start(void)
 	sigset_t all, old;
 
 	sigfillset(&all);
-	pthread_attr_init(&attr);
+	if (pthread_attr_init(&attr) != 0)
+		return;
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_sigmask(SIG_SETMASK, &all, &old);

@@ -9,17 +9,49 @@
 #include "shim/totals.h"
 #include "trace/flight.h"
 
+#define TIMED_EVERY 64 /* not the first ones, whose stacks are new */
+
+/* What recording the calls that were timed took, since the last note. */
+static struct {
+	uint64_t ns, calls;
+} cost;
+
+/* Outside of what the call itself is said to have taken: before it began and since it ended. */
+static void add_cost(const struct ct_thread *thread, const struct ct_call *call)
+{
+	uint64_t before = call->enter_ns > thread->timed_ns ? call->enter_ns - thread->timed_ns : 0;
+
+	__atomic_fetch_add(&cost.ns, before + ct_now_ns() - call->leave_ns, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&cost.calls, 1, __ATOMIC_RELAXED);
+}
+
+void ct_hook_note_cost(bool last)
+{
+	static uint64_t noted;
+	uint64_t calls = __atomic_load_n(&cost.calls, __ATOMIC_RELAXED);
+
+	if (!calls || (!last && calls < noted))
+		return;
+	calls = __atomic_exchange_n(&cost.calls, 0, __ATOMIC_RELAXED);
+	noted += calls;
+	ct_shim_note(CT_NOTE_OWN_COST, __atomic_exchange_n(&cost.ns, 0, __ATOMIC_RELAXED), "%llu",
+		     (unsigned long long)calls);
+}
+
 static struct ct_call *open_call(struct ct_thread *thread, enum ct_api api, enum ct_origin origin)
 {
 	struct ct_call *call = &thread->call;
 
+	/* first: from here on a signal handler's calls find it taken */
+	thread->in_call = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	ct_writer_expect(&thread->writer);
 	*call = (struct ct_call){
 		.api = (uint16_t)api,
 		.origin = (uint8_t)origin,
 		.stream = CT_STREAM_NONE,
 	};
-	thread->in_call = true;
+	thread->timed_ns = ++thread->opened % TIMED_EVERY ? 0 : ct_now_ns();
 	thread->sets_up = CT_SETS_UP(ct_apis[api].effects);
 	return call;
 }
@@ -158,6 +190,8 @@ __attribute__((noinline)) void ct_hook_close(struct ct_call *call, int error, co
 	ct_mode_watch(call, thread->sets_up);
 	if (ct_flight_on(&ct_shim.file))
 		ct_totals_add(thread, call);
+	if (__builtin_expect(thread->timed_ns != 0, 0))
+		add_cost(thread, call);
 	thread->in_call = false;
 	thread->in_tool = false;
 }

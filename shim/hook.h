@@ -57,4 +57,11 @@ struct ct_call *ct_hook_cupti_enter(enum ct_api api, enum ct_origin origin, uint
 struct ct_call *ct_hook_cupti_exit(enum ct_api api, enum ct_origin origin, uint32_t correlation,
 				   uint32_t context);
 
+/*
+ * Write a note of what recording took, of the calls that were timed since the last one: one in
+ * 64. Unless it is the last, only once there are as many as in all notes before, so that notes
+ * become rarer as the run gets longer.
+ */
+void ct_hook_note_cost(bool last);
+
 #endif

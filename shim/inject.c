@@ -13,6 +13,7 @@
 #include "shim/exits.h"
 #include "shim/hook.h"
 #include "shim/log.h"
+#include "shim/self.h"
 #include "shim/shim.h"
 #include "shim/thread.h"
 #include "shim/yield.h"
@@ -32,7 +33,7 @@ __attribute__((constructor)) static void constructor(void)
 	const char *before = getenv(INJECTION_VARIABLE);
 	Dl_info info;
 
-	if (getauxval(AT_SECURE) || !dladdr((void *)ct_shim_start, &info))
+	if (getauxval(AT_SECURE) || !ct_self_first() || !dladdr((void *)ct_shim_start, &info))
 		return;
 	if (!before || !*before)
 		setenv(INJECTION_VARIABLE, info.dli_fname, 1);

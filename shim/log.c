@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "trace/tame.h"
+
 void ct_warn(const char *format, ...)
 {
 	static int printed;
@@ -22,8 +24,9 @@ void ct_warn(const char *format, ...)
 	va_end(args);
 	if (n > (int)sizeof(line) - 2)
 		n = (int)sizeof(line) - 2;
+	ct_tame(line, '?'); /* it may name what came from outside */
 	line[n++] = '\n';
-	if (write(STDERR_FILENO, line, (size_t)n) < 0)
+	while (write(STDERR_FILENO, line, (size_t)n) < 0 && errno == EINTR)
 		errno = 0; /* nobody to tell */
 	errno = saved;
 }

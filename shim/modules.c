@@ -79,8 +79,8 @@ static int record_module(struct dl_phdr_info *info, size_t size, void *arg)
 
 	(void)size;
 	ct_python_consider(info);
-	if (!path || !*path) { /* the program itself */
-		n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	if (!path || !*path) { /* the program itself; /proc/self has lost it if the first thread ended */
+		n = readlink("/proc/thread-self/exe", exe, sizeof(exe) - 1);
 		exe[n > 0 ? n : 0] = '\0';
 		path = exe;
 	}

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "trace/tame.h"
+
 struct out {
 	char *text;
 	size_t size, length;
@@ -96,16 +98,14 @@ int ct_name_expand(const char *template, const char *program, char *ret, size_t 
 		else
 			put(&out, p, 1);
 	}
-	for (char *p = ret; *p; p++) /* names are printed, and listed a line each */
-		if ((unsigned char)*p < ' ' || *p == 127)
-			*p = '_';
+	ct_tame(ret, '_'); /* names are printed, and listed a line each */
 	return out.error;
 }
 
 void ct_name_program(char *ret, size_t size)
 {
 	static char path[PATH_MAX]; /* called once, perhaps on a tiny stack */
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	ssize_t n = readlink("/proc/thread-self/exe", path, sizeof(path) - 1);
 	const char *base;
 
 	path[n > 0 ? n : 0] = '\0';

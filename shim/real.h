@@ -44,7 +44,8 @@ void *ct_real(struct ct_real_table *table, int slot, const void *caller);
 /*
  * The same for the CUDA runtime, of which a process can have several, whose handles,
  * kernels and errors mean nothing to each other: a wrapper passes the call on to the
- * libcudart that the caller's object needs by name; where it needs none, as ct_real().
+ * libcudart that the caller's object needs by name; where it needs none, as ct_real(). A
+ * wrapper that another tool has in the global scope behind us comes before any runtime.
  */
 void *ct_real_of_caller(struct ct_real_table *table, int slot, const void *caller);
 #define CT_REAL_SLOTS_MAX 512 /* of that table */

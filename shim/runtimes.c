@@ -10,6 +10,7 @@
 
 #include "shim/dlsym.h"
 #include "shim/real.h"
+#include "shim/self.h"
 
 #define RUNTIMES_MAX 32
 #define SONAME_BYTES 64
@@ -28,14 +29,38 @@ static uint32_t runtime_count = 1;
 /* By page of code: the page and the number of the runtime its calls go to; 0 = free. */
 static uint64_t pages[PAGES];
 
+/* Also "libcudart-faf08d9a.so.13", as wheels that bring their own copy call it. */
+static bool is_runtime(const char *soname)
+{
+	const char *rest = soname + strlen("libcudart");
+
+	return !strncmp(soname, "libcudart", strlen("libcudart")) && strchr(".-", *rest) && *rest &&
+	       strstr(rest, ".so");
+}
+
+/* Has another preloaded tool a wrapper of its own here, and not a runtime its function? */
+static bool of_tool(const void *function)
+{
+	const char *base;
+	Dl_info info;
+
+	if (ct_ours(function) || !dladdr(function, &info) || !info.dli_fname)
+		return false;
+	base = strrchr(info.dli_fname, '/');
+	return !is_runtime(base ? base + 1 : info.dli_fname);
+}
+
+/* What is preloaded behind us wraps the calls of everybody, whichever runtime they are for. */
 static void *look(const struct runtime *runtime, struct ct_real_table *table, int slot,
 		  const void *caller)
 {
-	void *found = *runtime->soname
-			      ? ct_real_look_in(runtime->soname, table->functions[slot].symbol)
-			      : NULL;
+	const char *symbol = table->functions[slot].symbol;
+	void *own = *runtime->soname ? ct_real_look_in(runtime->soname, symbol) : NULL;
+	void *next = own ? ct_dlsym(RTLD_NEXT, symbol) : NULL;
 
-	return found ? found : ct_real(table, slot, caller);
+	if (next && next != own && of_tool(next))
+		return next;
+	return own ? own : ct_real(table, slot, caller);
 }
 
 /* All at once: see ct_real(). */
@@ -53,15 +78,6 @@ static void *find(struct runtime *runtime, struct ct_real_table *table, int slot
 			__atomic_store_n(&runtime->functions[i], look(runtime, table, i, caller),
 					 __ATOMIC_RELAXED);
 	return real;
-}
-
-/* Also "libcudart-faf08d9a.so.13", as wheels that bring their own copy call it. */
-static bool is_runtime(const char *soname)
-{
-	const char *rest = soname + strlen("libcudart");
-
-	return !strncmp(soname, "libcudart", strlen("libcudart")) && strchr(".-", *rest) && *rest &&
-	       strstr(rest, ".so");
 }
 
 /*
@@ -83,6 +99,26 @@ __attribute__((unused)) static const char *needed_runtime(const struct link_map 
 	return NULL;
 }
 
+/*
+ * Comparing and copying by hand: ThreadSanitizer's strcmp() and strcpy() would call it a race,
+ * as it sees the program's calls of them but not the atomics of a library built without it.
+ */
+static bool same(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+static void copy(char *to, const char *from)
+{
+	do
+		*to++ = *from;
+	while (*from++);
+}
+
 /* The number of a runtime by its soname; 0 where there is no room for one more. */
 __attribute__((unused)) static uint32_t number_of(const char *soname)
 {
@@ -90,14 +126,14 @@ __attribute__((unused)) static uint32_t number_of(const char *soname)
 
 	for (uint32_t i = 1; i < count && i < RUNTIMES_MAX; i++)
 		if (__atomic_load_n(&runtimes[i].ready, __ATOMIC_ACQUIRE) &&
-		    !strcmp(runtimes[i].soname, soname))
+		    same(runtimes[i].soname, soname))
 			return i;
 	if (count >= RUNTIMES_MAX || strlen(soname) >= SONAME_BYTES)
 		return 0;
 	count = __atomic_fetch_add(&runtime_count, 1, __ATOMIC_ACQ_REL);
 	if (count >= RUNTIMES_MAX)
 		return 0;
-	strcpy(runtimes[count].soname, soname);
+	copy(runtimes[count].soname, soname);
 	__atomic_store_n(&runtimes[count].ready, 1, __ATOMIC_RELEASE);
 	return count;
 }
@@ -147,7 +183,7 @@ int dlclose(void *handle)
 		*(void **)&close = ct_dlsym(RTLD_NEXT, "dlclose");
 		__atomic_store_n(&real, close, __ATOMIC_RELAXED);
 	}
-	r = close(handle);
+	r = close ? close(handle) : 0; /* what is not closed harms nobody */
 	for (int i = 0; i < PAGES; i++)
 		__atomic_store_n(&pages[i], 0, __ATOMIC_RELAXED);
 	return r;

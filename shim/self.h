@@ -11,4 +11,10 @@
  */
 bool ct_ours(const void *address);
 
+/*
+ * Is this the first copy of cutrace in the global scope? Another one, from another folder, is
+ * preloaded as well where this is false, and it is the one that records.
+ */
+bool ct_self_first(void);
+
 #endif

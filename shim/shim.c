@@ -19,6 +19,7 @@
 #include "shim/entry.h"
 #include "shim/exits.h"
 #include "shim/flusher.h"
+#include "shim/hook.h"
 #include "shim/inject.h"
 #include "shim/log.h"
 #include "shim/mode.h"
@@ -26,6 +27,7 @@
 #include "shim/name.h"
 #include "shim/python.h"
 #include "shim/rank.h"
+#include "shim/self.h"
 #include "shim/stack.h"
 #include "shim/thread.h"
 #include "trace/apis.h"
@@ -33,6 +35,7 @@
 #include "trace/keep.h"
 
 #define DIRECTORY_TRIES 1000
+#define TAKEN 1
 
 struct ct_shim ct_shim;
 
@@ -45,6 +48,18 @@ static void set_life(enum ct_life to)
 	*(volatile uint32_t *)(uintptr_t)ct_shim_life = to;
 }
 
+/* May a trace go into this directory, which is there? Links that others laid are not followed. */
+static bool usable(const char *directory)
+{
+	static char trace[PATH_MAX + 32];
+	struct stat st;
+
+	snprintf(trace, sizeof(trace), "%s/trace.cutrace", directory);
+	return lstat(directory, &st) == 0 && st.st_uid == geteuid() &&
+	       stat(directory, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+	       access(directory, W_OK) == 0 && lstat(trace, &st) < 0;
+}
+
 /*
  * Make the output directory. A name that is taken gets a number behind it, unless
  * the directory holds no trace yet: two processes never share one. Returns 1 if it
@@ -52,9 +67,6 @@ static void set_life(enum ct_life to)
  */
 static int make_directory(const char *name, char *ret, size_t size)
 {
-	static char trace[PATH_MAX + 32];
-	struct stat st;
-
 	for (int i = 0; i < DIRECTORY_TRIES; i++) {
 		int n = i ? snprintf(ret, size, "%s.%d", name, i) : snprintf(ret, size, "%s", name);
 
@@ -64,15 +76,13 @@ static int make_directory(const char *name, char *ret, size_t size)
 			return 1;
 		if (errno != EEXIST)
 			return -errno;
-		snprintf(trace, sizeof(trace), "%s/trace.cutrace", ret);
-		if (stat(ret, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
-		    access(ret, W_OK) == 0 && lstat(trace, &st) < 0)
+		if (usable(ret))
 			return 0;
 	}
 	return -EEXIST;
 }
 
-/* Returns -EAGAIN if another process has just taken the directory that was chosen. */
+/* Returns TAKEN if another process has just taken the directory that was chosen. */
 static int create_trace(const char *name, const char *program)
 {
 	static char directory[PATH_MAX], trace[PATH_MAX + 32];
@@ -87,7 +97,7 @@ static int create_trace(const char *name, const char *program)
 	r = ct_file_create(&ct_shim.file, trace, program);
 	if (r < 0 && made)
 		rmdir(directory);
-	return r == -EEXIST ? -EAGAIN : r;
+	return r == -EEXIST ? TAKEN : r;
 }
 
 /* The limit on the trace's size; one that leaves no room for records is a slip. */
@@ -110,6 +120,39 @@ static void start_flight(void)
 		ct_warn("no memory to keep the newest records: recording ends at CUTRACE_LIMIT");
 }
 
+static int create_in(const char *name, const char *program)
+{
+	int r;
+
+	do
+		r = create_trace(name, program);
+	while (r == TAKEN);
+	return r;
+}
+
+/*
+ * The file system has no shared mappings to be written to: some of networks and of FUSE
+ * (mmap(2), ENODEV; 9p says EINVAL). What is written in another way would not survive a kill,
+ * so the trace goes where there are some. Returns 0, or -errno of the last place.
+ */
+static int create_elsewhere(const char *name, const char *program)
+{
+	const char *const places[] = { secure_getenv("TMPDIR"), "/tmp", "/dev/shm" };
+	const char *slash = strrchr(name, '/');
+	static char other[PATH_MAX];
+	int r = -ENODEV;
+
+	for (size_t i = 0; r < 0 && i < sizeof(places) / sizeof(places[0]); i++)
+		if (places[i] && *places[i] &&
+		    snprintf(other, sizeof(other), "%s/%s", places[i], slash ? slash + 1 : name) <
+			    (int)sizeof(other))
+			r = create_in(other, program);
+	if (r == 0)
+		ct_warn("the trace is in %.400s: the file system of %.400s cannot be written to by "
+			"mapping", ct_shim.directory, name);
+	return r;
+}
+
 static int open_trace(void)
 {
 	static char name[PATH_MAX]; /* here and above: we may have a tiny stack, and run once */
@@ -119,9 +162,9 @@ static int open_trace(void)
 	ct_name_program(program, sizeof(program));
 	r = ct_name_expand(ct_shim.options.output, program, name, sizeof(name));
 	if (r == 0)
-		do
-			r = create_trace(name, program);
-		while (r == -EAGAIN);
+		r = create_in(name, program);
+	if (r == -ENODEV || r == -EINVAL)
+		r = create_elsewhere(name, program);
 	if (r < 0)
 		ct_warn("nothing is recorded: cannot create %.600s: %s; set CUTRACE_OUTPUT to a "
 			"writable place with free space", name, strerror(-r));
@@ -135,15 +178,21 @@ static void announce(void)
 {
 	const char *list = ct_shim.options.started_list;
 	static char line[PATH_MAX + 1];
+	ssize_t written;
 	int fd, n;
 
 	if (!*list)
 		return;
-	fd = open(list, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	do /* a FIFO must not make us wait */
+		fd = open(list, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	while (fd < 0 && errno == EINTR);
 	if (fd < 0)
 		return;
 	n = snprintf(line, sizeof(line), "%s\n", ct_shim.directory);
-	if (write(fd, line, (size_t)n) < 0)
+	do
+		written = write(fd, line, (size_t)n); /* of a file: all of it, or nothing */
+	while (written < 0 && errno == EINTR);
+	if (written < 0)
 		ct_warn("cannot write to %s: %s", list, strerror(errno));
 	close(fd);
 }
@@ -252,13 +301,22 @@ static void start(void)
 	ct_options_read(&ct_shim.options);
 	if (ct_shim.options.disable)
 		return;
+	if (!ct_self_first()) {
+		ct_warn("preloaded twice: the copy that comes first records, not %.600s",
+			ct_shim.library);
+		return;
+	}
 	ct_clock_init();
 	page = make_life_page();
+	if (!page)
+		ct_warn("nothing is recorded: no memory, or the kernel is older than Linux 4.14");
 	if (!page || open_trace() < 0)
 		return;
 	thread = ct_thread_self();
-	if (!thread)
+	if (!thread) {
+		ct_warn("nothing is recorded: there is no memory for the first thread's state");
 		return;
+	}
 	thread->in_tool = true;
 	write_api_table(thread);
 	note_sharing();
@@ -281,9 +339,12 @@ static void start(void)
 
 bool ct_shim_start(void)
 {
-	int saved = errno;
+	int saved = errno, cancel;
 
+	/* start() opens files: no place to be cancelled in, as the call is none without us */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	pthread_once(&started, start);
+	pthread_setcancelstate(cancel, NULL);
 	errno = saved;
 	return ct_shim_alive();
 }
@@ -321,6 +382,7 @@ void ct_shim_finish(enum ct_finish how)
 {
 	static uint32_t once;
 	struct ct_thread *thread;
+	int cancel;
 
 	/* A vfork()ed child shares our memory: only its pid tells it from us. */
 	if (!ct_shim_alive() || (uint32_t)getpid() != ct_shim.file.header->pid ||
@@ -329,14 +391,17 @@ void ct_shim_finish(enum ct_finish how)
 	thread = ct_thread_self();
 	if (!thread || thread->in_tool)
 		return;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	thread->in_tool = true;
 	if (!ct_flusher_finish())
 		ct_file_lose(&ct_shim.file, CT_LOSS_FLUSH, 1);
 	ct_inject_explain();
+	ct_hook_note_cost(true);
 	ct_modules_refresh();
 	set_life(CT_LIFE_CLOSED);
 	ct_file_finish(&ct_shim.file, how);
 	thread->in_tool = false;
 	thread->ending = true;
 	ct_exits_report();
+	pthread_setcancelstate(cancel, NULL);
 }

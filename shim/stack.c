@@ -4,10 +4,12 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "shim/dlsym.h"
 #include "shim/modules.h"
 #include "shim/python.h"
 #include "shim/shim.h"
@@ -48,30 +50,101 @@ static void *load_unwinder(void)
 	return dlopen(path, RTLD_NOW | RTLD_LOCAL);
 }
 
+/*
+ * The x87's control word, for programs with traps on: libunwind's getcontext stores its
+ * environment with fnstenv, which masks all exceptions, and leaves it so.
+ */
+static uint16_t save_x87(void)
+{
+	uint16_t control = 0;
+
+#if defined(__x86_64__)
+	__asm__ volatile("fnstcw %0" : "=m"(control));
+#endif
+	return control;
+}
+
+static void restore_x87(uint16_t control)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("fldcw %0" : : "m"(control));
+#else
+	(void)control;
+#endif
+}
+
 /* The first walk is slow, so it is made outside any call that we time. */
 static void first_walk(void)
 {
+	uint16_t x87 = save_x87();
 	void *frames[8];
 
 	backtrace_fn(frames, 8);
+	restore_x87(x87);
+}
+
+static bool is_of(const char *library, const char *name, const void *found)
+{
+	void *handle = dlopen(library, RTLD_NOW | RTLD_NOLOAD);
+	bool same = handle && ct_dlsym(handle, name) == found;
+
+	if (handle)
+		dlclose(handle);
+	return same;
+}
+
+/*
+ * Has somebody put locks of his own before the C library's? libunwind's fast walk frees a
+ * thread's cache, with a lock, in the last round of the thread's destructors (Gtrace.c), when
+ * ThreadSanitizer has already left the thread and its lock crashes (thread_finalize() of
+ * tsan_interceptors_posix.cpp).
+ */
+static bool locks_interposed(void)
+{
+	static const char lock[] = "pthread_mutex_lock";
+	const void *found = ct_dlsym(RTLD_DEFAULT, lock);
+
+	return !is_of("libc.so.6", lock, found) && !is_of("libpthread.so.0", lock, found);
+}
+
+/*
+ * Why libunwind must not walk here; NULL: it may. Valgrind takes for an error how libunwind
+ * tries whether an address can be read, and preloads parts of itself.
+ */
+static const char *why_not_libunwind(const void *unwinder)
+{
+	const char *preloaded = getenv("LD_PRELOAD");
+
+	if (locks_interposed())
+		return "locks are interposed (ThreadSanitizer?)";
+	if (preloaded && strstr(preloaded, "/vgpreload_"))
+		return "Valgrind runs";
+	return unwinder ? NULL : "libunwind.so.8 not found; install libunwind8";
+}
+
+/* The function that walks: libunwind's if it is there and may be used, else the C library's. */
+static void *find_backtrace(void)
+{
+	void *unwinder = load_unwinder(), *libc = dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD);
+	const char *why = why_not_libunwind(unwinder);
+
+	if (!why)
+		ct_walk_init(unwinder);
+	if (!why && ct_dlsym(unwinder, "unw_backtrace"))
+		return ct_dlsym(unwinder, "unw_backtrace");
+	ct_shim_note(CT_NOTE_INFO, 0, "stacks by backtrace(), which is slower: %s",
+		     why ? why : "an odd libunwind");
+	return libc ? ct_dlsym(libc, "backtrace") : NULL;
 }
 
 void ct_stack_init(bool wanted)
 {
-	void *lib, *map;
+	void *map;
 
 	wanted_stacks = wanted;
 	if (!wanted)
 		return;
-	lib = load_unwinder();
-	*(void **)&backtrace_fn = lib ? dlsym(lib, "unw_backtrace") : NULL;
-	if (!backtrace_fn)
-		lib = dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD);
-	if (!backtrace_fn && lib) {
-		*(void **)&backtrace_fn = dlsym(lib, "backtrace");
-		ct_shim_note(CT_NOTE_INFO, 0, "libunwind.so.8 not found: stacks by backtrace(), "
-			     "which is slower; install libunwind8");
-	}
+	*(void **)&backtrace_fn = find_backtrace();
 	map = mmap(NULL, TABLE_SLOTS * sizeof(*table), PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (!backtrace_fn || map == MAP_FAILED) {
@@ -81,7 +154,6 @@ void ct_stack_init(bool wanted)
 		return;
 	}
 	table = map;
-	ct_walk_init(lib);
 	first_walk();
 }
 
@@ -164,6 +236,7 @@ static uint32_t walk(struct ct_thread *thread, uint32_t *ret_frames)
 __attribute__((noinline)) static uint32_t take_slowly(struct ct_thread *thread, uint64_t key,
 						      const void *base)
 {
+	uint16_t x87 = save_x87();
 	int saved = errno;
 	uint32_t frames, id = walk(thread, &frames);
 
@@ -172,6 +245,7 @@ __attribute__((noinline)) static uint32_t take_slowly(struct ct_thread *thread, 
 	else
 		ct_file_lose(&ct_shim.file, CT_LOSS_STACKS, 1);
 	errno = saved;
+	restore_x87(x87);
 	return id;
 }
 

@@ -19,6 +19,8 @@ struct ct_thread {
 	bool in_tool;             /* cutrace itself is at work: record nothing */
 	bool ending;              /* this thread ends the program: its exit handlers run */
 	bool said_late;           /* the user knows that those called CUDA */
+	uint32_t opened;          /* calls so far */
+	uint64_t timed_ns;        /* when we began to record the call being made; 0: it is not timed */
 	uint32_t tid;
 	uint64_t injected_ns;     /* when InitializeInjection ran on this thread, until used */
 	struct ct_totals *totals; /* of its call sites; see totals.h */

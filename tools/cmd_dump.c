@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyze/analysis.h"
+#include "tools/members.h"
 #include "tools/tool.h"
 
 static void dump_header(const struct ct_file_header *header)
@@ -19,7 +20,8 @@ static void dump_header(const struct ct_file_header *header)
 
 int ct_cmd_dump(int argc, char **argv)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], why[256];
+	struct stat st;
 	struct ct_reader *reader;
 	struct ct_item item;
 	uint64_t damaged, offset;
@@ -34,6 +36,8 @@ int ct_cmd_dump(int argc, char **argv)
 		return ct_usage("dump", "one directory is needed");
 	if (snprintf(path, sizeof(path), "%s/trace.cutrace", argv[1]) >= (int)sizeof(path))
 		return ct_fail(argv[1], "the name is too long");
+	if (stat(path, &st) == 0 && ct_foreign(&st, why, sizeof(why)))
+		return ct_fail(argv[1], why);
 	r = ct_reader_open(path, &reader);
 	if (r < 0)
 		return ct_fail(argv[1], ct_trace_error(r));

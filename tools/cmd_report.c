@@ -21,6 +21,7 @@ struct wish {
 	enum ct_report_mode mode;
 	const char *output;
 	bool all_rows;
+	bool foreign; /* traces of other users as well */
 	uint64_t part_records; /* for tests: analyze any trace in parts of so many; 0 = as usual */
 };
 
@@ -147,16 +148,17 @@ int ct_report_several(const struct ct_members *members, enum ct_report_mode mode
 /* One directory with a trace is a report of its own; everything else is a run. */
 static int report(char **directories, int count, const struct wish *wish)
 {
-	struct ct_members members = { 0 };
+	struct ct_members members = { .foreign = wish->foreign };
 	int status = 0;
 
 	if (count == 1 && !wish->output) {
-		char path[PATH_MAX];
+		char path[PATH_MAX], why[256];
 		struct stat st;
 
 		snprintf(path, sizeof(path), "%s/trace.cutrace", directories[0]);
 		if (stat(path, &st) == 0)
-			return make(directories[0], wish);
+			return !wish->foreign && ct_foreign(&st, why, sizeof(why)) ?
+				ct_fail(directories[0], why) : make(directories[0], wish);
 	}
 	for (int i = 0; i < count; i++)
 		if (ct_members_add(&members, directories[i]) < 0)
@@ -173,14 +175,16 @@ static int report(char **directories, int count, const struct wish *wish)
 
 static void print_help(void)
 {
-	puts("usage: cutrace report [--write-only] [--all-rows] [--output DIR] DIRECTORY...\n\n"
+	puts("usage: cutrace report [--write-only] [--all-rows] [--foreign] [--output DIR]\n"
+	     "                      DIRECTORY...\n\n"
 	     "Analyzes DIRECTORY/trace.cutrace, writes report.txt and the CSV files beside it and\n"
 	     "prints the report. A trace that was cut off is read as far as it goes.\n\n"
 	     "Of runs of more than a million calls and device operations, calls.csv, device.csv and\n"
 	     "blocked.csv, which have a row for each, are only made with --all-rows.\n\n"
 	     "Several directories, or one that holds such directories, are taken as the processes\n"
 	     "of one run: each gets its own report.txt and CSV files, and the report of the run is\n"
-	     "printed. With --output its tables, ranks.csv and ranks_callsites.csv, go to DIR.");
+	     "printed. With --output its tables, ranks.csv and ranks_callsites.csv, go to DIR.\n\n"
+	     "Traces of other users but root are refused unless --foreign says to trust them.");
 }
 
 #define HEAP_BYTES ((size_t)256 << 20)
@@ -206,12 +210,13 @@ static void keep_memory(void)
 
 int ct_cmd_report(int argc, char **argv)
 {
-	int mode = CT_REPORT_PRINT, all_rows = false, option;
+	int mode = CT_REPORT_PRINT, all_rows = false, foreign = false, option;
 	struct wish wish = { 0 };
 	const struct option options[] = {
 		{ "at-exit", no_argument, &mode, CT_REPORT_AT_EXIT },
 		{ "write-only", no_argument, &mode, CT_REPORT_WRITE_ONLY },
 		{ "all-rows", no_argument, &all_rows, true },
+		{ "foreign", no_argument, &foreign, true },
 		{ "output", required_argument, NULL, 'o' },
 		{ "part-records", required_argument, NULL, 'p' },
 		{ "help", no_argument, NULL, 'h' },
@@ -238,5 +243,6 @@ int ct_cmd_report(int argc, char **argv)
 		return ct_usage("report", "--output needs the name of a directory");
 	wish.mode = (enum ct_report_mode)mode;
 	wish.all_rows = all_rows;
+	wish.foreign = foreign;
 	return report(argv + optind, argc - optind, &wish);
 }

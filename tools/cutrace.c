@@ -11,8 +11,8 @@
 
 static const struct ct_command commands[] = {
 	{ "run", "[options] -- PROGRAM [arguments]", "run a program and report on it", ct_cmd_run },
-	{ "report", "[--all-rows] [--output DIR] DIRECTORY...", "make and print the report of a trace, or of several",
-	  ct_cmd_report },
+	{ "report", "[--all-rows] [--foreign] [--output DIR] DIRECTORY...",
+	  "make and print the report of a trace, or of several", ct_cmd_report },
 	{ "whatif", "DIRECTORY", "say what changes of the program would save", ct_cmd_whatif },
 	{ "dump", "DIRECTORY", "print every record of a trace", ct_cmd_dump },
 	{ "pack", "[--unpack] DIRECTORY...", "make traces small; every command reads them as before",

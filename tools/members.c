@@ -56,6 +56,13 @@ static int keep(struct ct_members *members, const char *directory, const struct 
 	return 0;
 }
 
+bool ct_foreign(const struct stat *st, char *ret_why, size_t size)
+{
+	snprintf(ret_why, size, "belongs to another user (uid %u), who can report on it; if you trust "
+		 "that user: cutrace report --foreign", (unsigned)st->st_uid);
+	return st->st_uid != geteuid() && st->st_uid != 0;
+}
+
 static int add_one(struct ct_members *members, const char *directory, const struct stat *st)
 {
 	char why[PATH_MAX + 64];
@@ -68,11 +75,8 @@ static int add_one(struct ct_members *members, const char *directory, const stru
 		snprintf(why, sizeof(why), "given twice, the first time as %s", known->directory);
 		return leave_out(members, directory, why);
 	}
-	if (st->st_uid != geteuid()) {
-		snprintf(why, sizeof(why), "belongs to another user (uid %u), who can report on it",
-			 (unsigned)st->st_uid);
+	if (!members->foreign && ct_foreign(st, why, sizeof(why)))
 		return leave_out(members, directory, why);
-	}
 	return keep(members, directory, st);
 }
 

@@ -3,7 +3,9 @@
 #ifndef CT_TOOLS_MEMBERS_H
 #define CT_TOOLS_MEMBERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 /* A directory with a trace in it. */
@@ -15,15 +17,23 @@ struct ct_member {
 };
 
 struct ct_members {
+	bool foreign; /* those of other users as well */
 	struct ct_member *at;
 	size_t count, room;
 	size_t bad; /* that have been named on stderr and left out */
 };
 
 /*
+ * Is this the file of another user, root aside? What it holds may be meant to harm whoever
+ * reads it, and its reports would be written for somebody else: perf, too, refuses such files
+ * (tools/perf/util/data.c). If so, says why into ret_why.
+ */
+bool ct_foreign(const struct stat *st, char *ret_why, size_t size);
+
+/*
  * Add the trace of a directory or, if it has none, those of the directories in it. What
  * cannot be used is named on stderr, a line each, and counted: no trace there, one that
- * is there already, one of another user (its reports would be written for somebody else).
+ * is there already, one of another user (unless `foreign`; see ct_foreign()).
  * Returns 0 or -ENOMEM.
  */
 int ct_members_add(struct ct_members *members, const char *directory);

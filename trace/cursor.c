@@ -15,6 +15,7 @@ struct ct_cursor {
 	uint64_t offset;      /* of the image in the file */
 	uint32_t tid;
 	struct ct_damage damage;
+	uint64_t unknown; /* records of the future */
 };
 
 int ct_cursor_open(const struct ct_reader *reader, size_t block, struct ct_cursor **ret_cursor)
@@ -62,6 +63,11 @@ uint64_t ct_cursor_damage(const struct ct_cursor *cursor, uint64_t *ret_offset)
 	if (ret_offset)
 		*ret_offset = cursor->damage.offset;
 	return cursor->damage.bytes;
+}
+
+uint64_t ct_cursor_unknown(const struct ct_cursor *cursor)
+{
+	return cursor->unknown;
 }
 
 /* Smallest sensible size of each record type; 0 = unknown type. */
@@ -128,6 +134,7 @@ static bool take(struct ct_cursor *c, struct ct_item *item)
 		c->at = c->bytes;
 		return false;
 	}
+	c->unknown += type >= CT_RECORD_TYPES;
 	item->type = type < CT_RECORD_TYPES ? (enum ct_record_type)type : CT_RECORD_NONE;
 	item->bytes = (uint32_t)bytes;
 	item->offset = c->offset + c->at;
@@ -137,16 +144,32 @@ static bool take(struct ct_cursor *c, struct ct_item *item)
 	return true;
 }
 
+/* What a damaged length has swallowed behind a record: slots that are not empty. */
+static void add_swallowed(struct ct_cursor *c, const struct ct_item *item, uint64_t needed)
+{
+	uint64_t at = (needed + CT_SLOT_BYTES - 1) / CT_SLOT_BYTES * CT_SLOT_BYTES;
+	const uint8_t *record = item->record;
+
+	for (uint64_t i = at; i < item->bytes; i++)
+		if (record[i]) {
+			ct_damage_add(&c->damage, item->offset + at, item->bytes - at);
+			return;
+		}
+}
+
 static bool sound(struct ct_cursor *c, const struct ct_item *item)
 {
 	uint32_t least = least_bytes[item->type];
+	uint64_t needed;
 
 	if (!least)
 		return false; /* a type of the future: its length was enough to step over it */
-	if (item->bytes < least || needed_bytes(item->type, item->record) > item->bytes) {
+	needed = item->bytes < least ? UINT64_MAX : needed_bytes(item->type, item->record);
+	if (needed > item->bytes) {
 		ct_damage_add(&c->damage, item->offset, item->bytes);
 		return false;
 	}
+	add_swallowed(c, item, needed);
 	return true;
 }
 

@@ -145,7 +145,7 @@ static void empty(struct ct_file *file, uint8_t *chunk, uint32_t bytes)
 
 	__atomic_store_n((uint32_t *)(void *)(chunk + CT_SLOT_BYTES), 0, __ATOMIC_RELEASE);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* first this: we may be killed in the next line */
-	memset(chunk + CT_SLOT_BYTES, 0, bytes - CT_SLOT_BYTES);
+	ct_writer_wipe(chunk + CT_SLOT_BYTES, bytes - CT_SLOT_BYTES);
 	__atomic_store_n(&head->sequence, sequence, __ATOMIC_RELEASE);
 }
 

@@ -2,6 +2,7 @@
 #include "trace/keep.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -45,19 +46,22 @@ static bool make_next(struct ct_file *file, uint8_t *full)
 static bool grow(struct ct_file *file, uint8_t *full)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	int saved = errno, patience = PATIENCE;
+	int saved = errno, patience = PATIENCE, cancel;
 
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	if (!__atomic_exchange_n(&file->flight.growing, 1, __ATOMIC_ACQUIRE)) {
 		bool grown = current(file) != full || make_next(file, full);
 
 		__atomic_store_n(&file->flight.growing, 0, __ATOMIC_RELEASE);
+		pthread_setcancelstate(cancel, NULL);
 		errno = saved;
 		return grown;
 	}
 	for (; patience && __atomic_load_n(&file->flight.growing, __ATOMIC_ACQUIRE); patience--)
 		nanosleep(&pause, NULL);
-	if (!patience) /* it was cancelled in there, say: two at it do no harm */
+	if (!patience) /* it is stopped in there: two at it do no harm */
 		__atomic_store_n(&file->flight.growing, 0, __ATOMIC_RELEASE);
+	pthread_setcancelstate(cancel, NULL);
 	errno = saved;
 	return true;
 }

@@ -206,6 +206,7 @@ int ct_pack_write(const struct ct_reader *reader, FILE *to)
 		.version = CT_PACKED_VERSION,
 		.byte_order = CT_BYTE_ORDER,
 		.file_bytes = reader->file_bytes,
+		.gap_bytes = reader->gap_bytes,
 	};
 	int err = reader->lost_bytes ? -EBADMSG : write_all(to, &head, sizeof(head));
 
@@ -320,7 +321,7 @@ int ct_pack_compare(const struct ct_reader *a, const struct ct_reader *b, uint64
 	int err = -EBADMSG;
 
 	if (a->file_bytes == b->file_bytes && a->chunks.count == b->chunks.count &&
-	    a->lost_bytes == b->lost_bytes)
+	    a->lost_bytes == b->lost_bytes && a->gap_bytes == b->gap_bytes)
 		err = compare_others(a, b);
 	for (size_t block = 0; block < a->chunks.count && !err; block++)
 		err = compare_block(a, b, block, &records);

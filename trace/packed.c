@@ -28,6 +28,7 @@ static int read_header(struct ct_reader *r, uint64_t *ret_image_bytes)
 	if (head.check != ct_packed_check(&head, offsetof(struct ct_packed_header, check)))
 		return -EBADMSG;
 	r->file_bytes = head.file_bytes;
+	r->gap_bytes = head.gap_bytes;
 	*ret_image_bytes = head.image_bytes;
 	return 0;
 }
@@ -48,6 +49,36 @@ static bool block_at(const struct ct_reader *r, uint64_t at, struct ct_packed_bl
 	return true;
 }
 
+/* Behind all blocks of a list: they are in file order, and none is there twice. */
+static uint64_t end_of(const struct ct_blocks *blocks)
+{
+	const struct ct_block *last;
+
+	if (!blocks->count)
+		return 0;
+	last = &blocks->at[blocks->count - 1];
+	return last->offset + last->bytes;
+}
+
+/*
+ * Has the file, before it was packed, room for what the block says it is? Chunks come behind
+ * everything else, so *next, of the others, only goes on.
+ */
+static bool fits(const struct ct_reader *r, const struct ct_packed_block *head, size_t *next)
+{
+	const struct ct_blocks *list = head->kind == CT_PACKED_CHUNK ? &r->chunks : &r->others;
+	uint64_t end = head->offset + head->image_bytes;
+
+	if (end < head->offset || end > r->file_bytes || head->offset < end_of(list))
+		return false;
+	if (head->kind != CT_PACKED_CHUNK)
+		return !r->chunks.count;
+	while (*next < r->others.count &&
+	       r->others.at[*next].offset + r->others.at[*next].bytes <= head->offset)
+		++*next;
+	return *next == r->others.count || r->others.at[*next].offset >= end;
+}
+
 static int add_block(struct ct_reader *r, uint64_t at, const struct ct_packed_block *head)
 {
 	const struct ct_block block = {
@@ -66,19 +97,21 @@ static int add_block(struct ct_reader *r, uint64_t at, const struct ct_packed_bl
 
 /*
  * Blocks are looked for at every byte where none was expected, since a damaged one does
- * not say where the next is. How much is lost follows from what there should be.
+ * not say where the next is. How much is lost follows from what there should be; that of a
+ * block which cannot be where it says it was counts as lost, and does not make up for others.
  */
 int ct_packed_find(struct ct_reader *r)
 {
 	uint64_t at = sizeof(struct ct_packed_header), promised, found = 0;
 	uint64_t end = 0, lost_at = UINT64_MAX;
 	struct ct_packed_block head;
+	size_t next = 0;
 	int err = read_header(r, &promised);
 
 	if (err)
 		return err;
 	while (!err && at + sizeof(head) <= r->size) {
-		if (!block_at(r, at, &head)) {
+		if (!block_at(r, at, &head) || !fits(r, &head, &next)) {
 			if (lost_at == UINT64_MAX)
 				lost_at = end;
 			at++;
@@ -89,8 +122,7 @@ int ct_packed_find(struct ct_reader *r)
 		end = head.offset + head.image_bytes;
 		found += head.image_bytes;
 	}
-	if (found < promised)
-		r->lost_bytes = promised - found;
+	r->lost_bytes = found < promised ? promised - found : found - promised;
 	ct_damage_add(&r->damage, lost_at == UINT64_MAX ? end : lost_at, r->lost_bytes);
 	return err;
 }

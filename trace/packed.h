@@ -19,7 +19,8 @@ struct ct_packed_header {
 	uint32_t byte_order;
 	uint64_t file_bytes;  /* size of the file that was packed */
 	uint64_t image_bytes; /* of all blocks together */
-	uint64_t reserved[3];
+	uint64_t gap_bytes;   /* as ct_reader_gaps() says; 0 in older files */
+	uint64_t reserved[2];
 	uint64_t check;       /* ct_packed_check() of the bytes before it */
 };
 static_assert(sizeof(struct ct_packed_header) == 64, "no padding");

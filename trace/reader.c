@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "trace/tame.h"
+
 /* page: the first CT_HEADER_BYTES of the file, before it was packed. */
 static int check_header(struct ct_reader *r, const uint8_t *page)
 {
@@ -25,9 +27,7 @@ static int check_header(struct ct_reader *r, const uint8_t *page)
 		return -EPROTONOSUPPORT;
 	h->program[sizeof(h->program) - 1] = '\0';
 	h->tool_version[sizeof(h->tool_version) - 1] = '\0';
-	for (char *p = h->program; *p; p++) /* a file name may hold anything; this is printed */
-		if ((unsigned char)*p < ' ' || *p == 127)
-			*p = '?';
+	ct_tame(h->program, '?'); /* a file name may hold anything; this is printed */
 	if (h->loss_count > sizeof(h->lost) / sizeof(h->lost[0]))
 		h->loss_count = sizeof(h->lost) / sizeof(h->lost[0]);
 	return 0;
@@ -61,9 +61,18 @@ static int map_file(struct ct_reader *r, const char *path)
 	}
 	r->base = map;
 	r->size = r->file_bytes = (uint64_t)st.st_size;
+	r->fd = fd;
+	return 0;
 out:
 	close(fd);
 	return err;
+}
+
+static void close_file(struct ct_reader *r)
+{
+	if (r->fd >= 0)
+		close(r->fd);
+	r->fd = -1;
 }
 
 static bool all_zero(const uint8_t *p, uint64_t n)
@@ -104,10 +113,29 @@ int ct_block_image(const struct ct_reader *reader, const struct ct_block *block,
 	return err;
 }
 
+static bool sound_size(uint32_t bytes)
+{
+	return bytes >= CT_CHUNK_UNIT && bytes % CT_CHUNK_UNIT == 0 && bytes <= CT_CHUNK_MAX;
+}
+
 static bool is_chunk(const struct ct_chunk_header *head)
 {
-	return head->magic == CT_CHUNK_MAGIC && head->bytes >= CT_CHUNK_UNIT &&
-	       head->bytes % CT_CHUNK_UNIT == 0 && head->bytes <= CT_CHUNK_MAX;
+	return head->magic == CT_CHUNK_MAGIC && sound_size(head->bytes);
+}
+
+/*
+ * Is a chunk at `at` one that was claimed and never came into being? Its claimant had no space, or
+ * was killed between any two stores to its header, of which the magic is the last. There is no
+ * record then: what has one has lost its magic otherwise.
+ */
+static bool is_gap(const struct ct_reader *r, const struct ct_chunk_header *head, uint64_t at)
+{
+	bool room = r->size - at >= CT_SLOT_BYTES + sizeof(uint32_t);
+
+	return !head->magic && (!head->bytes || sound_size(head->bytes)) &&
+	       (!head->offset || head->offset == at) &&
+	       all_zero((const uint8_t *)head->reserved, sizeof(head->reserved)) &&
+	       (!room || all_zero(r->base + at + CT_SLOT_BYTES, sizeof(uint32_t)));
 }
 
 /* The kernel maps more around each page that is looked at: not all of a long file. */
@@ -121,9 +149,29 @@ static void forget(const struct ct_reader *r, uint64_t from, uint64_t end)
 }
 
 /*
- * Make a block of every chunk. A claimed chunk whose header was never stored (its
- * claimant was killed or had no space) is zero; anything else is damage.
+ * The first unit from `at` on that is not in a hole of the file: sparse files may be larger
+ * than anybody wants to wait for. A file system that does not tell has no holes.
  */
+static uint64_t behind_hole(const struct ct_reader *r, uint64_t at)
+{
+	off_t data = lseek(r->fd, (off_t)at, SEEK_DATA);
+
+	if (data < 0)
+		return errno == ENXIO ? r->size : at; /* ENXIO: a hole up to the end */
+	return (uint64_t)data > at ? (uint64_t)data / CT_CHUNK_UNIT * CT_CHUNK_UNIT : at;
+}
+
+static void add_gap(struct ct_reader *r, uint64_t from, uint64_t end)
+{
+	if (end > r->header.claimed_bytes)
+		end = r->header.claimed_bytes;
+	if (end > r->size)
+		end = r->size;
+	if (from < end)
+		r->gap_bytes += end - from;
+}
+
+/* Make a block of every chunk; what is none, and no gap, is damage. */
 static int find_chunks(struct ct_reader *r)
 {
 	uint64_t at = CT_CHUNK_UNIT, kept = 0;
@@ -134,19 +182,25 @@ static int find_chunks(struct ct_reader *r)
 		struct ct_chunk_header head;
 		struct ct_block block = { .offset = at, .bytes = r->size - at };
 		uint32_t bytes = CT_CHUNK_UNIT;
+		bool gap;
 
 		memcpy(&head, p, sizeof(head));
+		gap = is_gap(r, &head, at);
 		if (is_chunk(&head))
 			bytes = head.bytes;
 		if (block.bytes > bytes)
 			block.bytes = bytes;
 		if (is_chunk(&head)) {
 			err = ct_blocks_add(&r->chunks, &block);
-		} else if (!all_zero(p, CT_SLOT_BYTES)) {
+		} else if (!gap) {
 			ct_damage_add(&r->damage, at, CT_CHUNK_UNIT);
 			err = ct_blocks_add(&r->others, &block);
 		}
 		at += bytes;
+		if (gap) { /* it may be long */
+			at = behind_hole(r, at);
+			add_gap(r, block.offset, at);
+		}
 		if (at - kept >= KEEP_BYTES || at + CT_SLOT_BYTES > r->size) {
 			forget(r, kept, at);
 			kept = at;
@@ -194,10 +248,12 @@ int ct_reader_open(const char *path, struct ct_reader **ret_reader)
 
 	if (!r)
 		return -ENOMEM;
+	r->fd = -1;
 	err = map_file(r, path);
 	if (!err)
 		err = memcmp(r->base, CT_PACKED_MAGIC, sizeof(r->header.magic)) ? open_plain(r)
 										: open_packed(r);
+	close_file(r);
 	if (err) {
 		ct_reader_close(r);
 		return err;
@@ -267,13 +323,25 @@ uint64_t ct_reader_damage(const struct ct_reader *reader, uint64_t *ret_offset)
 	return sum.bytes;
 }
 
+uint64_t ct_reader_unknown(const struct ct_reader *reader)
+{
+	return reader->unknown + (reader->current ? ct_cursor_unknown(reader->current) : 0);
+}
+
+uint64_t ct_reader_gaps(const struct ct_reader *reader)
+{
+	return reader->gap_bytes;
+}
+
 /* Leave the current block, if any, and open the next. Returns 1, 0 at the end or -ENOMEM. */
 static int next_block(struct ct_reader *r)
 {
 	int err;
 
-	if (r->current)
+	if (r->current) {
 		add_damage_of(r->current, &r->damage);
+		r->unknown += ct_cursor_unknown(r->current);
+	}
 	ct_cursor_close(r->current);
 	r->current = NULL;
 	if (r->next_block == r->chunks.count)

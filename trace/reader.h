@@ -98,6 +98,9 @@ int ct_cursor_next(struct ct_cursor *cursor, struct ct_item *ret_item);
 /* Bytes of the block that were passed over so far, as ct_reader_damage() counts them. */
 uint64_t ct_cursor_damage(const struct ct_cursor *cursor, uint64_t *ret_offset);
 
+/* Records that were passed over so far, being of types that this version does not know. */
+uint64_t ct_cursor_unknown(const struct ct_cursor *cursor);
+
 /* Free the cursor and the memory of its records; accepts NULL. */
 void ct_cursor_close(struct ct_cursor *cursor);
 
@@ -115,5 +118,15 @@ int ct_reader_next(struct ct_reader *reader, struct ct_item *ret_item);
  * file cutrace wrote undisturbed. ret_offset: where the first of them lies.
  */
 uint64_t ct_reader_damage(const struct ct_reader *reader, uint64_t *ret_offset);
+
+/* The same of what ct_reader_next() passed over. */
+uint64_t ct_reader_unknown(const struct ct_reader *reader);
+
+/*
+ * Bytes of the file that were claimed for chunks which never came into being: a thread was
+ * stopped between the two, or there was no space. A disk that lost them looks the same. An
+ * older packed trace does not say: 0.
+ */
+uint64_t ct_reader_gaps(const struct ct_reader *reader);
 
 #endif

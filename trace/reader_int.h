@@ -39,6 +39,7 @@ struct ct_blocks {
 int ct_blocks_add(struct ct_blocks *blocks, const struct ct_block *block);
 
 struct ct_reader {
+	int fd;                       /* while it is opened; else -1 */
 	const uint8_t *base;
 	uint64_t size;
 	uint64_t file_bytes;          /* size of the file, if packed before that */
@@ -46,6 +47,8 @@ struct ct_reader {
 	struct ct_blocks chunks;      /* in file order */
 	struct ct_blocks others;      /* the header, and what stands in place of chunks */
 	struct ct_damage damage;      /* between chunks, and in those behind `current` */
+	uint64_t unknown;             /* records, as ct_reader_unknown() has them, behind `current` */
+	uint64_t gap_bytes;           /* that were claimed and where no chunk has come into being */
 	uint64_t lost_bytes;          /* of a packed file: of blocks that were not found */
 	struct ct_cursor *current;    /* of ct_reader_next(); NULL = none open */
 	size_t next_block;            /* what it opens next */

@@ -40,21 +40,34 @@ static int allocate(int fd, uint64_t offset, uint64_t bytes)
 	sigaddset(&xfsz, SIGXFSZ);
 	pthread_sigmask(SIG_BLOCK, &xfsz, &old);
 	sigpending(&before);
-	r = posix_fallocate(fd, (off_t)offset, (off_t)bytes);
+	do
+		r = posix_fallocate(fd, (off_t)offset, (off_t)bytes);
+	while (r == EINTR);
 	if (r && !sigismember(&before, SIGXFSZ))
-		while (sigtimedwait(&xfsz, NULL, &none) > 0)
+		while (sigtimedwait(&xfsz, NULL, &none) > 0 || errno == EINTR)
 			;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return -r;
 }
 
+/* Some file systems give up opening when a signal comes, whatever SA_RESTART says (signal(7)). */
+static int open_file(const char *path, int flags)
+{
+	int fd;
+
+	do
+		fd = open(path, flags | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600);
+	while (fd < 0 && errno == EINTR);
+	return fd < 0 ? -errno : fd;
+}
+
 static int open_again(const struct ct_file *file)
 {
 	struct stat st;
-	int fd = open(file->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	int fd = open_file(file->path, 0);
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (fstat(fd, &st) < 0 || st.st_dev != file->device || st.st_ino != file->inode) {
 		close(fd);
 		return -ESTALE;
@@ -90,11 +103,9 @@ int ct_file_create(struct ct_file *file, const char *path, const char *program)
 	if (strlen(path) >= sizeof(file->path))
 		return -ENAMETOOLONG;
 	strcpy(file->path, path);
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		r = -errno;
+	fd = r = open_file(path, O_CREAT | O_EXCL);
+	if (fd < 0)
 		goto out;
-	}
 	r = allocate(fd, 0, CT_HEADER_BYTES);
 	if (r < 0)
 		goto out_unlink;
@@ -327,6 +338,12 @@ static void write_thread(struct ct_writer *writer)
 	ct_writer_commit(record, CT_RECORD_THREAD, CT_SLOT_BYTES);
 }
 
+void ct_writer_wipe(uint8_t *at, size_t bytes)
+{
+	for (size_t i = 0; i < bytes / sizeof(uint64_t); i++)
+		__atomic_store_n((uint64_t *)(void *)at + i, 0, __ATOMIC_RELAXED);
+}
+
 static bool adopt_remnant(struct ct_writer *writer)
 {
 	uint8_t *chunk = ct_file_take_remnant(writer->file);
@@ -337,7 +354,7 @@ static bool adopt_remnant(struct ct_writer *writer)
 	writer->chunk_bytes = ((struct ct_chunk_header *)(void *)chunk)->bytes;
 	writer->used = first_free(chunk, writer->chunk_bytes);
 	/* a reservation that was never committed may have left its bytes */
-	memset(chunk + writer->used, 0, writer->chunk_bytes - writer->used);
+	ct_writer_wipe(chunk + writer->used, writer->chunk_bytes - writer->used);
 	writer->failed = false;
 	return true;
 }
@@ -373,14 +390,16 @@ static bool next_chunk(struct ct_writer *writer)
 /* Room for a THREAD record and `bytes` more in the chunk to come. */
 static bool refill(struct ct_writer *writer, uint32_t bytes)
 {
-	int saved = errno;
+	int saved = errno, cancel;
 	bool got;
 
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	do
 		got = next_chunk(writer);
 	while (got && writer->chunk_bytes - writer->used < bytes + CT_SLOT_BYTES);
 	if (got)
 		write_thread(writer);
+	pthread_setcancelstate(cancel, NULL);
 	errno = saved;
 	return got;
 }

@@ -10,8 +10,9 @@
  * No file descriptor is kept between calls: programs close descriptors they did
  * not open, and a recycled one would let us write into somebody's file.
  *
- * Nothing here allocates, locks, prints or changes errno. When a record cannot
- * be stored its loss is counted in the header and the caller goes on.
+ * Nothing here allocates, locks, prints or changes errno, and no record's way into the file
+ * is a cancellation point. When a record cannot be stored its loss is counted in the header
+ * and the caller goes on.
  */
 #ifndef CT_TRACE_WRITER_H
 #define CT_TRACE_WRITER_H
@@ -150,5 +151,12 @@ void *ct_file_take_remnant(struct ct_file *file);
 
 /* Nanoseconds of a clock. */
 uint64_t ct_clock_ns(clockid_t clock);
+
+/*
+ * Zero a part of a chunk, of whole slots. Not by memset(): in a program under ThreadSanitizer
+ * that would be the program's, which sees a race where it cannot see by which atomics chunks
+ * change hands.
+ */
+void ct_writer_wipe(uint8_t *at, size_t bytes);
 
 #endif

@@ -69,6 +69,17 @@ static void queue_full_locked(struct buffer *buffer)
 	pthread_cond_signal(&filled);
 }
 
+/* As a CUPTI short of memory does. */
+static bool drops_locked(const CUpti_Activity *record)
+{
+	static long left = -1;
+	const char *drop = getenv("FAKE_CUPTI_DROP");
+
+	if (left < 0)
+		left = drop ? atol(drop) : 0;
+	return record->kind == CUPTI_ACTIVITY_KIND_MEMSET && left > 0 && left--;
+}
+
 void cu_write(const void *record, size_t bytes)
 {
 	struct buffer *fresh = NULL;
@@ -87,7 +98,9 @@ void cu_write(const void *record, size_t bytes)
 		if (!fresh)
 			break;
 	}
-	if (complete && current && fits(current, bytes)) {
+	if (drops_locked(record)) {
+		dropped++;
+	} else if (complete && current && fits(current, bytes)) {
 		memcpy(current->bytes + current->used, record, bytes);
 		current->used += bytes;
 		current->records++;

@@ -4,7 +4,6 @@ import csv
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import time
 
@@ -260,18 +259,6 @@ def doctor_finds(here):
 
 
 @case
-def name_tokens(here):
-    run = quiet(here.traced(victim("return"), CUTRACE_OUTPUT="%n-%h-%q{RANK}-%%-%p", RANK="3"))
-    name = run.trace().name
-    host = socket.gethostname().replace("/", "_")
-    check(name.startswith(f"victim-{host}-3-%-"), "the name", name)
-    check(name.rsplit("-", 1)[1].isdigit(), "the name ends with the pid", name)
-    default = quiet(here.traced(victim("return"))).trace().name
-    check(default.startswith("cutrace.victim.") and default.rsplit(".", 1)[1].isdigit(),
-          "the default name", default)
-
-
-@case
 def second_run(here):
     """Into the same output: both traces remain."""
     folder = here.folder()
@@ -281,14 +268,6 @@ def second_run(here):
     same([path.name for path in first.traces()], ["same", "same.1"], "traces")
     same((folder / "same" / "calls.csv").read_bytes(), before, "calls.csv of the first run")
     has_rounds(folder / "same.1", 3)
-
-
-@case
-def private_files(here):
-    """A trace is its owner's business, whatever the umask."""
-    run = here.traced(victim("return"), prepare=lambda: os.umask(0) and None)
-    same(run.trace().stat().st_mode & 0o777, 0o700, "mode of the directory")
-    same((run.trace() / "trace.cutrace").stat().st_mode & 0o777, 0o600, "mode of the trace")
 
 
 @case

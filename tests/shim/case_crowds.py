@@ -3,7 +3,7 @@
 import collections
 import re
 
-from harness import calls, case, check, cutrace, quiet, same, says_clean, table, victim
+from harness import calls, case, check, cutrace, quiet, same, says_clean, table, trust, victim
 
 CHUNK_KB = 64        # of a thread that traces
 WAVES = 40
@@ -44,7 +44,7 @@ def crowd(here, threads):
     check(size_kb <= CHUNK_KB * (threads + 16), "the trace takes a chunk a thread", size_kb)
 
 
-@case
+@trust("threads 1")
 def crowd_of_1(here):
     crowd(here, 1)
 
@@ -54,7 +54,7 @@ def crowd_of_8(here):
     crowd(here, 8)
 
 
-@case
+@trust("threads 64")
 def crowd_of_64(here):
     crowd(here, 64)
 

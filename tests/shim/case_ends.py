@@ -12,7 +12,7 @@ import time
 from case_commands import wait_for
 from harness import (CALLS_PER_ROUND, PATHS, Run, calls, case, check, cutrace, environment,
                      has_rounds, one_line, quiet, report_text, same, says_blind, says_clean,
-                     victim)
+                     trust, victim)
 
 ROUNDS = 5
 
@@ -24,22 +24,22 @@ def clean(here, *arguments, rounds=ROUNDS):
     return run
 
 
-@case
+@trust("exit return")
 def end_return(here):
     same(clean(here, "return").status, 7, "exit status")
 
 
-@case
+@trust("exit exit")
 def end_exit(here):
     same(clean(here, "exit").status, 3, "exit status")
 
 
-@case
+@trust("exit _exit")
 def end_fast_exit(here):
     same(clean(here, "_exit").status, 4, "exit status")
 
 
-@case
+@trust("exit quick_exit")
 def end_quick_exit(here):
     same(clean(here, "quick_exit").status, 5, "exit status")
 
@@ -74,22 +74,22 @@ def killed(here, number, *arguments):
     check("cut off" in report.out, "the printed report says that the run was cut off", report.out)
 
 
-@case
+@trust("exit abort")
 def end_abort(here):
     killed(here, signal.SIGABRT, "abort")
 
 
-@case
+@trust("exit SIGSEGV")
 def end_segv(here):
     killed(here, signal.SIGSEGV, "signal", str(int(signal.SIGSEGV)))
 
 
-@case
+@trust("exit SIGTERM")
 def end_term(here):
     killed(here, signal.SIGTERM, "signal", str(int(signal.SIGTERM)))
 
 
-@case
+@trust("exit SIGKILL")
 def end_kill(here):
     killed(here, signal.SIGKILL, "signal", str(int(signal.SIGKILL)))
 

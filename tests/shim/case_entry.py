@@ -45,36 +45,6 @@ def driver_user(here, program, *how, twin="", setups=1):
 
 
 @case
-def driver_dlsym(here):
-    driver_user(here, "DRIVER", "dlsym")
-
-
-@case
-def driver_get_proc_address(here):
-    driver_user(here, "DRIVER", "get")
-
-
-@case
-def driver_get_proc_address_2(here):
-    driver_user(here, "DRIVER", "get2")
-
-
-@case
-def driver_per_thread(here):
-    driver_user(here, "DRIVER", "thread", twin="_ptsz")
-
-
-@case
-def driver_linked(here):
-    """Our wrappers are not exported, so only CUPTI sees a program linked to the driver."""
-    run = quiet(here.both([PATHS["DRIVER_LINKED"]], CUTRACE_CUPTI="off"))
-    same(names(run.trace()), {}, "calls in calls.csv")
-    says_blind(run.trace(), "device times", "linked to it")
-    run = quiet(here.both([PATHS["DRIVER_LINKED"]]))
-    same(names(run.trace(), *SETUP), of_driver(""), "calls with CUPTI")
-
-
-@case
 def driver_found_by_runtime(here):
     """cudaGetDriverEntryPointByVersion hands out the wrappers as well."""
     driver_user(here, "DRIVER_RUNTIME", setups=2)  # the program's and the runtime's
@@ -117,21 +87,6 @@ def entry_runtime_dlopened(here):
     for how, rounds in ((), ROUNDS), (("again",), 2 * ROUNDS), (("deepbind",), ROUNDS):
         run = quiet(here.both([PATHS["LOADER"], *how], CUTRACE_CUPTI="off"))
         same(names(run.trace()), runtime_calls(rounds), f"calls of loader {how}")
-
-
-@case
-def static_runtime(here):
-    """nvcc's default: no runtime to wrap, the driver found by dlsym and cuGetProcAddress."""
-    command = [PATHS["STATIC"], "work", "7"]
-    wanted = {name: 7 for name in
-              ("cuMemAlloc_v2", "cuMemsetD8_v2", "cuCtxSynchronize", "cuMemFree_v2")}
-    run = quiet(here.both(command, CUTRACE_CUPTI="off"))
-    same(names(run.trace(), *SETUP), wanted, "calls without CUPTI")
-    check(all(row["Origin"] == "driver-entry" for row in calls(run.trace())), "the wrappers")
-    run = quiet(here.both(command))
-    has_rounds(run.trace(), 7)
-    check(all(row["Origin"] == "runtime" for row in calls(run.trace())), "CUPTI alone saw them")
-    says_clean(run.trace())
 
 
 @case
@@ -217,21 +172,6 @@ def lookups_by_neighbours(here):
         same(run.out, here.bare(["/bin/ls", "/"]).out, f"/bin/ls under {order}")
 
 
-@case
-def profiler_yield(here):
-    """The default: the program's profiler works, and every call is in the trace once."""
-    for program in ("PROFILER", "PROFILER_LINKED"):
-        yields(here, program)
-
-
-@case
-def profiler_yield_other_copy(here):
-    """The program brings a CUPTI of its own, as wheels do, and ours is another."""
-    copy = here.folder() / "libcupti.so.13"
-    shutil.copy(f"{PATHS['FAKE']}/libcupti.so.13", copy)
-    yields(here, "PROFILER", "late", str(copy))
-
-
 def yields(here, program, *how):
     run = quiet(here.both([PATHS[program], *how]))
     check("the profiler saw all" in run.out, "it got its records", run.out)
@@ -244,13 +184,6 @@ def yields(here, program, *how):
 
 
 BUSY = 3 * 200 + 3 * ROUNDS
-
-
-@case
-def profiler_yield_busy(here):
-    """Other threads are in the middle of calls when CUPTI is given up."""
-    run = quiet(here.both([PATHS["PROFILER"], "busy"]))
-    has_rounds(run.trace(), BUSY)
 
 
 PAIRS = {"cudaMalloc": "cuMemAlloc_v2", "cudaMemset": "cuMemsetD8_v2",
@@ -282,14 +215,6 @@ def profiler_yield_waiting(here):
     same(cut_off(run), 1, "calls cut off")
     same({runtime: found[runtime] + found[driver] for runtime, driver in PAIRS.items()},
          {runtime: 4 * ROUNDS for runtime in PAIRS}, "calls before and after")
-
-
-@case
-def profiler_yield_early(here):
-    run = quiet(here.both([PATHS["PROFILER"], "early"]))
-    check("the profiler saw all" in run.out, "it got its records", run.out)
-    has_rounds(run.trace(), 2 * ROUNDS)
-    says_blind(run.trace(), "own profiler uses CUPTI since before the first CUDA call")
 
 
 @case

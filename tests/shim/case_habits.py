@@ -3,7 +3,7 @@
 import collections
 
 from harness import (PATHS, calls, case, check, has_rounds, one_line, quiet, same, says_blind,
-                     says_clean, table, victim)
+                     says_clean, table, trust, victim)
 
 LOADER_ROUNDS = 5
 
@@ -13,17 +13,6 @@ def clean(here, *arguments, rounds):
     has_rounds(run.trace(), rounds)
     says_clean(run.trace())
     return run
-
-
-@case
-def errno_unchanged(here):
-    run = quiet(here.both(victim("errno")))
-    same(len(calls(run.trace())), 6, "calls in calls.csv")
-
-
-@case
-def mask_unchanged(here):
-    clean(here, "mask", rounds=2001)
 
 
 @case
@@ -49,53 +38,24 @@ def without_lines(here):
 
 
 @case
-def descriptors_unchanged(here):
-    clean(here, "descriptors", rounds=2001)
-
-
-@case
-def descriptors_closed(here):
-    clean(here, "close_descriptors", rounds=2001)
-
-
-@case
-def descriptors_reused(here):
-    """No descriptor of ours, or of what we load, is used once the program has closed it."""
-    clean(here, "reuse_descriptors", "file", rounds=2)
-
-
-@case
+@trust("threads 16 KiB stack")
 def small_stacks(here):
+    """Both for threads of a program that is traced already, and for its very first use of CUDA."""
     clean(here, "small_stacks", rounds=17)
+    small_stack_first(here)
 
 
-@case
 def small_stack_first(here):
     """Of our own start; looking for CUPTI takes more, as does the driver's own start."""
     run = quiet(here.both(victim("small_first"), CUTRACE_CUPTI="0"))
     has_rounds(run.trace(), 1)
 
 
-@case
+@trust("threads 1000 short-lived")
 def short_threads(here):
-    run = clean(here, "short_threads", rounds=200)
+    run = clean(here, "short_threads", rounds=1000)
     threads = {row["Thread"] for row in calls(run.trace())}
     check(len(threads) > 1, "calls carry their thread", len(threads))
-
-
-@case
-def environment_kept(here):
-    """A program's children find their own settings; only the injection variable is ours."""
-    quiet(here.both(victim("environment", "LD_LIBRARY_PATH")))
-    quiet(here.both(victim("environment", "CUTRACE_OUTPUT")))
-    run = quiet(here.traced(victim("environment", "CUDA_INJECTION64_PATH")))
-    check(f"CUDA_INJECTION64_PATH={PATHS['LIB']}" in run.out, "the variable", run.out)
-
-
-@case
-def null_arguments(here):
-    """What the runtime answers to null pointers is the program's to see."""
-    here.both([PATHS["EVERY"], "null"])
 
 
 @case

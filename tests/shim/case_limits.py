@@ -186,16 +186,6 @@ def memory_bound(here, **variables):
 
 
 @case
-def memory_of_16_threads(here):
-    memory_bound(here)
-
-
-@case
-def memory_with_limit(here):
-    memory_bound(here, CUTRACE_LIMIT="16M")
-
-
-@case
 def without_limit(here):
     trace = quiet(here.both(victim("work", "5"))).trace()
     check(not (trace / "totals.csv").exists(), "no table of totals that nobody counted")

@@ -5,7 +5,7 @@ import pathlib
 import sys
 
 from harness import (calls, case, check, cutrace, has_rounds, quiet, same, says_blind, says_clean,
-                     victim)
+                     trust, victim)
 
 ROUNDS = 5
 
@@ -19,31 +19,25 @@ def parent_only(here, *arguments):
     return run
 
 
-@case
-def fork_child_exits(here):
+@trust("process fork")
+def fork_child(here):
+    """Children that end by exit() and by _exit(); before CUDA is used, one that uses it."""
     parent_only(here, "fork", "exit")
-
-
-@case
-def fork_child_fast_exits(here):
     parent_only(here, "fork", "_exit")
+    two_traces(here, "fork_first", ROUNDS, ROUNDS)
 
 
-@case
-def fork_child_uses_cuda(here):
-    """Its calls are not recorded, and do not land in the parent's trace."""
-    run = here.both(victim("fork_and_cuda"))
-    has_rounds(run.trace(), 2 * ROUNDS)
-
-
-@case
+@trust("process vfork and exec")
 def vfork_child(here):
+    """Another program, one that does not exist, and ourselves, using CUDA."""
     parent_only(here, "vfork_exec")
+    two_traces(here, "vfork_self", 2 * ROUNDS, ROUNDS)
 
 
-@case
+@trust("process posix_spawn")
 def spawned_child(here):
     parent_only(here, "spawn")
+    two_traces(here, "spawn_self", 2 * ROUNDS, ROUNDS)
 
 
 @case
@@ -51,18 +45,10 @@ def shell_child(here):
     parent_only(here, "system")
 
 
-@case
-def both_use_cuda(here):
-    run = quiet(here.both(victim("cuda_in_both")))
-    traces = run.traces()
-    same(len(traces), 2, "traces left")
-    for trace in traces:
-        has_rounds(trace, ROUNDS)
-        says_clean(trace)
-
-
-@case
-def child_uses_cuda(here):
+@trust("process fork and exec")
+def exec_in_child(here):
+    """Both use CUDA, and the child alone does."""
+    two_traces(here, "cuda_in_both", ROUNDS, ROUNDS)
     run = quiet(here.both(victim("cuda_in_child")))
     has_rounds(run.trace(), ROUNDS)
     same(len(list(run.folder.iterdir())), 1, "directories left: the parent makes none")
@@ -89,22 +75,6 @@ def two_traces(here, mode, parent, child):
         has_rounds(trace, rounds_of(trace))
         says_clean(trace)
     same(len(list(run.folder.iterdir())), 2, "directories left")
-
-
-@case
-def fork_before_cuda(here):
-    """Both use CUDA, each in a trace of its own."""
-    two_traces(here, "fork_first", ROUNDS, ROUNDS)
-
-
-@case
-def spawned_child_uses_cuda(here):
-    two_traces(here, "spawn_self", 2 * ROUNDS, ROUNDS)
-
-
-@case
-def vforked_child_uses_cuda(here):
-    two_traces(here, "vfork_self", 2 * ROUNDS, ROUNDS)
 
 
 @case

@@ -100,8 +100,9 @@ def said(run):
 
 
 def stored(frames):
-    """What of a frame's file and function is kept, as the dump shows it."""
-    return [[file[-FILE_CHARACTERS:], line, function] for file, line, function in frames[:KEPT]]
+    """What of a frame's file and function is kept, as the dump shows it: what is no UTF-8 as ?."""
+    return [[re.sub("[\udc80-\udcff]", "?", file[-FILE_CHARACTERS:]), line, function]
+            for file, line, function in frames[:KEPT]]
 
 
 def compare(run, version, made=None):

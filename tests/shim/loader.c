@@ -5,7 +5,10 @@
  * `loader deepbind` loads it so that it binds to nothing preloaded; `loader copy FILE` loads
  * FILE, another copy of it, as well; `loader pair FILE FILE` loads two libraries that are
  * linked to runtimes of their own, `loader reload FILE FILE` unloads the first, loads the
- * second in its place and then the first again.
+ * second in its place and then the first again; `loader loop FILE` loads and unloads both the
+ * runtime and FILE over and over; `loader namespace` has the runtime in a namespace of its own;
+ * `loader deeplinked FILE` loads FILE, which is linked to a runtime, so that it binds to nothing
+ * preloaded.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -13,6 +16,7 @@
 #include <sys/mman.h>
 
 #define ROUNDS 5
+#define LOOPS 200
 
 static int work(void *runtime)
 {
@@ -83,6 +87,61 @@ static int reload(char **files)
 	return 16;
 }
 
+static int mappings(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	int count = 0;
+
+	for (int c; maps && (c = getc(maps)) != EOF;)
+		count += c == '\n';
+	if (maps)
+		fclose(maps);
+	return count;
+}
+
+/* Nothing of what is unloaded may stay behind, but once. */
+static int loop(const char *file)
+{
+	int bad = 0, settled = 0;
+
+	for (int i = 0; i < LOOPS; i++) {
+		void *runtime = dlopen("libcudart.so.13", RTLD_NOW | RTLD_LOCAL), *library = NULL;
+
+		bad += !runtime || work(runtime) || dlclose(runtime);
+		bad += use_once(file, &library) != 0 || dlclose(library);
+		if (i == LOOPS / 4)
+			settled = mappings();
+	}
+	printf("%d of %d loops failed\n", bad, LOOPS);
+	printf("mappings grow: %s\n", mappings() > settled + 8 ? "yes" : "no");
+	return 17;
+}
+
+static int use_deeplinked(const char *file)
+{
+	int (*own_runtime)(void);
+	void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+
+	*(void **)&own_runtime = library ? dlsym(library, "own_runtime") : NULL;
+	if (!own_runtime)
+		return 4;
+	for (int i = 0; i < ROUNDS; i++)
+		printf("deep: %d\n", own_runtime());
+	return 18;
+}
+
+static int use_namespace(void)
+{
+	void *runtime = dlmopen(LM_ID_NEWLM, "libcudart.so.13", RTLD_NOW | RTLD_LOCAL);
+
+	if (!runtime) {
+		printf("dlmopen: %s\n", dlerror());
+		return 5;
+	}
+	printf("%d of %d rounds failed\n", work(runtime), ROUNDS);
+	return 19;
+}
+
 int main(int argc, char **argv)
 {
 	int deep = argc > 1 && strcmp(argv[1], "deepbind") == 0 ? RTLD_DEEPBIND : 0;
@@ -90,6 +149,12 @@ int main(int argc, char **argv)
 
 	if (argc > 3 && strcmp(argv[1], "pair") == 0)
 		return use_pair(&argv[2]);
+	if (argc > 2 && strcmp(argv[1], "loop") == 0)
+		return loop(argv[2]);
+	if (argc > 2 && strcmp(argv[1], "deeplinked") == 0)
+		return use_deeplinked(argv[2]);
+	if (argc > 1 && strcmp(argv[1], "namespace") == 0)
+		return use_namespace();
 	if (argc > 3 && strcmp(argv[1], "alternate") == 0)
 		return alternate(&argv[2]);
 	if (argc > 3 && strcmp(argv[1], "reload") == 0)

@@ -27,7 +27,18 @@ import case_processes  # noqa: F401
 import case_python  # noqa: F401
 import case_prove  # noqa: F401
 import case_ranks  # noqa: F401
+import trust_bounds  # noqa: F401
+import trust_coexistence  # noqa: F401
+import trust_loader  # noqa: F401
+import trust_transparency  # noqa: F401
 import harness
+import trust_security  # noqa: F401
+import trust_storage  # noqa: F401
+import trust_reader  # noqa: F401
+import trust_ends  # noqa: F401
+import trust_processes  # noqa: F401
+import trust_signals  # noqa: F401
+import trust_threads  # noqa: F401
 
 if __name__ == "__main__":
     sys.exit(harness.main(sys.argv[1:]))

@@ -22,6 +22,9 @@ extern const struct victim_mode victim_ranks[];
 extern const struct victim_mode victim_crowds[];
 extern const struct victim_mode victim_modes[];
 extern const struct victim_mode victim_long[];
+extern const struct victim_mode victim_steps[];
+extern const struct victim_mode victim_forks[];
+extern const struct victim_mode victim_threads[];
 extern const struct victim_mode victim_fix[];
 
 /* If not NULL, counts every call that returned. */

@@ -16,7 +16,7 @@
 
 #include "victim.h"
 
-#define SHORT_THREADS 200
+#define SHORT_THREADS 1000
 #define SMALL_THREADS 16
 #define SMALL_STACK (16 * 1024)
 #define SENTINEL 1234

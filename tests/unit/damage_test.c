@@ -117,6 +117,51 @@ static void test_flips(void **state)
 	flip_all(0x01, false);
 }
 
+static uint64_t damage_of(const struct ct_chunk_header *header)
+{
+	struct ct_reader *reader;
+	uint64_t damage;
+	int fd = open(path, O_WRONLY);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, header, sizeof(*header), 2 * CT_CHUNK_UNIT), sizeof(*header));
+	close(fd);
+	reader = open_trace();
+	next(reader, CT_RECORD_THREAD);
+	expect_call(reader, 1, 1);
+	next(reader, CT_RECORD_THREAD);
+	expect_call(reader, 1, 3);
+	damage = ct_reader_damage(reader, NULL);
+	ct_reader_close(reader);
+	return damage;
+}
+
+/* Killed between two stores to the header of a chunk: any of them may be there but the magic. */
+static void test_unfinished_claim(void **state)
+{
+	const uint64_t at = 2 * CT_CHUNK_UNIT;
+	struct ct_writer writers[3];
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		ct_writer_init(&writers[i], &file, 1);
+		put_call(&writers[i], i + 1);
+	}
+	for (unsigned there = 0; there < 8; there++) {
+		struct ct_chunk_header header = {
+			.bytes = there & 1 ? CT_CHUNK_UNIT : 0,
+			.offset = there & 2 ? at : 0,
+			.sequence = there & 4 ? 2 : 0,
+		};
+
+		assert_int_equal(damage_of(&header), 0);
+	}
+	assert_int_equal(damage_of(&(struct ct_chunk_header){ .bytes = 1 }), CT_CHUNK_UNIT);
+	assert_int_equal(damage_of(&(struct ct_chunk_header){ .offset = 1 }), CT_CHUNK_UNIT);
+	assert_int_equal(damage_of(&(struct ct_chunk_header){ .magic = 1 }), CT_CHUNK_UNIT);
+	assert_int_equal(damage_of(&(struct ct_chunk_header){ .reserved = { 1 } }), CT_CHUNK_UNIT);
+}
+
 static void test_damage_is_told(void **state)
 {
 	struct ct_writer writer;
@@ -265,6 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_truncation),
 		TEST(test_flips),
+		TEST(test_unfinished_claim),
 		TEST(test_damage_is_told),
 		TEST(test_unknown_type_is_skipped),
 		TEST(test_uncommitted),

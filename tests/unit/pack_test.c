@@ -5,6 +5,7 @@
 
 #include "tests/unit/trace_sample.h"
 #include "trace/pack.h"
+#include "trace/packed.h"
 #include "trace/planes.h"
 
 static char packed[96], unpacked[96];
@@ -305,6 +306,52 @@ static void test_other_blocks_survive(void **state)
 	ct_reader_close(reader);
 }
 
+/* Where the block behind the one at `at` is; 0: there is none. */
+static size_t next_block(const uint8_t *bytes, size_t size, size_t at, struct ct_packed_block *ret)
+{
+	if (at + sizeof(*ret) > size)
+		return 0;
+	memcpy(ret, bytes + at, sizeof(*ret));
+	return at + sizeof(*ret) + ret->packed_bytes;
+}
+
+/*
+ * A block in the place of one that holds no more, as a disk may bring it about: what is there
+ * twice does not make up for what is missing.
+ */
+static void test_a_block_twice(void **state)
+{
+	size_t size, at = sizeof(struct ct_packed_header), before = 0, next, twice = 0;
+	struct ct_packed_block head, last = { 0 };
+	struct ct_reader *reader;
+	uint64_t records, where;
+	uint8_t *bytes;
+	FILE *to;
+
+	(void)state;
+	write_sample(2000);
+	convert(path, packed, ct_pack_write);
+	bytes = read_file(packed, &size);
+	to = fopen(packed, "w");
+	assert_non_null(to);
+	assert_int_equal(fwrite(bytes, 1, at, to), at);
+	for (; (next = next_block(bytes, size, at, &head)); before = at, at = next, last = head) {
+		bool same = !twice && last.kind == CT_PACKED_CHUNK && head.kind == last.kind &&
+			    last.image_bytes >= head.image_bytes;
+		size_t from = same ? before : at, end = same ? at : next;
+
+		assert_int_equal(fwrite(bytes + from, 1, end - from, to), end - from);
+		if (same)
+			twice = head.image_bytes;
+	}
+	assert_int_equal(fclose(to), 0);
+	assert_true(twice > 0);
+	free(bytes);
+	reader = open_file(packed);
+	assert_in_range(read_through(reader, &records, &where), twice, 2 * twice);
+	ct_reader_close(reader);
+}
+
 static void test_damaged_is_not_unpacked(void **state)
 {
 	struct ct_reader *reader;
@@ -436,6 +483,7 @@ int main(void)
 		PACK_TEST(test_cut_after),
 		PACK_TEST(test_flipped_after),
 		PACK_TEST(test_other_blocks_survive),
+		PACK_TEST(test_a_block_twice),
 		PACK_TEST(test_damaged_is_not_unpacked),
 		PACK_TEST(test_full_disk),
 		PACK_TEST(test_block_info),

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * No memory at one place after the other: a report, a packed trace, one unpacked again. Each
+ * says -ENOMEM or is whole; none crashes. Linked with --wrap, so that allocations of ours fail
+ * and those of libraries do not. Usage: no_memory_test GEN_TRACE
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/unit/unit.h"
+
+#include "analyze/analysis.h"
+#include "analyze/process.h"
+#include "analyze/run.h"
+#include "trace/pack.h"
+#include "trace/reader.h"
+
+#define ONE_BY_ONE 400 /* allocations that fail each in turn; of those behind, one in so many */
+#define THEN_EVERY 41
+
+static const char *gen_trace;
+static char directory[64], file[96];
+static long until_failure = -1; /* allocations that still succeed; below 0: all do */
+static bool failed;
+
+/* Is this the one? */
+static bool fails(void)
+{
+	bool now = until_failure == 0;
+
+	if (until_failure >= 0)
+		until_failure--;
+	if (now) {
+		failed = true;
+		errno = ENOMEM;
+	}
+	return now;
+}
+
+void *__real_malloc(size_t bytes);
+void *__real_calloc(size_t count, size_t bytes);
+void *__real_realloc(void *old, size_t bytes);
+void *__real_reallocarray(void *old, size_t count, size_t bytes);
+char *__real_strdup(const char *text);
+void *__wrap_malloc(size_t bytes);
+void *__wrap_calloc(size_t count, size_t bytes);
+void *__wrap_realloc(void *old, size_t bytes);
+void *__wrap_reallocarray(void *old, size_t count, size_t bytes);
+char *__wrap_strdup(const char *text);
+
+void *__wrap_malloc(size_t bytes)
+{
+	return fails() ? NULL : __real_malloc(bytes);
+}
+
+void *__wrap_calloc(size_t count, size_t bytes)
+{
+	return fails() ? NULL : __real_calloc(count, bytes);
+}
+
+void *__wrap_realloc(void *old, size_t bytes)
+{
+	return fails() ? NULL : __real_realloc(old, bytes);
+}
+
+void *__wrap_reallocarray(void *old, size_t count, size_t bytes)
+{
+	return fails() ? NULL : __real_reallocarray(old, count, bytes);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return fails() ? NULL : __real_strdup(text);
+}
+
+static int set_up(void **state)
+{
+	char command[512];
+
+	(void)state;
+	strcpy(directory, "/tmp/cutrace-memory-XXXXXX");
+	assert_non_null(mkdtemp(directory));
+	snprintf(command, sizeof(command), "'%s' --calls 3000 %s >/dev/null", gen_trace, directory);
+	snprintf(file, sizeof(file), "%s/trace.cutrace", directory);
+	return system(command);
+}
+
+static int tear_down(void **state)
+{
+	char command[128];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -r %s", directory);
+	return system(command);
+}
+
+/* Run with each allocation failing in turn, until one run has fewer. Returns how many runs. */
+static unsigned each_fails(int (*run)(void))
+{
+	unsigned runs = 0;
+	bool again = true;
+
+	for (long at = 0; again; at += at < ONE_BY_ONE ? 1 : THEN_EVERY, runs++) {
+		int r;
+
+		failed = false;
+		until_failure = at;
+		r = run();
+		until_failure = -1;
+		again = failed;
+		if (r != -ENOMEM && r != 0)
+			fail_msg("allocation %ld: %s", at, strerror(-r));
+		if (r == -ENOMEM)
+			assert_true(failed);
+	}
+	assert_int_equal(run(), 0);
+	return runs;
+}
+
+static int report(const struct ct_analysis_options *options)
+{
+	struct ct_analysis *analysis;
+	const char *name;
+	int r = ct_analysis_run(directory, options, &analysis);
+
+	if (r < 0)
+		return r;
+	r = ct_report_write(analysis, NULL, &name);
+	ct_analysis_destroy(analysis);
+	return r;
+}
+
+static int report_whole(void)
+{
+	return report(&(struct ct_analysis_options){ .threads = 1 });
+}
+
+static int report_parts(void)
+{
+	return report(&(struct ct_analysis_options){
+		.threads = 1, .whole_records = 1, .part_records = 700 });
+}
+
+/* As of a run of several processes. */
+static int report_run(void)
+{
+	const struct ct_analysis_options options = { .threads = 1, .process = true };
+	struct ct_process process = { 0 };
+	struct ct_analysis *analysis;
+	struct ct_run *run;
+	const char *name;
+	int r = ct_analysis_run(directory, &options, &analysis);
+
+	if (r < 0)
+		return r;
+	r = ct_process_take(analysis, &process);
+	ct_analysis_destroy(analysis);
+	run = ct_run_create();
+	if (r == 0)
+		r = run ? ct_run_add(run, &process) : -ENOMEM;
+	if (r < 0)
+		ct_process_free(&process);
+	if (r == 0)
+		r = ct_run_finish(run);
+	if (r == 0)
+		r = ct_report_run_write(run, directory, &name);
+	ct_run_destroy(run);
+	return r;
+}
+
+/* Packed, unpacked, compared. */
+static int pack(void)
+{
+	FILE *packed = fopen("/dev/null", "w");
+	struct ct_reader *reader;
+	uint64_t records;
+	int r = ct_reader_open(file, &reader);
+
+	assert_non_null(packed);
+	if (r == 0) {
+		r = ct_pack_write(reader, packed);
+		if (r == 0)
+			r = ct_pack_compare(reader, reader, &records);
+		ct_reader_close(reader);
+	}
+	fclose(packed);
+	return r == -ESPIPE || r == -EINVAL ? 0 : r; /* of the null device */
+}
+
+static void test_whole(void **state)
+{
+	(void)state;
+	assert_true(each_fails(report_whole) > 100);
+}
+
+static void test_parts(void **state)
+{
+	(void)state;
+	assert_true(each_fails(report_parts) > 100);
+}
+
+static void test_run(void **state)
+{
+	(void)state;
+	assert_true(each_fails(report_run) > 100);
+}
+
+static void test_pack(void **state)
+{
+	(void)state;
+	assert_true(each_fails(pack) > 10);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_whole, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_parts, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_run, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_pack, set_up, tear_down),
+	};
+
+	if (argc != 2)
+		return 2;
+	gen_trace = argv[1];
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
