@@ -177,6 +177,9 @@ static int print_blindness(const struct ct_model *model, FILE *to, int printed)
 			print_yield(model, note, lead(printed), to);
 			ct_report_wrapped(to, lead(1), GO_ON, "from then on, " UNSEEN);
 			printed = 1;
+		} else if (note->code == CT_NOTE_FIX) {
+			printed = line(to, printed);
+			fprintf(to, "the program as it is: cutrace changed it (%s)\n", note->text);
 		} else if (note->code == CT_NOTE_SHARED_GPU) {
 			printed = line(to, printed);
 			fprintf(to, "the work of other processes that share the GPU (%s)\n", note->text);

@@ -18,6 +18,11 @@ enum {
 	CT_ENTRY_INIT,
 	CT_ENTRY_GET,
 	CT_ENTRY_GET_V2,
+	CT_ENTRY_IPC, /* from here on for fix_extra.c alone: nothing of them is recorded */
+	CT_ENTRY_RANGE,
+	CT_ENTRY_PEER,
+	CT_ENTRY_CAPTURE,
+	CT_ENTRY_CAPTURE_PTSZ,
 	CT_ENTRY_BY_HAND
 };
 

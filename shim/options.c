@@ -67,6 +67,18 @@ static bool parse_level(const char *text, enum ct_level *ret)
 	return false;
 }
 
+static bool parse_fix(const char *text, enum ct_fix_setting *ret)
+{
+	static const char *const names[] = { [CT_FIX_OFF] = "off", [CT_FIX_FREES] = "free" };
+
+	for (int i = 0; i < 2; i++)
+		if (strcasecmp(text, names[i]) == 0) {
+			*ret = (enum ct_fix_setting)i;
+			return true;
+		}
+	return false;
+}
+
 /* A whole number and its unit, which is not optional: 500us. */
 static bool parse_duration(const char *text, uint64_t *ret)
 {
@@ -101,6 +113,7 @@ static bool parse_text(const char *text, const char **ret)
 #define PARSE_MODE parse_mode
 #define PARSE_LEVEL parse_level
 #define PARSE_DURATION parse_duration
+#define PARSE_FIX parse_fix
 
 static bool known(const char *variable, size_t length)
 {
@@ -162,6 +175,23 @@ enum ct_cupti_mode ct_options_cupti(void)
 	if (level_value)
 		parse_level(level_value, &level);
 	return cupti_of(mode, level);
+}
+
+enum ct_fix_setting ct_options_fix(void)
+{
+	const char *value = lookup("CUTRACE_FIX");
+	enum ct_fix_setting fix = CT_FIX_OFF;
+
+	if (value)
+		parse_fix(value, &fix);
+	return fix;
+}
+
+const char *ct_options_fix_counts(void)
+{
+	const char *value = lookup("CUTRACE_FIX_COUNTS");
+
+	return value ? value : "";
 }
 
 void ct_options_read(struct ct_options *options)

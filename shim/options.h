@@ -12,6 +12,7 @@
 #define CT_OPTION_FIELD_MODE enum ct_cupti_mode
 #define CT_OPTION_FIELD_LEVEL enum ct_level
 #define CT_OPTION_FIELD_DURATION uint64_t
+#define CT_OPTION_FIELD_FIX enum ct_fix_setting
 
 /* Whose CUPTI is. One tool at a time can use it, and the program may bring its own. */
 enum ct_cupti_mode {
@@ -34,6 +35,12 @@ enum ct_level {
 	CT_LEVEL_AUTO   /* light, and full around what did block; see mode.h */
 };
 
+/* What is changed in the program; see fix.h. */
+enum ct_fix_setting {
+	CT_FIX_OFF,
+	CT_FIX_FREES /* cudaFree and cuMemFree do not wait */
+};
+
 struct ct_options {
 #define CT_OPTION(name, field, kind, fallback, help) CT_OPTION_FIELD_##kind field;
 #include "trace/options.def"
@@ -42,6 +49,10 @@ struct ct_options {
 
 /* What CUTRACE_CUPTI comes to, as the environment is now; for use before tracing has started. */
 enum ct_cupti_mode ct_options_cupti(void);
+
+/* What CUTRACE_FIX and CUTRACE_FIX_COUNTS ("" if unset) say, as above and without a warning. */
+enum ct_fix_setting ct_options_fix(void);
+const char *ct_options_fix_counts(void);
 
 /*
  * Read the CUTRACE_* variables. A value that cannot be understood is warned about

@@ -3,10 +3,12 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "shim/dlsym.h"
+#include "shim/fix.h"
 #include "shim/self.h"
 
 void *ct_real_look_in(const char *library, const char *name)
@@ -50,13 +52,25 @@ static void *look_everywhere(const struct ct_real_table *table, const char *name
 	return found ? found : ct_real_loaded(table, name);
 }
 
+/* Another thread may have found it, and even replaced it, meanwhile. Returns what is there. */
+static void *put(struct ct_real_function *f, void *found)
+{
+	void *before = NULL;
+
+	if (__atomic_compare_exchange_n(&f->function, &before, found, false, __ATOMIC_RELEASE,
+					__ATOMIC_RELAXED))
+		return found;
+	return before;
+}
+
 static void find_all(struct ct_real_table *table, const void *caller)
 {
 	for (struct ct_real_function *f = table->functions; f->symbol; f++)
 		if (!__atomic_load_n(&f->function, __ATOMIC_RELAXED))
-			__atomic_store_n(&f->function, look_everywhere(table, f->symbol, caller),
-					 __ATOMIC_RELAXED);
+			put(f, look_everywhere(table, f->symbol, caller));
 	__atomic_store_n(&table->all_done, 1, __ATOMIC_RELEASE);
+	if (table == &ct_real_driver)
+		ct_fix_install();
 }
 
 /* The first exists in every version of the library. Another thread may be in the middle of it. */
@@ -93,8 +107,7 @@ static void *first_found(struct ct_real_table *table, int slot, const void *call
 
 	if (real)
 		return real;
-	real = look_everywhere(table, f->symbol, caller);
-	__atomic_store_n(&f->function, real, __ATOMIC_RELAXED);
+	real = put(f, look_everywhere(table, f->symbol, caller));
 	if (real && !__atomic_exchange_n(&table->all_sought, 1, __ATOMIC_RELAXED)) {
 		keep_once(table, real);
 		find_all(table, caller);
@@ -121,7 +134,8 @@ void *ct_real_swap(struct ct_real_table *table, void *found, const void *caller)
 	find_all_if_need_be(table, caller);
 	errno = saved;
 	for (const struct ct_real_function *f = table->functions; f->symbol; f++)
-		if (__atomic_load_n(&f->function, __ATOMIC_RELAXED) == found) {
+		if (__atomic_load_n(&f->function, __ATOMIC_RELAXED) == found ||
+		    __atomic_load_n(&f->replaced, __ATOMIC_RELAXED) == found) {
 			keep_once(table, found);
 			errno = saved;
 			return f->wrapper;
@@ -151,6 +165,21 @@ void *ct_real_adopt(struct ct_real_table *table, const char *symbol, void *found
 	keep_once(table, found);
 	errno = saved;
 	return f->wrapper;
+}
+
+bool ct_real_replace(struct ct_real_table *table, const char *symbol, void *by, void **ret_behind)
+{
+	struct ct_real_function *f = by_name(table, symbol);
+	void *behind = f ? __atomic_load_n(&f->function, __ATOMIC_ACQUIRE) : NULL;
+
+	if (!behind)
+		return false;
+	if (ret_behind)
+		*ret_behind = behind;
+	if (!f->replaced)
+		__atomic_store_n(&f->replaced, behind, __ATOMIC_RELEASE);
+	__atomic_store_n(&f->function, by, __ATOMIC_RELEASE);
+	return true;
 }
 
 int ct_real_knows(const struct ct_real_table *table, const char *symbol)

@@ -3,13 +3,15 @@
 #ifndef CT_SHIM_REAL_H
 #define CT_SHIM_REAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct ct_real_function {
 	const char *symbol;
 	uint8_t length; /* of the symbol */
 	void *wrapper;  /* ours */
-	void *function; /* the real one; NULL: not found yet */
+	void *function; /* the real one, or what takes its place; NULL: not found yet */
+	void *replaced; /* the real one where something does; else NULL */
 };
 
 /* The functions of one library: the CUDA runtime, the driver, or CUPTI. */
@@ -66,6 +68,14 @@ void *ct_real_swap(struct ct_real_table *table, void *found, const void *caller)
  * `found` from now on.
  */
 void *ct_real_adopt(struct ct_real_table *table, const char *symbol, void *found);
+
+/*
+ * From now on the wrapper of this function calls `by` in its place. `by` may call *ret_behind,
+ * which is there before anybody calls `by`: the real function or, if it was replaced before,
+ * what replaced it. ret_behind may be NULL. Returns false, and nothing is replaced, where there is
+ * no such function. Not for two threads at a time.
+ */
+bool ct_real_replace(struct ct_real_table *table, const char *symbol, void *by, void **ret_behind);
 
 /* The real function in whichever of the table's libraries is mapped; NULL if none is. */
 void *ct_real_loaded(const struct ct_real_table *table, const char *name);

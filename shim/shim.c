@@ -241,6 +241,13 @@ static void note_sharing(void)
 		ct_shim_note(CT_NOTE_SHARED_GPU, 0, "MPS runs here: %.900s", pipe);
 }
 
+/* A trace of a changed program must not be taken for one of the program. */
+static void note_fix(void)
+{
+	if (ct_shim.options.fix == CT_FIX_FREES)
+		ct_shim_note(CT_NOTE_FIX, 0, "CUTRACE_FIX=free: frees of device memory wait for nothing");
+}
+
 static void note_number(enum ct_note_code code, uint32_t value, const char *variable)
 {
 	if (variable)
@@ -313,6 +320,7 @@ static void start(void)
 	thread->in_tool = true;
 	write_api_table(thread);
 	note_sharing();
+	note_fix();
 	note_identity();
 	ct_mode_start();
 	ct_stack_init(ct_shim.options.stacks);

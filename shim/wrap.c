@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <cuda_runtime_api.h>
 
+#include "shim/fix.h"
 #include "shim/hook.h"
 #include "shim/mode.h"
 #include "shim/real.h"
@@ -69,6 +70,9 @@ enum {
 #include "trace/apis_end.h"
 };
 
+/* cudaDeviceReset(): a constant. */
+#define ENDS_CONTEXT(effects) (((effects) & (CT_INIT | CT_DRAINS)) == (CT_INIT | CT_DRAINS))
+
 #define WRAP(symbol, row, params, args, in, out)                                                   \
 	EXPORT cudaError_t symbol params                                                           \
 	{                                                                                          \
@@ -80,6 +84,8 @@ enum {
 		*(void **)&real = ct_real_of_caller(&ct_real_runtime, SLOT_##symbol, site);        \
 		if (!real)                                                                         \
 			return cudaErrorSharedObjectSymbolNotFound;                                \
+		if (ENDS_CONTEXT(EFFECTS_##row))                                                   \
+			ct_fix_context_ends();                                                     \
 		if (ct_mode_leaves(EFFECTS_##row))                                                 \
 			return real args;                                                          \
 		call = ct_hook_open(CT_API_##row, CT_ORIGIN_PLT);                                  \

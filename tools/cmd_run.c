@@ -98,7 +98,7 @@ static int take_option(char **argv)
 	return 0;
 }
 
-static int preload(void)
+int ct_preload(void)
 {
 	char library[PATH_MAX], both[2 * PATH_MAX];
 	const char *before = getenv("LD_PRELOAD");
@@ -271,7 +271,7 @@ int ct_cmd_run(int argc, char **argv)
 	}
 	if (at >= argc)
 		return ct_usage("run", "a program to run is needed");
-	if (preload() != 0)
+	if (ct_preload() != 0)
 		return CT_EXIT_FAILED;
 	fd = mkstemp(list);
 	if (fd < 0)

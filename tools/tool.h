@@ -21,6 +21,7 @@ int ct_cmd_dump(int argc, char **argv);
 int ct_cmd_whatif(int argc, char **argv);
 int ct_cmd_pack(int argc, char **argv);
 int ct_cmd_doctor(int argc, char **argv);
+int ct_cmd_prove(int argc, char **argv);
 
 /* How a report is wanted: printed, as a summary at a program's end, or only written. */
 enum ct_report_mode { CT_REPORT_PRINT = 0, CT_REPORT_AT_EXIT = 1, CT_REPORT_WRITE_ONLY = 2 };
@@ -48,5 +49,11 @@ int ct_usage_option(const char *command, const char *option);
 
 /* Path of libcutrace.so, found from this program's own path. Returns 0 or -ENOENT. */
 int ct_find_library(char *ret, size_t size);
+
+/*
+ * Have the programs that this one becomes or starts preload libcutrace.so, before what they
+ * preload already. Returns 0, or CT_EXIT_FAILED if it is not found, which has been printed.
+ */
+int ct_preload(void);
 
 #endif

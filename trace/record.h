@@ -484,7 +484,8 @@ enum ct_note_code {
 	CT_NOTE_YIELDED = 13,      /* seen_ns: no device times from then on; text: CUPTI function called */
 	CT_NOTE_MODE = 14,         /* value: enum ct_mode (apis.h), in effect from seen_ns on */
 	CT_NOTE_GPU_MEMORY = 15,   /* value: bytes that CUPTI sets aside in each context; text: of what */
-	CT_NOTE_OWN_COST = 16      /* value: ns that recording took; text: of how many calls, decimal */
+	CT_NOTE_OWN_COST = 16,     /* value: ns that recording took; text: of how many calls, decimal */
+	CT_NOTE_FIX = 17           /* cutrace changed what the program does; text: the setting */
 };
 
 struct ct_note {

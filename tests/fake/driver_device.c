@@ -52,7 +52,7 @@ DRIVER_EARLY(cuDeviceGetPCIBusId, (char *pciBusId, int len, CUdevice dev), (pciB
 DRIVER_EARLY(cuDeviceTotalMem_v2, (size_t *bytes, CUdevice dev), (bytes, dev))
 {
 	(void)dev;
-	*bytes = (size_t)140 << 30;
+	*bytes = fake_memory_total();
 	return CUDA_SUCCESS;
 }
 

@@ -226,8 +226,17 @@ DRIVER_PTSZ(cuMemFreeAsync, (CUdeviceptr dptr, CUstream hStream), (dptr, hStream
 
 DRIVER(cuMemGetInfo_v2, (size_t *free, size_t *total), (free, total))
 {
-	*total = (size_t)140 << 30;
+	*total = fake_memory_total();
 	*free = *total - fake_memory_used();
+	return CUDA_SUCCESS;
+}
+
+/* Of no use to other processes; those who ask for one say what they mean to do. */
+DRIVER(cuIpcGetMemHandle, (CUipcMemHandle *pHandle, CUdeviceptr dptr), (pHandle, dptr))
+{
+	if (fake_memory_kind_of((void *)dptr, NULL, NULL) != FAKE_DEVICE)
+		return CUDA_ERROR_INVALID_VALUE;
+	*pHandle = (CUipcMemHandle){ "fake" };
 	return CUDA_SUCCESS;
 }
 

@@ -187,6 +187,24 @@ DRIVER_PTSZ(cuEventRecordWithFlags, (CUevent hEvent, CUstream hStream, unsigned 
 	return record(hEvent, hStream);
 }
 
+/*
+ * The manual: "Captures in hEvent all the activities of the context", and refuses, and spoils
+ * the captures, while a stream is being captured. That it waits for nothing, and holds up no
+ * stream, is a guess.
+ */
+DRIVER(cuCtxRecordEvent, (CUcontext hCtx, CUevent hEvent), (hCtx, hEvent))
+{
+	struct fake_event *event = (struct fake_event *)hEvent;
+
+	if (hCtx != fake_context() || !event)
+		return CUDA_ERROR_INVALID_HANDLE;
+	if (fake_spoil_captures())
+		return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+	event->capture = NULL;
+	event->at = fake_submit(fake_op_behind_all(FAKE_WAIT));
+	return CUDA_SUCCESS;
+}
+
 DRIVER(cuEventQuery, (CUevent hEvent), (hEvent))
 {
 	const struct fake_event *event = (const struct fake_event *)hEvent;

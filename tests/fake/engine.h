@@ -78,6 +78,8 @@ bool fake_reached(struct fake_dep dep);
 void fake_wait_for(struct fake_dep dep);
 void fake_op_after(struct fake_op *op, struct fake_dep dep);
 void fake_drain(void);
+bool fake_spoil_captures(void);
+struct fake_op *fake_op_behind_all(enum fake_kind kind);
 void fake_end_capture(const struct fake_graph *graph);
 
 /* worker.c */
@@ -92,6 +94,7 @@ CUresult fake_memory_new(size_t size_bytes, enum fake_memory_kind kind,
 			 struct fake_stream *stream, struct fake_pool *pool, void **ret_base);
 bool fake_memory_spare(struct fake_memory memory, struct fake_dep freed);
 size_t fake_memory_used(void);
+size_t fake_memory_total(void);
 
 /* copy.c */
 CUresult fake_do_copy(struct fake_copy copy, struct fake_stream *stream, bool async);

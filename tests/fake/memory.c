@@ -148,6 +148,13 @@ static void *take_spare(size_t size_bytes, const struct fake_stream *stream)
 	return base;
 }
 
+size_t fake_memory_total(void)
+{
+	const char *setting = getenv("FAKE_DEVICE_BYTES");
+
+	return setting ? strtoull(setting, NULL, 10) : DEVICE_BYTES;
+}
+
 CUresult fake_memory_new(size_t size_bytes, enum fake_memory_kind kind,
 			 struct fake_stream *stream, struct fake_pool *pool, void **ret_base)
 {
@@ -155,7 +162,7 @@ CUresult fake_memory_new(size_t size_bytes, enum fake_memory_kind kind,
 
 	if (size_bytes == 0 || !ret_base)
 		return CUDA_ERROR_INVALID_VALUE;
-	if (on_device(kind) && size_bytes > DEVICE_BYTES - fake_memory_used())
+	if (on_device(kind) && size_bytes > fake_memory_total() - fake_memory_used())
 		return CUDA_ERROR_OUT_OF_MEMORY;
 	void *base = take_spare(size_bytes, stream);
 	if (!base)

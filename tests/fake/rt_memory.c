@@ -154,6 +154,11 @@ RT(cudaMemGetInfo, 3020, (size_t *free, size_t *total), (free, total))
 	return rt_error(cuMemGetInfo_v2(free, total));
 }
 
+RT(cudaIpcGetMemHandle, 4010, (cudaIpcMemHandle_t *handle, void *devPtr), (handle, devPtr))
+{
+	return rt_error(cuIpcGetMemHandle((CUipcMemHandle *)handle, (CUdeviceptr)devPtr));
+}
+
 RT(cudaPointerGetAttributes, 4000, (struct cudaPointerAttributes *attributes, const void *ptr),
    (attributes, ptr))
 {

@@ -8,10 +8,12 @@
 enum {
 	/* Measured table, row "3000 launches queued behind the 20 ms kernel". */
 	QUEUE_DEPTH = 1000,
+	NOBODYS_ID = 6,
 };
 
 static struct fake_stream *streams; /* guarded by fake_device_mutex, as their fields are */
 static struct fake_stream *legacy;
+static struct fake_stream *nobodys; /* for events of all streams */
 static uint32_t last_id = 12; /* created streams get 13 and up, as from the real CUPTI */
 static _Thread_local struct fake_stream *per_thread;
 
@@ -280,4 +282,34 @@ void fake_end_capture(const struct fake_graph *graph)
 		if (stream->capture == graph)
 			stream->capture = NULL;
 	pthread_mutex_unlock(&fake_device_mutex);
+}
+
+/* Whether there were any. A spoilt capture collects nothing more. */
+bool fake_spoil_captures(void)
+{
+	bool any = false;
+
+	pthread_mutex_lock(&fake_device_mutex);
+	for (struct fake_stream *stream = streams; stream; stream = stream->next) {
+		any |= stream->capture != NULL;
+		stream->capture = NULL;
+	}
+	pthread_mutex_unlock(&fake_device_mutex);
+	return any;
+}
+
+/* An operation, in a stream of nobody's, that comes after all work submitted so far. */
+struct fake_op *fake_op_behind_all(enum fake_kind kind)
+{
+	struct fake_op *op;
+
+	pthread_mutex_lock(&fake_device_mutex);
+	if (!nobodys)
+		nobodys = stream_create_locked(CU_STREAM_NON_BLOCKING, 0, NOBODYS_ID);
+	op = fake_op_new(kind, nobodys);
+	for (struct fake_stream *stream = streams; stream; stream = stream->next)
+		if (stream != nobodys && pending(stream))
+			depend(op, stream);
+	pthread_mutex_unlock(&fake_device_mutex);
+	return op;
 }

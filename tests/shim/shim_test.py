@@ -17,6 +17,7 @@ import case_commands  # noqa: F401 (each import adds its cases)
 import case_crowds  # noqa: F401
 import case_ends  # noqa: F401
 import case_entry  # noqa: F401
+import case_fix  # noqa: F401
 import case_habits  # noqa: F401
 import case_input  # noqa: F401
 import case_modes  # noqa: F401
@@ -24,6 +25,7 @@ import case_pack  # noqa: F401
 import case_limits  # noqa: F401
 import case_processes  # noqa: F401
 import case_python  # noqa: F401
+import case_prove  # noqa: F401
 import case_ranks  # noqa: F401
 import trust_bounds  # noqa: F401
 import trust_coexistence  # noqa: F401

@@ -25,6 +25,7 @@ extern const struct victim_mode victim_long[];
 extern const struct victim_mode victim_steps[];
 extern const struct victim_mode victim_forks[];
 extern const struct victim_mode victim_threads[];
+extern const struct victim_mode victim_fix[];
 
 /* If not NULL, counts every call that returned. */
 extern atomic_uint *victim_returned;
@@ -40,6 +41,10 @@ int victim_allocate(void);
 
 /* Launch a kernel of that duration on the default stream; returns the error. */
 int victim_kernel(uint64_t ns);
+
+/* The same on a stream. */
+struct CUstream_st;
+int victim_kernel_in(uint64_t ns, struct CUstream_st *stream);
 
 /* Rounds as above, and the result is printed. */
 void victim_work(int rounds);

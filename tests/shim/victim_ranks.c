@@ -31,17 +31,22 @@ __attribute__((constructor)) static void register_kernels(void)
 			       NULL, NULL, NULL);
 }
 
-static int launch(const void *kernel, uint64_t ns)
+static int launch(const void *kernel, uint64_t ns, cudaStream_t stream)
 {
 	const dim3 one = { 1, 1, 1 };
 	void *arguments[] = { &ns };
 
-	return cudaLaunchKernel(kernel, one, one, arguments, 0, NULL);
+	return cudaLaunchKernel(kernel, one, one, arguments, 0, stream);
 }
 
 int victim_kernel(uint64_t ns)
 {
-	return launch(&work_kernel, ns);
+	return launch(&work_kernel, ns, NULL);
+}
+
+int victim_kernel_in(uint64_t ns, cudaStream_t stream)
+{
+	return launch(&work_kernel, ns, stream);
 }
 
 static bool slow_one(void)
@@ -57,7 +62,7 @@ __attribute__((noinline)) static void quick_step(void)
 	void *memory;
 
 	victim_must(cudaMalloc(&memory, 4096), "cudaMalloc");
-	victim_must(launch(&work_kernel, QUICK_NS), "cudaLaunchKernel");
+	victim_must(launch(&work_kernel, QUICK_NS, NULL), "cudaLaunchKernel");
 	victim_must(cudaFree(memory), "cudaFree");
 }
 
@@ -67,7 +72,7 @@ __attribute__((noinline)) static void slow_step(void)
 	void *memory;
 
 	victim_must(cudaMalloc(&memory, 4096), "cudaMalloc");
-	victim_must(launch(&work_kernel, SLOW_NS), "cudaLaunchKernel");
+	victim_must(launch(&work_kernel, SLOW_NS, NULL), "cudaLaunchKernel");
 	victim_must(cudaFree(memory), "cudaFree");
 }
 
@@ -77,7 +82,7 @@ __attribute__((noinline)) static void slow_step(void)
  */
 __attribute__((noinline)) static void meet(bool slow)
 {
-	victim_must(launch(&collective_kernel, slow ? MS : MS + SLOW_NS), "cudaLaunchKernel");
+	victim_must(launch(&collective_kernel, slow ? MS : MS + SLOW_NS, NULL), "cudaLaunchKernel");
 	victim_must(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
 }
 

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether anything is changed, and where it is counted. */
+#include "shim/fix.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shim/options.h"
+#include "shim/thread.h"
+
+static struct ct_fix_counts nowhere;
+static struct ct_fix_counts *counts = &nowhere;
+
+struct ct_fix_counts *ct_fix_counts(void)
+{
+	return counts;
+}
+
+bool ct_fix_hide(void)
+{
+	struct ct_thread *thread = ct_thread_peek();
+	bool hidden = thread && thread->in_tool;
+
+	if (thread)
+		thread->in_tool = true;
+	return hidden;
+}
+
+void ct_fix_show(bool hidden)
+{
+	struct ct_thread *thread = ct_thread_peek();
+
+	if (thread)
+		thread->in_tool = hidden;
+}
+
+/* NULL where there is no such file, or it is shorter than what is counted. */
+static struct ct_fix_counts *map(const char *path)
+{
+	struct ct_fix_counts *shared = MAP_FAILED;
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	struct stat st;
+
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &st) == 0 && st.st_size >= (off_t)sizeof(*shared))
+		shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	return shared == MAP_FAILED ? NULL : shared;
+}
+
+static void count_in(const char *path)
+{
+	struct ct_fix_counts *shared = *path ? map(path) : NULL;
+	uint32_t nobody = 0;
+
+	if (!shared)
+		return;
+	if (__atomic_compare_exchange_n(&shared->pid, &nobody, (uint32_t)getpid(), false,
+					__ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+		counts = shared;
+		return;
+	}
+	__atomic_fetch_add(&shared->others, 1, __ATOMIC_RELAXED);
+	munmap(shared, sizeof(*shared));
+}
+
+void ct_fix_install(void)
+{
+	static uint32_t once;
+	const char *path = ct_options_fix_counts();
+	bool frees = ct_options_fix() == CT_FIX_FREES;
+	int saved = errno;
+
+	if ((!frees && !*path) || __atomic_exchange_n(&once, 1, __ATOMIC_RELAXED))
+		return;
+	count_in(path);
+	if (!ct_fix_rows_install(frees))
+		counts->stopped = CT_FIX_STOP_OLD_DRIVER;
+	errno = saved;
+}

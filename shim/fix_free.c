@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Frees that do not wait: which are deferred, who gets the memory next, when it is given back. */
+#define __CUDA_API_VERSION_INTERNAL
+#include <cuda.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "shim/fix.h"
+#include "shim/fix_blocks.h"
+
+/* No more than this part of what was free at first is kept: others may use the device as well. */
+#define KEPT_PART 4
+
+static struct ct_fix_driver real;
+static bool frees; /* are deferred; set once */
+static pid_t pid;  /* a forked child can use no CUDA, and may hold a copy of a taken lock */
+
+/*
+ * Of what follows and of the blocks. Held while the driver is asked about events, never while it
+ * frees: a free waits for the device.
+ */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static void *context;   /* the only one so far; NULL = none yet */
+static unsigned captures;
+static uint64_t kept_most; /* bytes; 0 = not known yet */
+
+static pthread_mutex_t giving = PTHREAD_MUTEX_INITIALIZER; /* one gives back, the others wait */
+static uint64_t given;
+
+static bool ours(void)
+{
+	return pid == getpid();
+}
+
+static void count_memory(int64_t live, int64_t held)
+{
+	struct ct_fix_counts *counts = ct_fix_counts();
+
+	counts->live_bytes += (uint64_t)live;
+	counts->held_bytes += (uint64_t)held;
+	if (counts->live_bytes + counts->held_bytes > counts->peak_bytes)
+		counts->peak_bytes = counts->live_bytes + counts->held_bytes;
+}
+
+static bool going_on(void)
+{
+	return frees && !__atomic_load_n(&ct_fix_counts()->stopped, __ATOMIC_RELAXED);
+}
+
+/* Our own calls, hidden. The lock is held, so one at a time. */
+
+static void *current_context(void)
+{
+	bool hidden = ct_fix_hide();
+	void *current = NULL;
+
+	if (real.context_get(&current) != CUDA_SUCCESS)
+		current = NULL;
+	ct_fix_show(hidden);
+	return current;
+}
+
+/* Is all done that the context had been given when this block was freed? Never waits. */
+static bool done(const struct ct_block *block)
+{
+	bool hidden = ct_fix_hide();
+	int error = real.event_query(block->event);
+
+	ct_fix_show(hidden);
+	return error == CUDA_SUCCESS;
+}
+
+/* Mark in all that the context has been given. False if that fails, also for an earlier fault. */
+static bool mark(struct ct_block *block)
+{
+	bool hidden = ct_fix_hide();
+	int error = block->event ? CUDA_SUCCESS
+				 : real.event_create(&block->event, CU_EVENT_DISABLE_TIMING);
+
+	if (error == CUDA_SUCCESS)
+		error = real.context_record(context, block->event);
+	ct_fix_show(hidden);
+	return error == CUDA_SUCCESS;
+}
+
+static uint64_t most(void)
+{
+	size_t free_bytes, total_bytes;
+	bool hidden;
+
+	if (kept_most)
+		return kept_most;
+	hidden = ct_fix_hide();
+	if (real.memory_info(&free_bytes, &total_bytes) == CUDA_SUCCESS)
+		kept_most = free_bytes / KEPT_PART;
+	ct_fix_show(hidden);
+	return kept_most;
+}
+
+/* Take a deferred block of this size whose time has come. NULL: there is none. */
+static struct ct_block *reuse(size_t bytes)
+{
+	struct ct_block *block;
+
+	if (!going_on() || captures)
+		return NULL;
+	block = ct_blocks_oldest(bytes);
+	if (!block || current_context() != context || !done(block))
+		return NULL;
+	ct_blocks_take(block);
+	count_memory((int64_t)bytes, -(int64_t)bytes);
+	ct_fix_counts()->mallocs++;
+	ct_fix_counts()->reused++;
+	return block;
+}
+
+/* The driver has handed out memory. One of the address may be there that was freed unseen. */
+static void track(uint64_t at, size_t bytes)
+{
+	struct ct_block *block = ct_blocks_find(at);
+
+	if (block) {
+		count_memory(-(int64_t)(block->deferred ? 0 : block->bytes),
+			     -(int64_t)(block->deferred ? block->bytes : 0));
+		ct_blocks_remove(block);
+	}
+	ct_fix_counts()->mallocs++;
+	if (ct_blocks_add(at, bytes))
+		count_memory((int64_t)bytes, 0);
+	else
+		ct_fix_counts()->untracked++;
+}
+
+int ct_fix_malloc(uint64_t *ret, size_t bytes)
+{
+	struct ct_block *block;
+	uint64_t at = 0;
+	void *current;
+	int error;
+
+	if (!ret || !ours())
+		return real.malloc(ret, bytes);
+	pthread_mutex_lock(&lock);
+	block = reuse(bytes);
+	if (block)
+		at = block->at;
+	pthread_mutex_unlock(&lock);
+	if (block) {
+		*ret = at;
+		return CUDA_SUCCESS;
+	}
+	error = real.malloc(ret, bytes);
+	if (error != CUDA_SUCCESS)
+		return error;
+	pthread_mutex_lock(&lock);
+	current = current_context();
+	track(*ret, bytes);
+	pthread_mutex_unlock(&lock);
+	ct_fix_context(current);
+	return CUDA_SUCCESS;
+}
+
+/* What is to become of a free. */
+enum way {
+	REAL,
+	DEFERRED,
+	TWICE, /* it is deferred already: the program's mistake, which it is told of as ever */
+	FULL   /* a real one, and all that is deferred before it */
+};
+
+static enum way defer(struct ct_block *block)
+{
+	struct ct_fix_counts *counts = ct_fix_counts();
+
+	if (!going_on())
+		return REAL;
+	if (captures || block->shared) {
+		counts->captured += captures != 0;
+		counts->shared += !captures;
+		return REAL;
+	}
+	if (!context || current_context() != context)
+		return REAL;
+	if (counts->held_bytes + block->bytes > most())
+		return FULL;
+	if (!mark(block))
+		return REAL;
+	ct_blocks_defer(block);
+	counts->deferred++;
+	counts->frees++;
+	count_memory(-(int64_t)block->bytes, (int64_t)block->bytes);
+	return DEFERRED;
+}
+
+static enum way way_of(uint64_t at, bool *ret_known)
+{
+	struct ct_block *block = ct_blocks_find(at);
+	enum way way = REAL;
+
+	*ret_known = block;
+	if (block && block->deferred)
+		return TWICE;
+	if (block)
+		way = defer(block);
+	if (!block || way == DEFERRED)
+		return way;
+	/* before the driver can hand the address out again */
+	count_memory(-(int64_t)block->bytes, 0);
+	ct_blocks_remove(block);
+	return way;
+}
+
+int ct_fix_free(uint64_t at)
+{
+	enum way way;
+	bool known;
+	int error;
+
+	if (!at || !ours())
+		return real.free(at);
+	pthread_mutex_lock(&lock);
+	way = way_of(at, &known);
+	pthread_mutex_unlock(&lock);
+	if (way == DEFERRED)
+		return CUDA_SUCCESS;
+	if (way == TWICE)
+		return CUDA_ERROR_INVALID_VALUE;
+	if (way == FULL)
+		ct_fix_give_back(0);
+	error = real.free(at);
+	if (error == CUDA_SUCCESS) {
+		pthread_mutex_lock(&lock);
+		ct_fix_counts()->frees += known;
+		ct_fix_counts()->foreign += !known;
+		pthread_mutex_unlock(&lock);
+	}
+	return error;
+}
+
+/* Remove some deferred block. Returns its address; 0: there is none. */
+static uint64_t take_any(void **ret_context)
+{
+	struct ct_block *block;
+	uint64_t at = 0;
+
+	pthread_mutex_lock(&lock);
+	block = ct_blocks_any();
+	if (block) {
+		at = block->at;
+		*ret_context = context;
+		count_memory(0, -(int64_t)block->bytes);
+		ct_blocks_remove(block);
+	}
+	pthread_mutex_unlock(&lock);
+	return at;
+}
+
+/* In its own context: the calling thread may have none, or another. */
+static void free_there(uint64_t at, void *there)
+{
+	bool hidden = ct_fix_hide();
+	void *popped;
+
+	if (real.context_push(there) == CUDA_SUCCESS) {
+		real.free(at);
+		real.context_pop(&popped);
+	}
+	ct_fix_show(hidden);
+}
+
+uint64_t ct_fix_given(void)
+{
+	return __atomic_load_n(&given, __ATOMIC_ACQUIRE);
+}
+
+bool ct_fix_give_back(uint64_t before)
+{
+	bool any = false;
+	void *there;
+	uint64_t at;
+
+	if (!ours())
+		return false;
+	pthread_mutex_lock(&giving);
+	while ((at = take_any(&there))) {
+		free_there(at, there);
+		any = true;
+	}
+	if (any) {
+		ct_fix_counts()->pressed++;
+		__atomic_store_n(&given, given + 1, __ATOMIC_RELEASE);
+	}
+	any = given != before;
+	pthread_mutex_unlock(&giving);
+	return any;
+}
+
+void ct_fix_shares(uint64_t at)
+{
+	struct ct_block *block;
+
+	if (!ours())
+		return;
+	pthread_mutex_lock(&lock);
+	block = ct_blocks_around(at);
+	if (block)
+		block->shared = true;
+	pthread_mutex_unlock(&lock);
+}
+
+/* First the number, then what is deferred: nothing more comes meanwhile. */
+void ct_fix_capture_begins(void)
+{
+	if (!ours())
+		return;
+	pthread_mutex_lock(&lock);
+	captures++;
+	pthread_mutex_unlock(&lock);
+	ct_fix_give_back(0);
+}
+
+void ct_fix_capture_ends(void)
+{
+	if (!ours())
+		return;
+	pthread_mutex_lock(&lock);
+	if (captures)
+		captures--;
+	pthread_mutex_unlock(&lock);
+}
+
+void ct_fix_stop(enum ct_fix_stop why)
+{
+	uint32_t going = CT_FIX_GOES_ON;
+
+	if (!ours() || !frees)
+		return;
+	pthread_mutex_lock(&lock);
+	__atomic_compare_exchange_n(&ct_fix_counts()->stopped, &going, why, false, __ATOMIC_RELAXED,
+				    __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&lock);
+	ct_fix_give_back(0);
+}
+
+void ct_fix_context(void *now)
+{
+	bool second;
+
+	if (!now || !ours())
+		return;
+	pthread_mutex_lock(&lock);
+	if (!context)
+		context = now;
+	second = context != now;
+	pthread_mutex_unlock(&lock);
+	if (second)
+		ct_fix_stop(CT_FIX_STOP_CONTEXTS);
+}
+
+/* If it does not end after all, its blocks are unknown from now on, so left alone. */
+void ct_fix_context_ends(void)
+{
+	if (!ours())
+		return;
+	ct_fix_give_back(0);
+	pthread_mutex_lock(&lock);
+	ct_blocks_clear();
+	ct_fix_counts()->live_bytes = ct_fix_counts()->held_bytes = 0;
+	context = NULL;
+	pthread_mutex_unlock(&lock);
+}
+
+void ct_fix_free_start(const struct ct_fix_driver *driver, bool defers)
+{
+	real = *driver;
+	frees = defers;
+	pid = getpid();
+}

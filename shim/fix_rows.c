@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What takes the place of the driver's functions. Every row of trace/apis_driver.def has a
+ * replacement that makes the call again if it was refused for want of memory while there was
+ * some to give back, and that looks out for second devices and contexts that end. Upon some of
+ * them sits another one, written by hand.
+ */
+#define __CUDA_API_VERSION_INTERNAL /* as in wrap_driver.c */
+#include <cuda.h>
+#include <string.h>
+
+#include "shim/driver_params.inc"
+#include "shim/dlsym.h"
+#include "shim/fix.h"
+#include "shim/real.h"
+#include "trace/apis.h"
+
+/* Constants for constant arguments. */
+#define ENDS_CONTEXT(name, effects)                                                                \
+	(((effects) & (CT_INIT | CT_DRAINS)) == (CT_INIT | CT_DRAINS) && strstr(name, "Ctx"))
+#define OF_PEERS(name) (strstr(name, "Peer") != NULL)
+
+#define REPLACE(name, effects, params, args)                                                       \
+	static CUresult(*behind_##name) params;                                                    \
+	static CUresult again_##name params                                                        \
+	{                                                                                          \
+		CUresult error;                                                                    \
+		uint64_t given;                                                                    \
+                                                                                                   \
+		if (ENDS_CONTEXT(#name, effects))                                                  \
+			ct_fix_context_ends();                                                     \
+		if (OF_PEERS(#name))                                                               \
+			ct_fix_stop(CT_FIX_STOP_PEERS);                                            \
+		do {                                                                               \
+			given = ct_fix_given();                                                    \
+			error = behind_##name args;                                                \
+		} while (error == CUDA_ERROR_OUT_OF_MEMORY && ct_fix_give_back(given));            \
+		return error;                                                                      \
+	}
+
+#define CT_DRIVER(name, effects, in, out) REPLACE(name, effects, PARAMS_##name, ARGS_##name)
+#define CT_DRIVER_VOID(name, effects) REPLACE(name, effects, (void), ())
+#define CT_DRIVER_SEEN(name, cbid, effects)                                                        \
+	KNOWN_##name(REPLACE(name, effects, PARAMS_##name, ARGS_##name))
+#include "trace/apis_begin.h"
+#include "trace/apis.def"
+#include "trace/apis_end.h"
+
+#define ROW(name) { #name, (void *)again_##name, (void **)&behind_##name },
+
+static const struct row {
+	const char *symbol;
+	void *by;
+	void **behind;
+} rows[] = {
+#define CT_DRIVER(name, effects, in, out) ROW(name)
+#define CT_DRIVER_VOID(name, effects) ROW(name)
+#define CT_DRIVER_SEEN(name, cbid, effects) KNOWN_##name(ROW(name))
+#include "trace/apis_begin.h"
+#include "trace/apis.def"
+#include "trace/apis_end.h"
+};
+
+/* By hand, upon those. */
+
+static CUresult fixed_malloc(CUdeviceptr *ret, size_t bytes)
+{
+	return (CUresult)ct_fix_malloc((uint64_t *)ret, bytes);
+}
+
+static CUresult fixed_free(CUdeviceptr at)
+{
+	return (CUresult)ct_fix_free(at);
+}
+
+/* The program is to be told the truth: what it has freed is free. */
+static CUresult fixed_memory_info(size_t *ret_free, size_t *ret_total)
+{
+	ct_fix_give_back(0);
+	return again_cuMemGetInfo_v2(ret_free, ret_total);
+}
+
+#define CAPTURES(name)                                                                             \
+	static CUresult fixed_##name PARAMS_##name                                                 \
+	{                                                                                          \
+		CUresult error;                                                                    \
+                                                                                                   \
+		ct_fix_capture_begins();                                                           \
+		error = again_##name ARGS_##name;                                                  \
+		if (error != CUDA_SUCCESS)                                                         \
+			ct_fix_capture_ends();                                                     \
+		return error;                                                                      \
+	}
+
+CAPTURES(cuStreamBeginCapture_v2)
+CAPTURES(cuStreamBeginCapture_v2_ptsz)
+CAPTURES(cuStreamBeginCaptureToGraph)
+CAPTURES(cuStreamBeginCaptureToGraph_ptsz)
+
+/* Other errors leave the stream as it is, so it may be captured still. */
+#define CAPTURED(name)                                                                             \
+	static CUresult fixed_##name PARAMS_##name                                                 \
+	{                                                                                          \
+		CUresult error = again_##name ARGS_##name;                                         \
+                                                                                                   \
+		if (error == CUDA_SUCCESS || error == CUDA_ERROR_STREAM_CAPTURE_INVALIDATED)       \
+			ct_fix_capture_ends();                                                     \
+		return error;                                                                      \
+	}
+
+CAPTURED(cuStreamEndCapture)
+CAPTURED(cuStreamEndCapture_ptsz)
+
+#define MAKES_CONTEXT(name)                                                                        \
+	static CUresult fixed_##name PARAMS_##name                                                 \
+	{                                                                                          \
+		CUresult error = again_##name ARGS_##name;                                         \
+                                                                                                   \
+		if (error == CUDA_SUCCESS && pctx)                                                 \
+			ct_fix_context(*pctx);                                                     \
+		return error;                                                                      \
+	}
+
+#define CONTEXT_MAKERS(X)                                                                          \
+	KNOWN_cuCtxCreate_v2(X(cuCtxCreate_v2))                                                    \
+	KNOWN_cuCtxCreate_v3(X(cuCtxCreate_v3))                                                    \
+	KNOWN_cuCtxCreate_v4(X(cuCtxCreate_v4))                                                    \
+	KNOWN_cuDevicePrimaryCtxRetain(X(cuDevicePrimaryCtxRetain))
+
+CONTEXT_MAKERS(MAKES_CONTEXT)
+
+#define BY_HAND(name) { #name, (void *)fixed_##name, NULL },
+
+static const struct row by_hand[] = {
+	{ "cuMemAlloc_v2", (void *)fixed_malloc, NULL },
+	{ "cuMemFree_v2", (void *)fixed_free, NULL },
+	{ "cuMemGetInfo_v2", (void *)fixed_memory_info, NULL },
+	BY_HAND(cuStreamBeginCapture_v2)
+	BY_HAND(cuStreamBeginCapture_v2_ptsz)
+	BY_HAND(cuStreamBeginCaptureToGraph)
+	BY_HAND(cuStreamBeginCaptureToGraph_ptsz)
+	BY_HAND(cuStreamEndCapture)
+	BY_HAND(cuStreamEndCapture_ptsz)
+	CONTEXT_MAKERS(BY_HAND)
+};
+
+static int call_malloc(uint64_t *ret, size_t bytes)
+{
+	return again_cuMemAlloc_v2((CUdeviceptr *)ret, bytes);
+}
+
+static int call_free(uint64_t at)
+{
+	return behind_cuMemFree_v2(at);
+}
+
+static int call_memory_info(size_t *ret_free, size_t *ret_total)
+{
+	return behind_cuMemGetInfo_v2(ret_free, ret_total);
+}
+
+/* Returns false if one is missing. */
+static bool find_others(struct ct_fix_driver *driver)
+{
+	const struct {
+		const char *symbol;
+		void *function;
+	} wanted[] = {
+		{ "cuCtxGetCurrent", &driver->context_get },
+		{ "cuCtxPushCurrent_v2", &driver->context_push },
+		{ "cuCtxPopCurrent_v2", &driver->context_pop },
+		{ "cuCtxRecordEvent", &driver->context_record },
+		{ "cuEventCreate", &driver->event_create },
+		{ "cuEventQuery", &driver->event_query },
+	};
+	bool all = true;
+
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		void *found = ct_real_loaded(&ct_real_driver, wanted[i].symbol);
+
+		*(void **)wanted[i].function = found;
+		all = all && found;
+	}
+	return all;
+}
+
+bool ct_fix_rows_install(bool frees)
+{
+	struct ct_fix_driver driver = {
+		.malloc = call_malloc,
+		.free = call_free,
+		.memory_info = call_memory_info,
+	};
+	bool able = find_others(&driver);
+
+	if (!driver.context_get || !driver.context_push || !driver.context_pop)
+		return false;
+	ct_fix_free_start(&driver, frees && able);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		ct_real_replace(&ct_real_driver, rows[i].symbol, rows[i].by, rows[i].behind);
+	for (size_t i = 0; i < sizeof(by_hand) / sizeof(by_hand[0]); i++)
+		ct_real_replace(&ct_real_driver, by_hand[i].symbol, by_hand[i].by, NULL);
+	return able || !frees;
+}

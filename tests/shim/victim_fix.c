@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Programs that free device memory with work in flight, for CUTRACE_FIX. What they print tells
+ * whether a block came back too early, or anything else is not as it was.
+ */
+#include <cuda_runtime_api.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "victim.h"
+
+#define KERNEL_NS 3000000
+#define LONG_NS 40000000
+#define ROUNDS 20
+#define THREADS 6
+#define BYTES 65536
+#define MIB (1 << 20)
+
+static cudaStream_t new_stream(void)
+{
+	cudaStream_t stream;
+
+	victim_must(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "creating a stream");
+	return stream;
+}
+
+static unsigned char *new_host(size_t bytes)
+{
+	void *host = NULL;
+
+	victim_must(cudaMallocHost(&host, bytes), "allocating host memory");
+	memset(host, 0, bytes);
+	return host;
+}
+
+static void *new_block(size_t bytes)
+{
+	void *block;
+
+	victim_must(cudaMalloc(&block, bytes), "allocating");
+	return block;
+}
+
+static bool holds(const unsigned char *at, size_t bytes, int value)
+{
+	for (size_t i = 0; i < bytes; i++)
+		if (at[i] != value)
+			return false;
+	return true;
+}
+
+/* Fill the block, let time pass, copy it out, and free it with all that in flight. */
+static void use_and_free(void *block, unsigned char *out, int value, uint64_t ns,
+			 cudaStream_t stream)
+{
+	victim_must(cudaMemsetAsync(block, value, BYTES, stream), "filling");
+	victim_must(victim_kernel_in(ns, stream), "launching");
+	victim_must(cudaMemcpyAsync(out, block, BYTES, cudaMemcpyDeviceToHost, stream), "copying");
+	victim_must(cudaFree(block), "freeing");
+}
+
+/* Two streams in turn. */
+static int loop(const char *unused)
+{
+	cudaStream_t streams[2] = { new_stream(), new_stream() };
+	unsigned char *out = new_host(ROUNDS * BYTES);
+	int right = 0;
+
+	(void)unused;
+	for (int i = 0; i < ROUNDS; i++)
+		use_and_free(new_block(BYTES), out + i * BYTES, i + 1, KERNEL_NS, streams[i % 2]);
+	victim_must(cudaDeviceSynchronize(), "waiting");
+	for (int i = 0; i < ROUNDS; i++)
+		right += holds(out + i * BYTES, BYTES, i + 1);
+	victim_say("%d of %d rounds came out right", right, ROUNDS);
+	return 0;
+}
+
+/* Is what is copied out late that which was there, though others asked for memory meanwhile? */
+static int early(const char *unused)
+{
+	cudaStream_t busy = new_stream(), other = new_stream();
+	unsigned char *out = new_host(BYTES);
+	void *next;
+
+	(void)unused;
+	use_and_free(new_block(BYTES), out, 1, LONG_NS, busy);
+	for (int i = 0; i < 3; i++) {
+		next = new_block(BYTES);
+		victim_must(cudaMemsetAsync(next, 9, BYTES, other), "filling");
+		victim_must(cudaStreamSynchronize(other), "waiting");
+	}
+	victim_must(cudaDeviceSynchronize(), "waiting");
+	victim_say("the first block was %s", holds(out, BYTES, 1) ? "left in peace" : "overwritten");
+	next = new_block(BYTES);
+	victim_must(cudaFree(next), "freeing");
+	return 0;
+}
+
+/* Of a device of 64 MiB. */
+static int pressure(const char *unused)
+{
+	unsigned char *out = new_host(BYTES);
+	cudaStream_t stream = new_stream();
+	void *blocks[2] = { new_block(7 * MIB), new_block(8 * MIB) };
+
+	(void)unused;
+	for (int i = 0; i < 2; i++)
+		use_and_free(blocks[i], out, i, KERNEL_NS, stream);
+	victim_say("56 MiB: %d", cudaFree(new_block(56 * MIB)));
+	use_and_free(new_block(8 * MIB), out, 1, KERNEL_NS, stream);
+	victim_say("60 MiB of a pool: %d", cudaMallocAsync(&blocks[0], 60 * MIB, stream));
+	victim_say("as much again: %d", cudaMallocAsync(&blocks[1], 60 * MIB, stream));
+	victim_say("afterwards: %d", cudaGetLastError());
+	return 0;
+}
+
+/* Above the bound of what is kept, too, of a device of 64 MiB. */
+static int bound(const char *unused)
+{
+	unsigned char *out = new_host(BYTES);
+	cudaStream_t stream = new_stream();
+
+	(void)unused;
+	for (int i = 1; i <= 6; i++)
+		use_and_free(new_block(i * MIB), out, i, LONG_NS / 4, stream);
+	victim_must(cudaDeviceSynchronize(), "waiting");
+	return 0;
+}
+
+static int info(const char *unused)
+{
+	size_t before, after, total;
+
+	(void)unused;
+	victim_must(cudaFree(NULL), "starting");
+	victim_must(cudaMemGetInfo(&before, &total), "asking");
+	use_and_free(new_block(BYTES), new_host(BYTES), 1, KERNEL_NS, new_stream());
+	victim_must(cudaMemGetInfo(&after, &total), "asking");
+	victim_say("%zu of %zu free before, %zu less after", before, total, before - after);
+	return 0;
+}
+
+/* Each wrong free fails as ever, and what is no cudaMalloc'd memory is freed as ever. */
+static int twice(const char *unused)
+{
+	unsigned char *host = new_host(BYTES);
+	cudaStream_t stream = new_stream();
+	char *block = new_block(BYTES);
+	void *other;
+
+	(void)unused;
+	use_and_free(block, host, 1, KERNEL_NS, stream);
+	victim_say("again: %d, %d", cudaFree(block), cudaGetLastError());
+	block = new_block(2 * BYTES);
+	victim_say("its middle: %d, null: %d", cudaFree(block + 512), cudaFree(NULL));
+	victim_say("whole: %d, again: %d", cudaFree(block), cudaFree(block));
+	victim_say("host memory: %d, no memory: %d", cudaFree(host), cudaFree(&other));
+	victim_must(cudaMallocAsync(&other, BYTES, stream), "allocating");
+	victim_say("of a pool: %d", cudaFree(other));
+	victim_must(cudaMallocManaged(&other, BYTES, cudaMemAttachGlobal), "allocating");
+	victim_say("managed: %d, afterwards: %d", cudaFree(other), cudaGetLastError());
+	return 0;
+}
+
+/* In the middle of a capture, memory is the program's own affair. */
+static int capture(const char *unused)
+{
+	cudaStream_t stream = new_stream(), busy = new_stream();
+	unsigned char *out = new_host(BYTES);
+	void *block = new_block(BYTES), *kept = new_block(BYTES);
+	cudaGraphExec_t launch;
+	cudaGraph_t graph;
+
+	(void)unused;
+	use_and_free(block, out, 1, KERNEL_NS, busy);
+	victim_must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed), "capturing");
+	victim_must(cudaMemsetAsync(kept, 5, BYTES, stream), "filling");
+	victim_say("freeing meanwhile: %d", cudaFree(new_block(BYTES)));
+	victim_must(cudaStreamEndCapture(stream, &graph), "ending the capture");
+	victim_must(cudaGraphInstantiate(&launch, graph, 0), "instantiating");
+	victim_must(cudaGraphLaunch(launch, stream), "launching the graph");
+	victim_must(cudaMemcpyAsync(out, kept, BYTES, cudaMemcpyDeviceToHost, stream), "copying");
+	victim_say("freeing later: %d", cudaFree(kept));
+	victim_must(cudaDeviceSynchronize(), "waiting");
+	victim_say("the graph was %s", holds(out, BYTES, 5) ? "whole" : "spoilt");
+	return 0;
+}
+
+static int reset(const char *unused)
+{
+	unsigned char *out = new_host(BYTES);
+	void *freed = new_block(BYTES);
+
+	(void)unused;
+	use_and_free(freed, out, 1, KERNEL_NS, new_stream());
+	victim_must(cudaDeviceReset(), "resetting");
+	use_and_free(new_block(BYTES), out, 2, KERNEL_NS, new_stream());
+	victim_must(cudaDeviceSynchronize(), "waiting");
+	victim_say("after a reset: %s", holds(out, BYTES, 2) ? "right" : "wrong");
+	return 0;
+}
+
+/* Memory that another process may look into is not passed on to anybody. */
+static int ipc(const char *unused)
+{
+	unsigned char *out = new_host(BYTES);
+	void *block = new_block(BYTES);
+	cudaIpcMemHandle_t handle;
+
+	(void)unused;
+	victim_must(cudaIpcGetMemHandle(&handle, (char *)block + 512), "asking for a handle");
+	use_and_free(block, out, 1, KERNEL_NS, new_stream());
+	victim_must(cudaDeviceSynchronize(), "waiting");
+	return 0;
+}
+
+static void *in_thread(void *arg)
+{
+	int value = (int)(intptr_t)arg, wrong = 0;
+	unsigned char *out = new_host(BYTES);
+	cudaStream_t stream = new_stream();
+
+	for (int i = 0; i < ROUNDS; i++) {
+		use_and_free(new_block(BYTES), out, value, KERNEL_NS / 30, stream);
+		victim_must(cudaStreamSynchronize(stream), "waiting");
+		wrong += !holds(out, BYTES, value);
+	}
+	return (void *)(intptr_t)wrong;
+}
+
+static int threads(const char *unused)
+{
+	pthread_t thread[THREADS];
+	intptr_t wrong = 0;
+	void *result;
+
+	(void)unused;
+	for (intptr_t i = 0; i < THREADS; i++)
+		victim_must(pthread_create(&thread[i], NULL, in_thread, (void *)(i + 1)), "a thread");
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(thread[i], &result);
+		wrong += (intptr_t)result;
+	}
+	victim_say("%d rounds of %d threads went wrong", (int)wrong, THREADS);
+	return 0;
+}
+
+/* The child only allocates, which needs nothing that it lacks, and ends; the parent goes on. */
+static int forks(const char *unused)
+{
+	unsigned char *out = new_host(BYTES);
+	cudaStream_t stream = new_stream();
+	void *block = NULL;
+	int status;
+	pid_t child;
+
+	(void)unused;
+	use_and_free(new_block(BYTES), out, 1, KERNEL_NS, stream);
+	child = fork();
+	if (child == 0)
+		_exit(cudaMalloc(&block, BYTES) ? 3 : 4);
+	waitpid(child, &status, 0);
+	use_and_free(new_block(BYTES), out, 2, KERNEL_NS, stream);
+	victim_must(cudaDeviceSynchronize(), "waiting");
+	victim_say("child: %d, parent: %s", WEXITSTATUS(status), holds(out, BYTES, 2) ? "right" : "wrong");
+	return 0;
+}
+
+const struct victim_mode victim_fix[] = {
+	{ "fix_loop", loop },
+	{ "fix_early", early },
+	{ "fix_pressure", pressure },
+	{ "fix_bound", bound },
+	{ "fix_info", info },
+	{ "fix_twice", twice },
+	{ "fix_capture", capture },
+	{ "fix_reset", reset },
+	{ "fix_ipc", ipc },
+	{ "fix_threads", threads },
+	{ "fix_forks", forks },
+	{ NULL, NULL },
+};

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `cutrace prove`: what a change saves, by making it. One traced run first, for the prediction and
+ * the memory; then rounds of a bare and a changed run, each order as often as the other.
+ */
+#include <errno.h>
+#include <ftw.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "analyze/report.h"
+#include "analyze/whatif.h"
+#include "tools/sample.h"
+#include "tools/tool.h"
+#include "tools/trial.h"
+
+#define RUNS_LEAST 2
+#define RUNS_MOST 1000
+
+static const struct fix {
+	const char *name;
+	enum ct_fix fix;
+	const char *what; /* NULL: cannot be made in a program yet */
+} fixes[] = {
+	{ "free", CT_FIX_FREE, "frees of device memory wait for nothing" },
+	{ "pin", CT_FIX_PIN, NULL },
+	{ "all", CT_FIX_ALL, NULL },
+};
+
+struct proof {
+	struct ct_trials trials;
+	const struct fix *fix;
+	size_t runs;
+	struct ct_trial traced, *bare, *fixed; /* runs of each */
+};
+
+/* What stands before a line, as in a report. */
+static void head(const char *name)
+{
+	printf("%-10s", name);
+}
+
+static const char *time_of(double ns, char ret[16])
+{
+	return ct_report_time(ns > 0 ? (uint64_t)ns : 0, ret);
+}
+
+static void print_predicted(const struct proof *proof)
+{
+	char low[16], likely[16], high[16], directory[PATH_MAX];
+	const struct ct_analysis_options options = { .whole_records = UINT64_MAX };
+	struct ct_analysis *analysis;
+	struct ct_range range;
+	int r;
+
+	head("predicted");
+	snprintf(directory, sizeof(directory), "%s/trace.%u", proof->trials.folder,
+		 proof->traced.counts.pid);
+	r = ct_analysis_run(directory, &options, &analysis);
+	if (r < 0) {
+		printf("nothing: the traced run cannot be analyzed: %s\n", ct_trace_error(r));
+		return;
+	}
+	r = ct_whatif_of(analysis, proof->fix->fix, &range);
+	if (r == 0)
+		printf("%s to %s, most likely %s, by one traced run\n",
+		       ct_report_time(range.low_ns, low), ct_report_time(range.high_ns, high),
+		       ct_report_time(range.likely_ns, likely));
+	else
+		printf("nothing: %s\n", r == -ENODATA ? ct_whatif_refusal(analysis) : strerror(-r));
+	ct_analysis_destroy(analysis);
+}
+
+static void print_arm(const char *name, const struct ct_trial *trials, double *values, size_t runs)
+{
+	struct ct_sample sample;
+	char mean[16], margin[16];
+
+	for (size_t i = 0; i < runs; i++)
+		values[i] = (double)trials[i].ns;
+	sample = ct_sample_of(values, runs);
+	head(name);
+	printf("%s, plus or minus %s\n", time_of(sample.mean, mean), time_of(sample.margin, margin));
+}
+
+/* A saving may be negative: a loss. */
+static const char *gain_of(double ns, char ret[17])
+{
+	char text[16];
+
+	snprintf(ret, 17, "%s%s", ns < 0 ? "-" : "", time_of(ns < 0 ? -ns : ns, text));
+	return ret;
+}
+
+static void print_times(const struct proof *proof, double *values)
+{
+	char mean[17], low[17], high[17];
+	struct ct_sample saved;
+	double bare = 0;
+
+	print_arm("bare", proof->bare, values, proof->runs);
+	print_arm("fixed", proof->fixed, values, proof->runs);
+	for (size_t i = 0; i < proof->runs; i++) {
+		values[i] = (double)proof->bare[i].ns - (double)proof->fixed[i].ns;
+		bare += (double)proof->bare[i].ns / (double)proof->runs;
+	}
+	saved = ct_sample_of(values, proof->runs);
+	head("saved");
+	printf("%s of each run (%.1f %%); 95 %% confidence: %s to %s\n", gain_of(saved.mean, mean),
+	       100.0 * saved.mean / bare, gain_of(saved.mean - saved.margin, low),
+	       gain_of(saved.mean + saved.margin, high));
+	if (saved.mean - saved.margin <= 0 && saved.mean + saved.margin >= 0)
+		printf("          which may be nothing: more runs (--runs) narrow it down\n");
+}
+
+static const char *stop_reason(uint32_t stopped)
+{
+	static const char *const reasons[CT_FIX_STOPS] = {
+		[CT_FIX_STOP_OLD_DRIVER] = "the driver lacks cuCtxRecordEvent (CUDA 12.5)",
+		[CT_FIX_STOP_CONTEXTS] = "a second context was used",
+		[CT_FIX_STOP_PEERS] = "another device was given access, or copied from",
+	};
+
+	return stopped < CT_FIX_STOPS && reasons[stopped] ? reasons[stopped] : "unknown";
+}
+
+/* What the fix did, in the last run of it, and what it left alone. */
+static void print_done(const struct ct_fix_counts *counts)
+{
+	head("changed");
+	printf("%llu of %llu frees of cudaMalloc memory did not wait; %llu of %llu allocations used a "
+	       "freed block again\n", (unsigned long long)counts->deferred,
+	       (unsigned long long)counts->frees, (unsigned long long)counts->reused,
+	       (unsigned long long)counts->mallocs);
+	if (counts->captured + counts->shared + counts->foreign)
+		printf("          left alone: %llu frees during captures, %llu of memory shared with other "
+		       "processes, %llu of other memory\n", (unsigned long long)counts->captured,
+		       (unsigned long long)counts->shared, (unsigned long long)counts->foreign);
+	if (counts->pressed)
+		printf("          all was given back, with a wait, %llu times (little memory, or the program "
+		       "asked)\n", (unsigned long long)counts->pressed);
+	if (counts->stopped)
+		printf("          nothing was changed from some moment on: %s\n",
+		       stop_reason(counts->stopped));
+	if (counts->others)
+		printf("          not counted: %u further processes\n", counts->others);
+	if (counts->untracked)
+		printf("          not followed: %llu allocations, too many at a time\n",
+		       (unsigned long long)counts->untracked);
+}
+
+static void print_memory(const struct proof *proof)
+{
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < proof->runs; i++)
+		if (proof->fixed[i].counts.peak_bytes > most)
+			most = proof->fixed[i].counts.peak_bytes;
+	head("memory");
+	printf("%.1f MiB bare, %.1f MiB fixed: most at a time of cudaMalloc, counted call by call (bare: "
+	       "in the traced run)\n", (double)proof->traced.counts.peak_bytes / (1 << 20),
+	       (double)most / (1 << 20));
+}
+
+/* Of bare runs, then of fixed ones: how many print otherwise than the first bare run. */
+static size_t differing(const struct ct_trial *trials, const struct ct_trial *like, size_t runs,
+			bool numbers)
+{
+	size_t differ = 0;
+
+	for (size_t i = 0; i < runs; i++)
+		differ += numbers ? trials[i].print != like->print
+				  : trials[i].print_but_numbers != like->print_but_numbers;
+	return differ;
+}
+
+/* Returns whether the program may be said to have printed the same. */
+static bool print_output(const struct proof *proof)
+{
+	const struct ct_trial *like = &proof->bare[0];
+	size_t bare = differing(proof->bare, like, proof->runs, true);
+	size_t fixed = differing(proof->fixed, like, proof->runs, true);
+	size_t words = differing(proof->fixed, like, proof->runs, false);
+
+	head("stdout");
+	if (!bare && !fixed)
+		printf("identical in all runs\n");
+	else if (!bare)
+		printf("DIFFERS in %zu of %zu fixed runs; the bare runs all print the same\n", fixed,
+		       proof->runs);
+	else if (!words)
+		printf("the same but for numbers, which differ among the bare runs as well\n");
+	else if (differing(proof->bare, like, proof->runs, false))
+		printf("cannot be compared: it differs among the bare runs, and not in numbers only\n");
+	else
+		printf("DIFFERS in %zu of %zu fixed runs; the bare runs differ in numbers only\n", words,
+		       proof->runs);
+	return !fixed || (bare && (!words || differing(proof->bare, like, proof->runs, false)));
+}
+
+static void print_status(int status)
+{
+	if (WIFSIGNALED(status))
+		printf("signal %d", WTERMSIG(status));
+	else
+		printf("%d", WEXITSTATUS(status));
+}
+
+static bool print_ends(const struct proof *proof)
+{
+	const struct ct_trial *like = &proof->bare[0];
+
+	head("status");
+	for (size_t i = 0; i < 2 * proof->runs; i++) {
+		const struct ct_trial *trial = i < proof->runs ? &proof->bare[i]
+							       : &proof->fixed[i - proof->runs];
+
+		if (trial->status == like->status)
+			continue;
+		printf("DIFFERS: ");
+		print_status(like->status);
+		printf(" in the first bare run, ");
+		print_status(trial->status);
+		printf(" in a %s one\n", i < proof->runs ? "bare" : "fixed");
+		return i < proof->runs;
+	}
+	print_status(like->status);
+	printf(" in all runs\n");
+	return true;
+}
+
+static int print_all(const struct proof *proof)
+{
+	double *values = calloc(proof->runs, sizeof(*values));
+	bool same;
+
+	if (!values)
+		return ct_fail("prove", strerror(ENOMEM));
+	printf("cutrace: %s with fix %s (%s), %zu rounds of a bare and a fixed run\n",
+	       proof->trials.argv[0], proof->fix->name, proof->fix->what, proof->runs);
+	print_predicted(proof);
+	print_times(proof, values);
+	print_done(&proof->fixed[proof->runs - 1].counts);
+	print_memory(proof);
+	same = print_output(proof);
+	same &= print_ends(proof);
+	printf("\nTimes are of whole runs. The interval is Student's t of the differences within rounds; "
+	       "of bare\nand fixed, of the mean. Standard input was empty, standard error dropped.\n");
+	free(values);
+	if (fflush(stdout) != 0)
+		return ct_fail("standard output", "cannot be written");
+	return same ? 0 : ct_fail(proof->trials.argv[0], "the change changed its results: do not make it "
+				  "without finding out why");
+}
+
+/* Bare first in even rounds: a machine that grows slower or faster favours neither. */
+static int run_rounds(struct proof *proof)
+{
+	int failed = 0;
+
+	for (size_t i = 0; !failed && i < proof->runs; i++) {
+		bool fixed_first = i % 2;
+
+		for (int half = 0; !failed && half < 2; half++) {
+			bool fixed = fixed_first == (half == 0);
+
+			failed = ct_trial_run(&proof->trials, fixed ? CT_TRIAL_FIXED : CT_TRIAL_BARE,
+					      fixed ? &proof->fixed[i] : &proof->bare[i]);
+		}
+	}
+	return failed;
+}
+
+static int prove(struct proof *proof)
+{
+	int failed = ct_trial_run(&proof->trials, CT_TRIAL_TRACED, &proof->traced);
+
+	if (failed)
+		return failed;
+	if (!proof->traced.counts.pid)
+		return ct_fail(proof->trials.argv[0], "it made no CUDA call that could be changed: it used "
+			       "no CUDA, is linked to the driver itself, or has raised privileges");
+	proof->bare = calloc(proof->runs, sizeof(*proof->bare));
+	proof->fixed = calloc(proof->runs, sizeof(*proof->fixed));
+	if (!proof->bare || !proof->fixed)
+		failed = ct_fail("prove", strerror(ENOMEM));
+	if (!failed)
+		failed = run_rounds(proof);
+	if (!failed)
+		failed = print_all(proof);
+	free(proof->bare);
+	free(proof->fixed);
+	return failed;
+}
+
+static int take_away(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+	(void)st, (void)kind, (void)where;
+	return remove(path);
+}
+
+static int prove_in_folder(struct proof *proof)
+{
+	char folder[] = "/tmp/cutrace-prove.XXXXXX", library[PATH_MAX];
+	int status;
+
+	if (ct_find_library(library, sizeof(library)) < 0)
+		return ct_fail("libcutrace.so", "not found beside this command; reinstall cutrace");
+	if (!mkdtemp(folder))
+		return ct_fail(folder, strerror(errno));
+	proof->trials.folder = folder;
+	status = prove(proof);
+	nftw(folder, take_away, 8, FTW_DEPTH | FTW_PHYS);
+	return status;
+}
+
+static int print_help(void)
+{
+	puts("usage: cutrace prove [--fix free] [--runs N] [--] PROGRAM [arguments]\n\n"
+	     "Runs the program once traced, then N times (5) bare and as often with a change made\n"
+	     "inside it, in turn, and prints what was predicted and what was saved. Fixes:\n\n"
+	     "  free   cudaFree and cuMemFree of device memory do not wait; the memory is used again\n"
+	     "         when all work submitted before is done, and freed when memory runs short\n\n"
+	     "Ends with 1 if a run could not be made or if the change changed the program's standard\n"
+	     "output or exit status.");
+	return 0;
+}
+
+static const struct fix *find_fix(const char *name)
+{
+	for (size_t i = 0; i < sizeof(fixes) / sizeof(fixes[0]); i++)
+		if (strcmp(fixes[i].name, name) == 0)
+			return &fixes[i];
+	return NULL;
+}
+
+static bool read_runs(const char *text, size_t *ret)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || n < RUNS_LEAST || n > RUNS_MOST)
+		return false;
+	*ret = n;
+	return true;
+}
+
+int ct_cmd_prove(int argc, char **argv)
+{
+	static const struct option options[] = { { "fix", required_argument, NULL, 'f' },
+						 { "runs", required_argument, NULL, 'n' },
+						 { "help", no_argument, NULL, 'h' }, { 0 } };
+	struct proof proof = { .fix = &fixes[0], .runs = 5 };
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
+		if (option == 'h')
+			return print_help();
+		if (option == '?')
+			return ct_usage_option("prove", argv[optind - 1]);
+		if (option == 'n' && !read_runs(optarg, &proof.runs))
+			return ct_usage("prove", "--runs takes a number from 2 to 1000");
+		if (option != 'f')
+			continue;
+		proof.fix = find_fix(optarg);
+		if (!proof.fix)
+			return ct_usage("prove", "the only fix so far is --fix=free");
+		if (!proof.fix->what)
+			return ct_usage("prove", "this fix cannot be made inside a program yet; --fix=free "
+					"can");
+	}
+	if (optind >= argc)
+		return ct_usage("prove", "a program to run is needed");
+	proof.trials.argv = argv + optind;
+	proof.trials.fix = proof.fix->name;
+	return prove_in_folder(&proof);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/trial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tools/tool.h"
+
+extern char **environ;
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* The settings of the library are ours here, but for where CUPTI is. */
+static void forget_settings(void)
+{
+	char name[256];
+
+	for (char **e = environ; *e;) {
+		size_t length = strcspn(*e, "=");
+
+		if (strncmp(*e, "CUTRACE_", 8) != 0 || length >= sizeof(name) ||
+		    strncmp(*e, "CUTRACE_CUPTI_LIBRARY=", 22) == 0) {
+			e++;
+			continue;
+		}
+		memcpy(name, *e, length);
+		name[length] = '\0';
+		unsetenv(name); /* what comes behind moves here */
+	}
+}
+
+static bool set_up(const struct ct_trials *trials, enum ct_trial_kind kind)
+{
+	char path[PATH_MAX];
+
+	forget_settings();
+	if (kind == CT_TRIAL_BARE)
+		return true;
+	snprintf(path, sizeof(path), "%s/counts", trials->folder);
+	setenv("CUTRACE_FIX_COUNTS", path, 1);
+	setenv("CUTRACE_QUIET", "1", 1);
+	setenv("CUTRACE_REPORT", "0", 1);
+	if (kind == CT_TRIAL_FIXED) {
+		setenv("CUTRACE_FIX", trials->fix, 1);
+		setenv("CUTRACE_DISABLE", "1", 1);
+		return ct_preload() == 0;
+	}
+	snprintf(path, sizeof(path), "%s/trace.%%p", trials->folder);
+	setenv("CUTRACE_OUTPUT", path, 1);
+	return ct_preload() == 0;
+}
+
+/* Never returns. What exec says of failure goes into the pipe, which success closes. */
+static void become(const struct ct_trials *trials, enum ct_trial_kind kind, int out, int failed)
+{
+	int nothing = open("/dev/null", O_RDWR), why;
+
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (!set_up(trials, kind))
+		_exit(CT_EXIT_FAILED);
+	dup2(nothing, STDIN_FILENO);
+	dup2(out, STDOUT_FILENO);
+	dup2(nothing, STDERR_FILENO);
+	execvp(trials->argv[0], trials->argv);
+	why = errno;
+	if (write(failed, &why, sizeof(why)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+/* FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv). */
+static uint64_t hash(uint64_t before, int byte)
+{
+	return (before ^ (uint64_t)(unsigned char)byte) * 0x100000001b3u;
+}
+
+static int read_output(int fd, struct ct_trial *trial)
+{
+	FILE *from = lseek(fd, 0, SEEK_SET) == 0 ? fdopen(fd, "r") : NULL;
+	bool number = false;
+	int c;
+
+	if (!from)
+		return -errno;
+	trial->print = trial->print_but_numbers = 0xcbf29ce484222325u;
+	while ((c = getc(from)) != EOF) {
+		bool digit = strchr("0123456789.", c) && c;
+
+		trial->print = hash(trial->print, c);
+		if (!digit || !number)
+			trial->print_but_numbers = hash(trial->print_but_numbers, digit ? '0' : c);
+		number = digit;
+	}
+	fclose(from);
+	return 0;
+}
+
+/* A fresh file of this name in the folder. */
+static int make_file(const struct ct_trials *trials, const char *name, size_t bytes)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", trials->folder, name);
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd >= 0 && ftruncate(fd, (off_t)bytes) == 0)
+		return fd;
+	ct_fail(path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* Returns the errno of its exec, 0 if that worked, or -1 if there is no child. */
+static int start(const struct ct_trials *trials, enum ct_trial_kind kind, int out, pid_t *ret)
+{
+	int ends[2], why = 0;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	*ret = fork();
+	if (*ret == 0)
+		become(trials, kind, out, ends[1]);
+	close(ends[1]);
+	if (*ret < 0 || read(ends[0], &why, sizeof(why)) < 0)
+		why = -1;
+	close(ends[0]);
+	return why;
+}
+
+static int run(const struct ct_trials *trials, enum ct_trial_kind kind, int out,
+	       struct ct_trial *trial)
+{
+	uint64_t begin_ns = now_ns();
+	pid_t pid;
+	int why = start(trials, kind, out, &pid);
+
+	if (why < 0)
+		return ct_fail(trials->argv[0], strerror(errno));
+	while (waitpid(pid, &trial->status, 0) < 0 && errno == EINTR)
+		;
+	trial->ns = now_ns() - begin_ns;
+	return why ? ct_fail(trials->argv[0], strerror(why)) : 0;
+}
+
+int ct_trial_run(const struct ct_trials *trials, enum ct_trial_kind kind, struct ct_trial *ret)
+{
+	int counts = make_file(trials, "counts", sizeof(ret->counts));
+	int out = make_file(trials, "stdout", 0);
+	int failed = counts < 0 || out < 0 ? CT_EXIT_FAILED : 0;
+	struct ct_trial trial = { 0 };
+
+	if (!failed)
+		failed = run(trials, kind, out, &trial);
+	if (!failed && pread(counts, &trial.counts, sizeof(trial.counts), 0) < 0)
+		failed = ct_fail("counts", strerror(errno));
+	if (!failed && read_output(out, &trial) < 0)
+		failed = ct_fail("standard output of the program", strerror(errno));
+	else if (failed && out >= 0)
+		close(out);
+	if (counts >= 0)
+		close(counts);
+	if (!failed)
+		*ret = trial;
+	return failed;
+}

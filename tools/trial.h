@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One run of a program for `cutrace prove`: how long, how it ended, what it printed. */
+#ifndef CT_TOOLS_TRIAL_H
+#define CT_TOOLS_TRIAL_H
+
+#include <stdint.h>
+
+#include "trace/fix.h"
+
+enum ct_trial_kind {
+	CT_TRIAL_BARE,   /* without the library */
+	CT_TRIAL_TRACED, /* recorded in full; allocations are counted */
+	CT_TRIAL_FIXED   /* changed; nothing is recorded */
+};
+
+struct ct_trials {
+	char **argv;        /* the program and its arguments */
+	const char *fix;    /* value of CUTRACE_FIX */
+	const char *folder; /* for what is left of a run; traces are FOLDER/trace.PID */
+};
+
+struct ct_trial {
+	uint64_t ns;        /* from the fork to the end */
+	int status;         /* as of waitpid() */
+	uint64_t print;     /* a hash of what went to standard output, */
+	uint64_t print_but_numbers; /* and of the same with every number taken for the same one */
+	struct ct_fix_counts counts; /* all 0 of a bare run */
+};
+
+/*
+ * Run the program to its end. It reads nothing from standard input and its standard error
+ * is dropped. Returns 0, or CT_EXIT_FAILED if it could not be run, which has been printed.
+ */
+int ct_trial_run(const struct ct_trials *trials, enum ct_trial_kind kind, struct ct_trial *ret);
+
+#endif
