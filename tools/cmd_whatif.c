@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <getopt.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "analyze/report.h"
 #include "analyze/whatif.h"
+#include "tools/members.h"
 #include "tools/tool.h"
 
 #define EVENTS 100000000u /* replayed: some seconds, for long traces */
@@ -15,8 +18,15 @@ static int print(const char *directory)
 	const struct ct_analysis_options options = { .whole_records = UINT64_MAX,
 						     .whatif_events = EVENTS };
 	struct ct_analysis *analysis;
-	int status, r = ct_analysis_run(directory, &options, &analysis);
+	char path[PATH_MAX], why[128];
+	struct stat st;
+	int status, r;
 
+	if (snprintf(path, sizeof(path), "%s/trace.cutrace", directory) >= (int)sizeof(path))
+		return ct_fail(directory, "the name is too long");
+	if (stat(path, &st) == 0 && ct_foreign(&st, why, sizeof(why)))
+		return ct_fail(directory, why);
+	r = ct_analysis_run(directory, &options, &analysis);
 	if (r < 0)
 		return ct_fail(directory, ct_trace_error(r));
 	ct_report_coverage(analysis, stdout);
