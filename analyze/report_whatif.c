@@ -158,6 +158,8 @@ void ct_report_whatif(const struct ct_analysis *a, size_t limit, FILE *to)
 	const char *refusal = ct_whatif_refusal(a);
 	size_t c = 0;
 
+	if (!w && !refusal)
+		return; /* it was not asked for */
 	fprintf(to, "\nWhat a change would save\n");
 	if (w && w->measured)
 		print_error(w, to);
