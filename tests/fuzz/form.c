@@ -2,6 +2,7 @@
 #include "tests/fuzz/form.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,12 +197,21 @@ static void pack(void)
 	free(bytes);
 }
 
+/* Else the targets would look at nothing, and find nothing wrong with it. */
+static bool still_there(void)
+{
+	struct stat seen;
+
+	return fstat(trace, &seen) == 0 && seen.st_nlink == 1;
+}
+
 struct form_head form_write(const uint8_t *input, size_t size)
 {
 	const size_t least = sizeof(struct form_head) + sizeof(struct ct_file_header);
 	struct form_head head = { 0 };
 
 	form_directory();
+	MUST(still_there());
 	if (size < sizeof(head))
 		return head;
 	memcpy(&head, input, sizeof(head));
