@@ -250,7 +250,10 @@ static void test_order(void **state)
 	ct_whatif_destroy(w);
 }
 
-/* Changes of two kinds: one saves little, most of it only together with the other. */
+/*
+ * Changes of two kinds: one saves little, most of it only together with the other. Page-locked
+ * memory that is kept is not freed at all: the 108 us of the driver go too, but at the low end.
+ */
 static void test_two_kinds_together(void **state)
 {
 	struct model_builder *b = *state;
@@ -270,7 +273,8 @@ static void test_two_kinds_together(void **state)
 	assert_int_equal(w->changes.at[0].kind + w->changes.at[1].kind,
 			 CT_CHANGE_FREE + CT_CHANGE_HOIST);
 	assert_int_equal(w->changes.at[0].saves.likely_ns, w->all.likely_ns);
-	assert_in_range(w->all.likely_ns, 980000, 1020000);
+	assert_in_range(w->all.likely_ns, 1098000, 1108000);
+	assert_in_range(w->all.low_ns, 980000, 1000000);
 	ct_whatif_destroy(w);
 }
 
