@@ -5,8 +5,8 @@
  * One thread reads items, each into page-locked memory of its own, eight ahead; another sends
  * them to the device, on two streams in turn, and frees an item's memory when it has been used.
  * cudaFreeHost waits for the item after it as well, and meanwhile the first thread cannot
- * allocate: one item at a time, 2 ms and the driver's work for each. Fixed: the same eight
- * blocks, around and around: two items at a time.
+ * allocate: one item at a time, 2 ms, the driver's work and a short pause for each. Fixed: the
+ * same eight blocks, around and around: two items at a time.
  */
 #include <semaphore.h>
 #include <thread>
@@ -17,6 +17,7 @@
 #define AHEAD 8
 #define BYTES (1 * MIB)
 #define KERNEL_NS (2 * MS)
+#define PAUSE_NS (300 * US) /* else the lock is hardly ever free, and who has it is chance */
 
 static bool fixed;
 static int free_line;
@@ -56,6 +57,7 @@ static void consume(void)
 				      stream));
 		launch_mix(KERNEL_NS, device[i % 2], BYTES, stream);
 		CHECK(cudaEventRecord(used[i % 2], stream));
+		sleep_ns(PAUSE_NS);
 		if (i)
 			retire(i - 1);
 	}
