@@ -90,6 +90,19 @@ static int handler(const char *count)
 	return 0;
 }
 
+/* Signals come in the middle of the first call, which starts cutrace: see interrupter.c. */
+static int first_call(const char *count)
+{
+	int wanted = atoi(count);
+
+	install(SIGUSR2, 0);
+	for (int i = 0; i < wanted; i++)
+		call();
+	signal(SIGUSR2, SIG_IGN);
+	printf("%d calls, %u of the handler\n", wanted, atomic_load(&handled));
+	return 0;
+}
+
 /* One call between marks at a time, for stepper.c, which has a handler come in each. */
 static int nested(const char *count)
 {
@@ -274,7 +287,7 @@ int main(int argc, char **argv)
 		{ "handler", handler },       { "nested", nested },
 		{ "altstack", altstack },     { "cancel_pending", cancel_pending },
 		{ "cancel", cancel_running }, { "out_of_memory", out_of_memory },
-		{ "many", many },
+		{ "many", many },             { "first_call", first_call },
 	};
 
 	for (size_t i = 0; argc > 2 && i < sizeof(modes) / sizeof(modes[0]); i++)
