@@ -269,6 +269,33 @@ static int out_of_memory(const char *used)
 	return 14;
 }
 
+static void say_end(void)
+{
+	printf("%u calls at the end\n", atomic_load(&made));
+}
+
+static void *outlive_main(void *unused)
+{
+	(void)unused;
+	usleep(100 * 1000); /* main has left by then; if not, it is the last to */
+	call();
+	atomic_fetch_add(&made, 1);
+	return NULL;
+}
+
+/* No thread ends the program: it ends as its last one does. */
+static int all_leave(const char *threads)
+{
+	pthread_t thread;
+
+	atexit(say_end);
+	call();
+	atomic_fetch_add(&made, 1);
+	for (int i = 0; i < atoi(threads); i++)
+		must(pthread_create(&thread, NULL, outlive_main, NULL), "pthread_create");
+	pthread_exit(NULL);
+}
+
 /* More than fills some chunks. */
 static int many(const char *count)
 {
@@ -288,6 +315,7 @@ int main(int argc, char **argv)
 		{ "altstack", altstack },     { "cancel_pending", cancel_pending },
 		{ "cancel", cancel_running }, { "out_of_memory", out_of_memory },
 		{ "many", many },             { "first_call", first_call },
+		{ "all_leave", all_leave },
 	};
 
 	for (size_t i = 0; argc > 2 && i < sizeof(modes) / sizeof(modes[0]); i++)

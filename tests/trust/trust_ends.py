@@ -121,6 +121,15 @@ def main_thread_leaves(here):
     says_clean(run.trace())
 
 
+@case
+def all_threads_leave(here):
+    """The process ends as the last thread of the program does, though cutrace has one of its own."""
+    for threads in (0, 3):
+        run = here.both(hollow("all_leave", threads))
+        same(len(calls(run.trace())), 1 + threads, "calls in calls.csv")
+        check("cut off" not in report_text(run.trace()), "the trace was closed")
+
+
 @trust("exit with 64 threads tracing")
 def exit_amid_threads(here):
     """What each had done when the program ended is there; what came later is, or is counted."""
