@@ -83,6 +83,20 @@ def driver_loads_inside_start(here):
     check("no device times" not in run.err, "and none is said to be missing", run.err)
 
 
+@case
+def driver_called_inside_start(here):
+    """The handler of a user of the driver alone, seen by the driver's wrappers alone."""
+    run = interrupted_start(here, [PATHS["DRIVER"], "dlsym", "handler"],
+                            CUDA_INJECTION64_PATH="of another tool")
+    found = re.search(r"^(\d+) of the handler\n0 of 5 rounds failed$", run.out, re.M)
+    check(found and run.status == 15, "the program came to its end", (run.status, run.out, run.err))
+    names = collections.Counter(row["Name"] for row in calls(run.trace()))
+    same(names["cuMemAlloc_v2"], 5, "calls of the program itself")
+    missed = lost(run.trace(), NESTED)
+    same(names["cuMemFree_v2"] - 5 + missed, int(found[1]), "the handler's calls")
+    check(missed > 2, "calls came in the start", missed)
+
+
 @trust("signals SIGPROF at 10 kHz")
 def profiled(here):
     for run in (here.bare(victim("sigprof", "5000")), here.traced(victim("sigprof", "5000"))):
