@@ -168,7 +168,9 @@ void ct_flusher_start(void)
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_sigmask(SIG_SETMASK, &all, &program_mask);
-	running = pthread_create(&thread, &attr, run, NULL) == 0;
+	running = true; /* first, as the thread may come to write it (become_last()) */
+	if (pthread_create(&thread, &attr, run, NULL) != 0)
+		running = false;
 	pthread_sigmask(SIG_SETMASK, &program_mask, NULL);
 	pthread_attr_destroy(&attr);
 	if (running)
