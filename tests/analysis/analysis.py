@@ -26,7 +26,10 @@ MISTAKEN = {
     'analyzer': {
         ('trace/reader.c', 'use of NULL'): 'mmap() of no address never returns NULL',
         ('analyze/report_text.c', 'dereference of NULL'): 'a sum without a call site cannot be',
-        ('analyze/sort.c', 'use of uninitialized value'): 'ct_sort() and its callers fill them all',
+        ('analyze/busy.c', 'dereference of NULL'): 'the loop ends when there is neither',
+        ('analyze/load.c', 'leak of'): 'the model holds it',
+        ('analyze/process.c', 'leak of'): 'the sites hold it',
+        ('analyze/report_files.c', 'leak of'): 'the draft holds it',
         ('analyze/lookup.c', 'leak of'): 'the table holds it until ct_lookup_clear()',
         ('tools/members.c', 'leak of'): 'members->at holds it',
         ('tools/gen_trace.c', 'use of NULL'): 'main() leaves if it has no memory for a lane',
@@ -41,9 +44,10 @@ MISTAKEN = {
 OURS = ('trace', 'cupti', 'shim', 'analyze', 'tools')
 SKIPPED = 77
 
-ANALYZER = ['-fanalyzer', '-O1', '-fdiagnostics-plain-output',
-            # else uthash's macros take minutes a file
-            '--param=analyzer-bb-explosion-factor=1', '--param=analyzer-max-enodes-per-program-point=2']
+ANALYZER = ['-fanalyzer', '-O1', '-fdiagnostics-plain-output']
+# uthash's macros would take minutes a file. These make it give up early, and find little.
+HURRIED = ['--param=analyzer-bb-explosion-factor=1', '--param=analyzer-max-enodes-per-program-point=2']
+UTHASH = ('analyze/lookup.c', 'cupti/names.c')
 VALGRIND = ['valgrind', '--quiet', '--error-exitcode=99', '--leak-check=full',
             '--errors-for-leak-kinds=definite']
 
@@ -105,7 +109,8 @@ def findings_of(jobs, options):
     """Lines with a warning that the compiler, run so, says of any file."""
     def compile_one(job):
         path, command, folder = job
-        done = subprocess.run(command + options + ['-o', '/dev/null'], cwd=folder,
+        less = HURRIED if path in UTHASH else []
+        done = subprocess.run(command + options + less + ['-o', '/dev/null'], cwd=folder,
                               stderr=subprocess.PIPE, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return [(path, line) for line in done.stderr.split('\n') if ' warning: ' in line]
