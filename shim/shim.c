@@ -25,6 +25,7 @@
 #include "shim/mode.h"
 #include "shim/modules.h"
 #include "shim/name.h"
+#include "shim/once.h"
 #include "shim/python.h"
 #include "shim/rank.h"
 #include "shim/self.h"
@@ -41,7 +42,7 @@ struct ct_shim ct_shim;
 
 static const uint32_t unborn = CT_LIFE_UNBORN;
 const volatile uint32_t *ct_shim_life = &unborn;
-static pthread_once_t started = PTHREAD_ONCE_INIT;
+static ct_once_state started;
 
 static void set_life(enum ct_life to)
 {
@@ -290,6 +291,25 @@ static void find_self(void)
 		}
 }
 
+/* By origin, as the runtime makes calls of the driver of its own: see count_missed(). */
+static uint32_t missed, missed_entries;
+
+bool ct_shim_starting(void)
+{
+	return ct_once_inside(&started);
+}
+
+void ct_shim_miss(bool entry)
+{
+	__atomic_fetch_add(entry ? &missed_entries : &missed, 1, __ATOMIC_RELAXED);
+}
+
+/* Of the program's calls each is seen as one of the runtime's, or is one of the driver's. */
+static void count_missed(void)
+{
+	ct_file_lose(&ct_shim.file, CT_LOSS_NESTED, missed ? missed : missed_entries);
+}
+
 static void start(void)
 {
 	volatile uint32_t *page;
@@ -333,7 +353,9 @@ static void start(void)
 		ct_entry_decide(CT_ENTRY_RECORDS);
 	__atomic_store_n(&ct_shim_life, page, __ATOMIC_RELEASE);
 	set_life(CT_LIFE_ALIVE);
+	count_missed();
 	ct_flusher_start();
+	ct_inject_deferred(thread);
 	thread->in_tool = false;
 }
 
@@ -343,7 +365,7 @@ bool ct_shim_start(void)
 
 	/* start() opens files: no place to be cancelled in, as the call is none without us */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	pthread_once(&started, start);
+	ct_once(&started, start);
 	pthread_setcancelstate(cancel, NULL);
 	errno = saved;
 	return ct_shim_alive();

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Preloaded before cutrace: every call of it that a signal may interrupt fails with EINTR twice
- * out of three times, as with a signal that comes at just that moment. What the program itself and the C library call is left alone. Says how often.
+ * out of three times, as with a signal that comes at just that moment. With INTERRUPTER_RAISES
+ * SIGUSR2 does come in all of them, and they go on. What the program itself and the C library
+ * call is left alone. Says how often.
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,10 +27,14 @@ static bool of_cutrace(const void *site)
 
 static bool interrupt(const void *site)
 {
-	if (!of_cutrace(site) || atomic_fetch_add(&calls, 1) % 3 == 2)
+	bool raises = getenv("INTERRUPTER_RAISES");
+
+	if (!of_cutrace(site) || (!raises && atomic_fetch_add(&calls, 1) % 3 == 2))
 		return false;
 	atomic_fetch_add(&interrupted, 1);
-	return true;
+	if (raises)
+		raise(SIGUSR2);
+	return !raises;
 }
 
 static void *next(const char *name)

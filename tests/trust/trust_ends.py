@@ -121,6 +121,15 @@ def main_thread_leaves(here):
     says_clean(run.trace())
 
 
+@case
+def all_threads_leave(here):
+    """The process ends as the last thread of the program does, though cutrace has one of its own."""
+    for threads in (0, 3):
+        run = here.both(hollow("all_leave", threads))
+        same(len(calls(run.trace())), 1 + threads, "calls in calls.csv")
+        check("cut off" not in report_text(run.trace()), "the trace was closed")
+
+
 @trust("exit with 64 threads tracing")
 def exit_amid_threads(here):
     """What each had done when the program ended is there; what came later is, or is counted."""
@@ -143,9 +152,15 @@ MISSED = ("records dropped: no room", "calls of threads for which there was no m
 
 @trust("exit out of memory")
 def out_of_memory(here):
-    """No memory is left to the program, under RLIMIT_AS: it goes on, and what was not recorded is
-    counted. The kernel's killer sends SIGKILL, which has a check of its own."""
-    run = here.both(hollow("out_of_memory", 1))
+    """No memory is left to the program: it goes on, and what was not recorded is counted. Under
+    RLIMIT_AS nothing is to be had. Under RLIMIT_DATA shared files are, as where the kernel overcommits
+    no more. The kernel's killer sends SIGKILL, which has a check of its own."""
+    for how in ("out_of_memory", "out_of_data"):
+        goes_on_without_memory(here, how)
+
+
+def goes_on_without_memory(here, how):
+    run = here.both(hollow(how, 1))
     made = int(re.search(r"(\d+) calls", run.out)[1])
     found = len(calls(run.trace())) if (run.trace() / "calls.csv").exists() else None
     if found is None:  # there was none for the report at the end either
@@ -155,8 +170,10 @@ def out_of_memory(here):
     check(found >= 100, "calls before that are there", found)
     check(made <= found + sum(missed) <= made + OTHER_RECORDS, f"{made} calls, recorded or counted",
           (found, missed))
+    if how == "out_of_data":  # else it depends on the chunks that were made beforehand
+        same(missed, [0, 3000], "missed only what needs memory that is no file's: new threads")
     says_blind(run.trace())
-    run = here.both(hollow("out_of_memory", 0))  # from before the first call
+    run = here.both(hollow(how, 0))  # from before the first call
     check(not run.traces() and "nothing is recorded" in run.err, "it says why there is no trace",
           (run.left(), run.err))
 
