@@ -23,7 +23,7 @@ import tempfile
 
 SKIPPED = 77
 FENCE = re.compile(r"^( *)```(\S*) ?(.*)$")
-COMMAND = re.compile(r"^\s*(\$ )?([A-Z_]+=\S+ )*(cutrace|LD_PRELOAD=)\b")
+COMMAND = re.compile(r"^\s*(\$ )?([A-Z_]+=\S+ )*(cutrace(?!:)|LD_PRELOAD=)\b")
 MASKS = [
     (re.compile(r"0x[0-9a-f]+"), "#"),
     (re.compile(r"\d[\d.,:]*( ?(ns|us|ms|s|%|B|KiB|MiB|GiB|MB|GB)(?![A-Za-z]))?"), "#"),
