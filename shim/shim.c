@@ -113,12 +113,13 @@ static uint64_t limit(void)
 	return CT_FLIGHT_LEAST;
 }
 
+static bool no_flight; /* there is a limit, and no memory to keep the newest records */
+
 static void start_flight(void)
 {
 	uint64_t bytes = limit();
 
-	if (bytes && ct_flight_start(&ct_shim.file, bytes) < 0)
-		ct_warn("no memory to keep the newest records: recording ends at CUTRACE_LIMIT");
+	no_flight = bytes && ct_flight_start(&ct_shim.file, bytes) < 0;
 }
 
 static int create_in(const char *name, const char *program)
@@ -337,6 +338,8 @@ static void start(void)
 		ct_warn("nothing is recorded: there is no memory for the first thread's state");
 		return;
 	}
+	if (no_flight)
+		ct_warn("no memory to keep the newest records: recording ends at CUTRACE_LIMIT");
 	thread->in_tool = true;
 	write_api_table(thread);
 	note_sharing();
