@@ -48,11 +48,12 @@ static void test_contexts(void **state)
 		{ .context = 2, .device = 2, .null_stream = 7, .seen_ns = 10 },
 		{ .context = 9, .device = 5, .null_stream = 8, .seen_ns = 20 },
 		{ .context = 4, .device = 3, .null_stream = 6, .seen_ns = 30 },
-		{ .context = 2, .device = 5, .null_stream = CT_ID_NONE, .seen_ns = 40, .destroyed = 1 },
+		{ .context = 2, .device = 5, .null_stream = 11, .seen_ns = 40 },
+		{ .context = 2, .device = 5, .null_stream = CT_ID_NONE, .seen_ns = 50, .destroyed = 1 },
 		{ .context = 9, .device = 5, .null_stream = CT_ID_NONE },
 	};
-	uint32_t tids[] = { 101, 102, 103, 104, 105, 106 };
-	struct ct_model model = { .contexts = { contexts, 6, 6 }, .context_tids = { tids, 6, 6 } };
+	uint32_t tids[] = { 101, 102, 103, 104, 105, 106, 107 };
+	struct ct_model model = { .contexts = { contexts, 7, 7 }, .context_tids = { tids, 7, 7 } };
 
 	(void)state;
 	assert_int_equal(ct_unite_contexts(&model), 0);
@@ -64,9 +65,9 @@ static void test_contexts(void **state)
 	assert_int_equal(contexts[0].seen_ns, 20);
 	assert_int_equal(tids[0], 103);
 	assert_int_equal(contexts[1].context, 2);
-	assert_int_equal(contexts[1].null_stream, 7);
-	assert_int_equal(contexts[1].seen_ns, 10);
-	assert_int_equal(tids[1], 102);
+	assert_int_equal(contexts[1].null_stream, 11);
+	assert_int_equal(contexts[1].seen_ns, 40);
+	assert_int_equal(tids[1], 105);
 	assert_int_equal(contexts[2].context, 4);
 	assert_int_equal(tids[2], 104);
 }
