@@ -4,6 +4,7 @@
  * where those of a real one might not, and what goes wrong there is cutrace's.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -317,6 +318,41 @@ static int many(const char *count)
 	return 0;
 }
 
+#define COUNTED_THREADS 8
+
+/* What a thread has done, for who looks after it was killed. */
+struct count {
+	uint32_t tid, returned;
+};
+
+/* The call number i sets i bytes, from 1. */
+static void *count_calls(void *arg)
+{
+	struct count *count = arg;
+
+	count->tid = (uint32_t)syscall(SYS_gettid);
+	for (size_t i = 1;; i++) {
+		cudaMemset(NULL, 0, i);
+		__atomic_store_n(&count->returned, (uint32_t)i, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+/* Threads that count their returned calls in the file `counts` until they are killed. */
+static int counted(const char *counts)
+{
+	int fd = open(counts, O_RDWR | O_CLOEXEC);
+	struct count *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	pthread_t thread;
+
+	must(page == MAP_FAILED ? -1 : 0, "mapping the counts");
+	close(fd);
+	for (int i = 1; i < COUNTED_THREADS; i++)
+		must(pthread_create(&thread, NULL, count_calls, &page[i]), "pthread_create");
+	count_calls(&page[0]);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -328,6 +364,7 @@ int main(int argc, char **argv)
 		{ "cancel", cancel_running }, { "out_of_memory", out_of_memory },
 		{ "many", many },             { "first_call", first_call },
 		{ "all_leave", all_leave },   { "out_of_data", out_of_data },
+		{ "counted", counted },
 	};
 
 	for (size_t i = 0; argc > 2 && i < sizeof(modes) / sizeof(modes[0]); i++)

@@ -122,6 +122,10 @@ def interrupted_calls(here):
     same(len(calls(run.trace())), 100000, "calls in calls.csv")
     same(lost(run.trace(), "records dropped"), 0, "records dropped")
     check("cannot" not in run.err and "could not" not in run.err, "no complaint", run.err)
+    check((run.trace() / "report.txt").exists(), "it has waited for its report", run.left())
+    run = here.traced(hollow("many", 10), LD_PRELOAD=f"{PATHS['INTERRUPTER']}:{PATHS['LIB']}",
+                      CUTRACE_CUPTI="off", CUTRACE_OUTPUT="/dev/null/none")
+    check("cutrace: " in run.err and "/dev/null" in run.err, "it says that nothing is recorded", run.err)
 
 
 @trust("signals blocked mask kept")
