@@ -151,9 +151,12 @@ def units(source, *without):
 
 
 def run_units(where, names, **env):
+    traces = f'{where}/tools/gen-trace'
+    golden_traces = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../golden')
+    more = {'parts_test': [traces], 'no_memory_test': [traces, golden_traces]}
+
     def run(name):
-        arguments = [f'{where}/tools/gen-trace'] if name in ('parts_test', 'no_memory_test') else []
-        done = subprocess.run([f'{where}/tests/unit/{name}'] + arguments, cwd=where, check=False,
+        done = subprocess.run([f'{where}/tests/unit/{name}', *more.get(name, [])], cwd=where, check=False,
                               env={**os.environ, **env}, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True)
         if done.returncode:
