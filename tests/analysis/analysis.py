@@ -41,6 +41,8 @@ SKIPPED = 77
 
 # What runs under the shim with a sanitizer: arguments, status, settings.
 WATCHED = ['tests/analysis/libwatched.so', 'tests/shim/victim', 'tests/fake/libcupti.so.13']
+# What unit tests look at, by name.
+LIBRARIES = [f'tests/unit/lib{name}.so' for name in ('sysv', 'linked', 'split', 'hostile')]
 VICTIMS = [
     (['crowd', '16'], 0, {}),
     (['crowd', '16'], 0, {'CUTRACE_CUPTI': 'off'}),
@@ -192,7 +194,7 @@ def check_address(source, build, folder):
     names = units(source)
     where = own_build(source, build, folder, 'address',
                       ['-Doptimization=1', '-Db_sanitize=address,undefined', '-Db_lundef=false'],
-                      [f'tests/unit/{name}' for name in names] + ['tools/gen-trace'] + WATCHED)
+                      [f'tests/unit/{name}' for name in names] + LIBRARIES + ['tools/gen-trace'] + WATCHED)
     options = {'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
                'ASAN_OPTIONS': 'detect_leaks=1:allocator_may_return_null=1'}
     bad = run_units(where, names, **options)
@@ -250,7 +252,8 @@ def check_coverage(source, build, folder):
     import coverage  # beside this file
     names = units(source)
     where = own_build(source, build, folder, 'coverage', ['-Db_coverage=true'],
-                      [f'tests/unit/{name}' for name in names] + ['tests/unit/libsysv.so', 'tools/cutrace', 'tools/gen-trace'])
+                      [f'tests/unit/{name}' for name in names] + LIBRARIES +
+                      ['tools/cutrace', 'tools/gen-trace'])
     for old in pathlib.Path(where).rglob('*.gcda'):
         old.unlink()
     bad = run_units(where, names)
