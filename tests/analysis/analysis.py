@@ -42,7 +42,8 @@ SKIPPED = 77
 # What runs under the shim with a sanitizer: arguments, status, settings.
 WATCHED = ['tests/analysis/libwatched.so', 'tests/shim/victim', 'tests/fake/libcupti.so.13']
 # What unit tests look at, by name.
-LIBRARIES = [f'tests/unit/lib{name}.so' for name in ('sysv', 'linked', 'split', 'hostile')]
+LIBRARIES = [f'tests/unit/lib{name}.so'
+             for name in ('sysv', 'linked', 'lined', 'split', 'hostile', 'runtime')]
 VICTIMS = [
     (['crowd', '16'], 0, {}),
     (['crowd', '16'], 0, {'CUTRACE_CUPTI': 'off'}),
