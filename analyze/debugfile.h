@@ -13,7 +13,8 @@
  * that it is the same file is not known then.
  *
  * No network: libdwfl would ask a debuginfod server from dwfl_standard_find_debuginfo()
- * and dwfl_build_id_find_elf() only, and neither is used; libdw would for the files of ct_debugfile_outside().
+ * and dwfl_build_id_find_elf() only, and neither is used; libdw would for the files that
+ * ct_debugfile_outside() is about.
  *
  * Returns 0 and stores a session to be ended with dwfl_end() and the module in it, or
  *   -ESTALE  the file has another build id than the module had

@@ -312,10 +312,12 @@ static void test_pack(void **state)
 static void test_golden(void **state)
 {
 	static const char *const names[] = {
-		"aliased_streams", "allocations_do_not_wait", "big_kernels", "copy_behind_free", "device_reset", "event_chain",
-		"free_and_copy_loop", "free_and_null_stream", "free_async_does_not_block", "free_host", "free_serializes",
-		"free_stops_two_threads", "graph_capture--nodes", "host_func_holds", "malloc_async_pageable", "many_streams", "poll_event",
-		"queue_full", "queue_full_other_stream",
+		"aliased_streams", "allocations_do_not_wait", "big_kernels", "copy_behind_free",
+		"device_reset", "event_chain", "free_and_copy_loop", "free_and_null_stream",
+		"free_async_does_not_block", "free_host", "free_serializes",
+		"free_stops_two_threads", "graph_capture--nodes", "host_func_holds",
+		"malloc_async_pageable", "many_streams", "poll_event", "queue_full",
+		"queue_full_other_stream",
 	};
 
 	size_t places = 0;
