@@ -379,6 +379,14 @@ static void test_threads(void **state)
 	       SAID("thread 15 ", "nothing is known"));
 }
 
+/* Older than what is kept, but not overwritten: it is left out, and said to be. */
+static void some_early(struct ct_model *model)
+{
+	model->early_calls = 3;
+	model->early_ops = 1;
+	model->early_submits = 2;
+}
+
 /* What a flight recorder kept, and the totals that it has of the whole run. */
 static void test_flight(void **state)
 {
@@ -399,6 +407,9 @@ static void test_flight(void **state)
 		    "(the part kept took", "The whole run: call sites by time in calls",
 		    "and 2 more (totals.csv)", "10 1.00 ms 3.00 us "),
 	       SAID("11 1.00 ms"));
+	expect(report(b, false, some_early),
+	       SAID("3 calls and 1 device operation of that time that were not overwritten: left out",
+		    "the calls of that time that submitted 2 device operations"), NULL);
 	expect(report(b, true, NULL), SAID("The whole run: call sites", "and 9 more (totals.csv)"),
 	       SAID("and 2 more"));
 	b->kept_from_us = 0;
