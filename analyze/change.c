@@ -12,7 +12,7 @@
 
 /* A block that is allocated at the moment. */
 struct block {
-	struct ct_link link;
+	struct ct_link link; /* by addr */
 	uint64_t addr;
 	uint32_t call;
 };
@@ -23,7 +23,7 @@ struct finder {
 	struct ct_change_items *out;
 	uint32_t *first_of_site; /* its first call; CT_NONE */
 	uint8_t *seen;           /* by call: kinds of order that it was found to cause */
-	struct ct_lookup blocks; /* by addr */
+	struct ct_lookup blocks;
 	int error;
 };
 
@@ -37,26 +37,35 @@ static void add(struct finder *f, uint32_t site, uint32_t call, enum ct_change_k
 		f->error = -ENOMEM;
 }
 
+static struct block *find_block(const struct finder *f, uint64_t addr)
+{
+	return ct_lookup_find(&f->blocks, &addr, sizeof(addr));
+}
+
+static struct block *add_block(struct finder *f, uint64_t addr)
+{
+	struct block *block = calloc(1, sizeof(*block));
+
+	if (!block)
+		return NULL;
+	block->addr = addr;
+	if (ct_lookup_add(&f->blocks, block, &block->addr, sizeof(block->addr)) == 0)
+		return block;
+	free(block);
+	return NULL;
+}
+
 static void note_block(struct finder *f, uint32_t index)
 {
-	const struct ct_host_call *call = &f->model->calls.at[index];
-	struct block *block = ct_lookup_find(&f->blocks, &call->raw.addr, sizeof(block->addr));
+	uint64_t addr = f->model->calls.at[index].raw.addr;
+	struct block *block = find_block(f, addr);
 
-	if (block) {
+	if (!block)
+		block = add_block(f, addr);
+	if (block)
 		block->call = index;
-		return;
-	}
-	block = calloc(1, sizeof(*block));
-	if (!block) {
+	else
 		f->error = -ENOMEM;
-		return;
-	}
-	block->addr = call->raw.addr;
-	block->call = index;
-	if (ct_lookup_add(&f->blocks, block, &block->addr, sizeof(block->addr)) < 0) {
-		f->error = -ENOMEM;
-		free(block);
-	}
 }
 
 /* The allocation of what is freed costs nothing either, once the pool has something to give. */
@@ -64,7 +73,7 @@ static void add_pooled(struct finder *f, uint32_t index)
 {
 	const struct ct_host_call *call = &f->model->calls.at[index];
 	uint32_t site = f->sites->of_call[index], first = f->first_of_site[site];
-	struct block *block = ct_lookup_find(&f->blocks, &call->raw.addr, sizeof(block->addr));
+	struct block *block = find_block(f, call->raw.addr);
 
 	if (!block)
 		return;

@@ -68,6 +68,9 @@ THREAD = {'TSAN_OPTIONS': f'exitcode=66:suppressions={HERE}/thread.supp'}
 # What runs under the shim with a sanitizer: arguments, status, settings.
 WATCHED = ['tests/analysis/libwatched.so', 'tests/shim/victim', 'tests/fake/libcupti.so.13']
 SAID = re.compile('Sanitizer: |runtime error: ')
+# What unit tests look at, by name.
+LIBRARIES = [f'tests/unit/lib{name}.so'
+             for name in ('sysv', 'linked', 'lined', 'split', 'hostile', 'runtime')]
 VICTIMS = [
     (['crowd', '16'], 0, {}),
     (['crowd', '16'], 0, {'CUTRACE_CUPTI': 'off'}),
@@ -192,9 +195,11 @@ def in_place(command, where, env):
 
 def run_units(where, programs, **env):
     """Returns what those said that went wrong."""
+    traces = f'{where}/tools/gen-trace'
+    more = {'parts_test': [traces], 'no_memory_test': [traces, f'{HERE}/../golden']}
+
     def run(program):
-        arguments = [f'{where}/tools/gen-trace'] if program.endswith(('parts_test', 'no_memory_test')) else []
-        done = in_place([f'{where}/{program}'] + arguments, where, env)
+        done = in_place([f'{where}/{program}', *more.get(os.path.basename(program), [])], where, env)
         return [failed(program, done)] if done.returncode else []
     return sum(in_parallel(run, programs), [])
 
@@ -220,7 +225,7 @@ def golden(source):
 def check_address(source, build, folder):
     programs = units(source)
     where = own_build(source, build, folder, 'address',
-                      programs + ['tests/unit/libsysv.so', 'tools/gen-trace'] + WATCHED)
+                      programs + LIBRARIES + ['tools/gen-trace'] + WATCHED)
     bad = run_units(where, programs, **ADDRESS) + run_victims(where, VICTIMS, ADDRESS_WATCHED)
     say(*bad, f'{len(programs)} unit tests and {len(VICTIMS)} traced programs, {len(bad)} went wrong')
     return bool(bad)
@@ -266,7 +271,7 @@ def check_coverage(source, build, folder):
     import coverage  # beside this file
     programs = units(source)
     where = own_build(source, build, folder, 'coverage',
-                      programs + ['tests/unit/libsysv.so', 'tools/cutrace', 'tools/gen-trace'])
+                      programs + LIBRARIES + ['tools/cutrace', 'tools/gen-trace'])
     for old in pathlib.Path(where).rglob('*.gcda'):
         old.unlink()
     bad = run_units(where, programs) + reports(source, [f'{where}/tools/cutrace'], golden(source))
