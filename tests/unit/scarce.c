@@ -59,19 +59,25 @@ static int by_address(const void *a, const void *b)
 	return (a > b) - (a < b);
 }
 
-static void look(void *caller, struct stack *ret)
+/* The frames from a caller's on, without those of whoever is nearer (sanitizers have some). */
+static int frames_from(const void *caller, void *pc[DEPTH])
 {
-	void *pc[DEPTH];
-	int end = backtrace(pc, DEPTH) - outside, first = 0;
+	int count = backtrace(pc, DEPTH), first = 0;
 
-	while (first < end && pc[first] != caller)
+	while (first < count && pc[first] != caller)
 		first++;
-	assert(first < end);
-	ret->count = end - first;
-	memcpy(ret->pc, pc + first, (size_t)ret->count * sizeof(pc[0]));
+	assert(first < count);
+	memmove(pc, pc + first, (size_t)(count - first) * sizeof(pc[0]));
+	return count - first;
 }
 
-static void learn(void *caller)
+static void look(const void *caller, struct stack *ret)
+{
+	ret->count = frames_from(caller, ret->pc) - outside;
+	assert(ret->count > 0);
+}
+
+static void learn(const void *caller)
 {
 	struct stack *fresh = &stacks[stack_count], **found;
 
@@ -84,7 +90,7 @@ static void learn(void *caller)
 }
 
 /* Is it the first allocation of that stack? */
-static bool hits(void *caller)
+static bool hits(const void *caller)
 {
 	struct stack here;
 
@@ -95,7 +101,7 @@ static bool hits(void *caller)
 }
 
 /* Of all that allocates: is it this one that fails? */
-static bool fails(void *caller)
+static bool fails(const void *caller)
 {
 	if (learning)
 		learn(caller);
@@ -180,17 +186,17 @@ void __wrap_free(void *memory)
 	__real_free(memory);
 }
 
-/* The caller's frame stands for the function that runs. */
-static __attribute__((noinline)) int frames_outside(void)
+/* Those from the caller's on, and one for the function that it will run. */
+static int frames_outside(const void *caller)
 {
 	void *pc[DEPTH];
 
-	return backtrace(pc, DEPTH) - 1;
+	return frames_from(caller, pc) + 1;
 }
 
 void scarce_learn(void)
 {
-	outside = frames_outside();
+	outside = frames_outside(__builtin_return_address(0));
 	first_learned = stack_count;
 	learning = true;
 }
@@ -203,7 +209,7 @@ size_t scarce_learned(void)
 
 void scarce_fail(size_t place)
 {
-	outside = frames_outside();
+	outside = frames_outside(__builtin_return_address(0));
 	failing = &stacks[first_learned + place];
 	failed = false;
 }
