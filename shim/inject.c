@@ -186,6 +186,8 @@ static void record_start_cost(struct ct_thread *thread, uint64_t start_ns)
 
 __attribute__((visibility("default"))) int InitializeInjection(void);
 
+static bool too_early;
+
 /* Called once by the driver, inside the first cuInit(), before any context exists. */
 int InitializeInjection(void)
 {
@@ -193,7 +195,11 @@ int InitializeInjection(void)
 	uint64_t start_ns = ct_now_ns();
 	struct ct_thread *thread;
 
-	if (!ct_shim_start() || __atomic_exchange_n(&once, 1, __ATOMIC_RELAXED))
+	if (!ct_shim_start()) {
+		too_early = ct_shim_starting();
+		return 1;
+	}
+	if (__atomic_exchange_n(&once, 1, __ATOMIC_RELAXED))
 		return 1;
 	__atomic_store_n(&injected, true, __ATOMIC_RELEASE);
 	thread = ct_thread_self();
@@ -207,4 +213,13 @@ int InitializeInjection(void)
 	thread->sets_up = true;
 	thread->in_tool = false;
 	return 1;
+}
+
+void ct_inject_deferred(struct ct_thread *thread)
+{
+	if (!too_early)
+		return;
+	InitializeInjection();
+	thread->injected_ns = 0; /* not inside the call that the program is about to make */
+	thread->in_tool = true;
 }
