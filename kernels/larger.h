@@ -14,8 +14,6 @@
 
 #include "expect.h"
 
-#include <inttypes.h>
-
 #define BLOCKS 32
 #define THREADS 256
 #define US 1000LL /* nanoseconds */
@@ -104,10 +102,16 @@ static inline uint64_t sum_words(uint64_t sum, const void *data, size_t bytes)
 	return sum;
 }
 
-/* The same in every run of either variant. */
+/*
+ * The same in every run of either variant. In letters: `cutrace prove` forgives numbers that
+ * differ, as a program's times do.
+ */
 static inline void print_result(uint64_t sum)
 {
-	printf("result: %016" PRIx64 "\n", sum);
+	fputs("result: ", stdout);
+	for (int shift = 60; shift >= 0; shift -= 4)
+		putchar('a' + (int)(sum >> shift & 15));
+	putchar('\n');
 }
 
 static inline void print_work(long long start_ns)

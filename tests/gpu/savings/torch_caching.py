@@ -40,4 +40,5 @@ for _ in range(STEPS):
 torch.cuda.synchronize()
 print(f"measured: work_ms {(time.perf_counter() - start) * 1e3:.3f}")
 weights = b"".join(parameter.detach().cpu().numpy().tobytes() for parameter in model.parameters())
-print("result:", hashlib.sha256(weights).hexdigest()[:16])
+# In letters: `cutrace prove` forgives numbers that differ.
+print("result:", "".join(chr(ord("a") + byte % 16) for byte in hashlib.sha256(weights).digest()))
