@@ -105,7 +105,7 @@ static bool add_memory(struct finder *f, uint32_t index)
 			add(f, site, index, CT_CHANGE_HOIST, all, all, all);
 		note_block(f, index);
 	} else if (call->effects & CT_HOSTMEM) {
-		add(f, site, index, CT_CHANGE_HOIST, CT_REMOVE_WAIT, CT_REMOVE_WAIT, all);
+		add(f, site, index, CT_CHANGE_HOIST, CT_REMOVE_WAIT, all, all);
 	} else if (call->effects & CT_DRAINS) {
 		add(f, site, index, CT_CHANGE_FREE, CT_REMOVE_WAIT, all, all);
 		add_pooled(f, index);

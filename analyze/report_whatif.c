@@ -118,6 +118,29 @@ static void print_error(const struct ct_whatif *w, FILE *to)
 			  ct_report_time(w->start_error_max_ns, most));
 }
 
+/* Changes that would save as much as those above did, and nothing beside them. */
+#define INSTEAD_MAX 3
+static void print_instead(const struct ct_analysis *a, FILE *to)
+{
+	const struct ct_whatif *w = a->whatif;
+	int printed = 0;
+
+	for (size_t c = 0; c < w->changes.count && printed < INSTEAD_MAX; c++) {
+		const struct ct_change *change = &w->changes.at[c];
+		const struct ct_site *site = &a->sites->all.at[change->site];
+		char saved[16];
+
+		if (change->rank != CT_NONE || !ct_change_saves(w, change))
+			continue;
+		ct_report_wrapped(to, " or  ", "       ", "If you %s at %s (%s, %u calls) instead: saves "
+				  "most likely %s alone, nothing on top of those above",
+				  kind_texts[change->kind], site->where, site->name, change->calls,
+				  ct_report_time(change->alone_ns, saved));
+		print_hazard(a, change, to);
+		printed++;
+	}
+}
+
 static void print_all(const struct ct_whatif *w, FILE *to)
 {
 	char low[16], likely[16], high[16];
@@ -171,6 +194,7 @@ void ct_report_whatif(const struct ct_analysis *a, size_t limit, FILE *to)
 	while (c < w->changes.count && w->changes.at[c].rank < w->ranks &&
 	       w->changes.at[c].rank < limit)
 		c = print_rank(a, c, to);
+	print_instead(a, to);
 	print_all(w, to);
 }
 
@@ -179,12 +203,17 @@ void ct_report_whatif_csv(const struct ct_analysis *a, FILE *to)
 	struct ct_csv csv = { .to = to };
 	const struct ct_whatif *w = a->whatif;
 
-	for (size_t c = 0; w && c < w->changes.count && w->changes.at[c].rank != CT_NONE; c++) {
+	for (size_t c = 0; w && c < w->changes.count; c++) {
 		const struct ct_change *change = &w->changes.at[c];
 		const struct ct_site *site = &a->sites->all.at[change->site];
 		const char *fix = ct_whatif_fix(a, change);
 
-		ct_csv_number(&csv, change->rank + 1);
+		if (!ct_change_saves(w, change))
+			continue;
+		if (change->rank == CT_NONE)
+			ct_csv_text(&csv, "");
+		else
+			ct_csv_number(&csv, change->rank + 1);
 		ct_csv_text(&csv, kind_names[change->kind]);
 		ct_csv_text(&csv, site->name);
 		ct_csv_text(&csv, site->where);

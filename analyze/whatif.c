@@ -353,7 +353,7 @@ static int predict(struct prediction *p)
 	rank_changes(p);
 	find_ranges(p);
 	for (size_t c = 0; c < p->out->changes.count; c++)
-		if (p->out->changes.at[c].rank != CT_NONE)
+		if (ct_change_saves(p->out, &p->out->changes.at[c]))
 			ct_hazards_find(p->analysis, &p->out->changes.at[c],
 					&p->items.at[p->out->changes.at[c].first]);
 	return 0;
@@ -370,6 +370,7 @@ static int prepare(struct prediction *p, uint64_t events)
 	p->budget = replays < REPLAYS_MIN ? REPLAYS_MIN : replays;
 	p->worth_ns = p->out->span_ns / WORTH_OF_RUN > WORTH_NS ? p->out->span_ns / WORTH_OF_RUN
 								: WORTH_NS;
+	p->out->worth_ns = p->worth_ns;
 	p->replay->take_over = true;
 	find_pinned_rate(p);
 	ct_replay_run(p->replay);

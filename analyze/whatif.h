@@ -39,7 +39,7 @@ struct ct_change {
 	enum ct_change_kind kind;
 	uint32_t site;
 	uint32_t calls;          /* of the site that it is about */
-	uint32_t rank;           /* from 0; sites that only save together share one; CT_NONE: saves nothing */
+	uint32_t rank;           /* from 0; sites that only save together share one; CT_NONE: nothing on top of others */
 	uint64_t alone_ns;       /* the likely saving if it were the only change */
 	struct ct_range saves;   /* of its rank: the same for all that share it */
 	enum ct_hazard hazard;   /* of the first call that has one */
@@ -50,6 +50,7 @@ struct ct_change {
 struct ct_whatif {
 	const char *refusal;       /* why nothing is predicted; NULL */
 	uint64_t span_ns;          /* of the run */
+	uint64_t worth_ns;         /* a saving below it is none */
 	/* The replay that changes nothing and knows only causes, against the run. */
 	bool measured;             /* it was made */
 	uint64_t end_error_ns;     /* of its end */
@@ -59,6 +60,12 @@ struct ct_whatif {
 	uint32_t skipped;          /* changes that there was no time to replay */
 	struct ct_range all;       /* all changes together, those that save nothing alone included */
 };
+
+/* Does a change save something, be it only in the place of others that are ranked? */
+static inline bool ct_change_saves(const struct ct_whatif *whatif, const struct ct_change *change)
+{
+	return change->rank != CT_NONE || change->alone_ns >= whatif->worth_ns;
+}
 
 #define CT_WHATIF_ERROR_PERCENT 5 /* no prediction if a replay is off by more than this of the run */
 

@@ -227,7 +227,7 @@ def check_predicted(report, want):
     if not (report.folder / "whatif.csv").exists():
         return True, "no prediction"
     saved = sum(number(row["Likely Alone (ns)"]) for row in report.rows("whatif")
-                if plain(row["Call"]) == plain(want.words[0])
+                if row["Rank"] and plain(row["Call"]) == plain(want.words[0])
                 and made_at(row, "Call Site", want.get("at")))
     return within(saved, want.options["ns"]), f"{ms(saved)} predicted"
 
