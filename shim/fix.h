@@ -5,7 +5,9 @@
  *   free   cuMemFree(), and so cudaFree(), of memory from cuMemAlloc() does not wait for the
  *          device. The block is kept, with an event for all work that its context has been
  *          given so far (cuCtxRecordEvent()). A later cuMemAlloc() of the same size gets it if
- *          that work is done by then, which is asked for and never waited for.
+ *          that work is done by then. Only an allocation that would take what is allocated and
+ *          kept above a bound (trace/fix.h) waits: for the oldest block of its size, which the
+ *          program as it is waited for when it freed it; else the oldest are freed for real.
  *
  * The changes sit below the driver's wrappers, where the calls of every runtime, shared or
  * static, and of users of the driver itself come by: the wrapper calls what replaced the
@@ -14,7 +16,7 @@
  * Everything that is deferred is freed for real, with the wait that the program would have
  * had: before a call is refused for want of memory (it is then made again), before the
  * program asks how much is free, before a stream is captured (until no stream is being
- * captured, frees are left alone), before a context may end, above a bound, and for good when a
+ * captured, frees are left alone), before a context may end, and for good when a
  * second context or a second device comes in, whose work no event of the first covers.
  *
  * Unlike the real one, a deferred free cannot return an error of work that is still to run: a
@@ -60,6 +62,7 @@ struct ct_fix_driver {
 	int (*context_record)(void *context, void *event);
 	int (*event_create)(void **ret, unsigned flags);
 	int (*event_query)(void *event);
+	int (*event_wait)(void *event);
 	int (*memory_info)(size_t *ret_free, size_t *ret_total);
 	int (*malloc)(uint64_t *ret, size_t bytes);
 	int (*free)(uint64_t at);
@@ -92,6 +95,6 @@ void ct_fix_stop(enum ct_fix_stop why);
  * may find some now.
  */
 uint64_t ct_fix_given(void);
-bool ct_fix_give_back(uint64_t given);
+bool ct_fix_give_back(uint64_t given, enum ct_fix_give why);
 
 #endif

@@ -34,7 +34,8 @@
 		do {                                                                               \
 			given = ct_fix_given();                                                    \
 			error = behind_##name args;                                                \
-		} while (error == CUDA_ERROR_OUT_OF_MEMORY && ct_fix_give_back(given));            \
+		} while (error == CUDA_ERROR_OUT_OF_MEMORY && \
+			 ct_fix_give_back(given, CT_FIX_GIVE_WANTED));                             \
 		return error;                                                                      \
 	}
 
@@ -76,7 +77,7 @@ static CUresult fixed_free(CUdeviceptr at)
 /* The program is to be told the truth: what it has freed is free. */
 static CUresult fixed_memory_info(size_t *ret_free, size_t *ret_total)
 {
-	ct_fix_give_back(0);
+	ct_fix_give_back(0, CT_FIX_GIVE_ASKED);
 	return again_cuMemGetInfo_v2(ret_free, ret_total);
 }
 
@@ -172,6 +173,7 @@ static bool find_others(struct ct_fix_driver *driver)
 		{ "cuCtxRecordEvent", &driver->context_record },
 		{ "cuEventCreate", &driver->event_create },
 		{ "cuEventQuery", &driver->event_query },
+		{ "cuEventSynchronize", &driver->event_wait },
 	};
 	bool all = true;
 

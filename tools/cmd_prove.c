@@ -129,6 +129,15 @@ static const char *stop_reason(uint32_t stopped)
 	return stopped < CT_FIX_STOPS && reasons[stopped] ? reasons[stopped] : "unknown";
 }
 
+static const char *const give_reasons[CT_FIX_GIVES] = {
+	[CT_FIX_GIVE_WANTED] = "a call found no memory",
+	[CT_FIX_GIVE_ASKED] = "the program asked how much is free",
+	[CT_FIX_GIVE_CAPTURE] = "a stream was captured",
+	[CT_FIX_GIVE_CONTEXT] = "a context ended",
+	[CT_FIX_GIVE_SHARE] = "it was a quarter of the memory that had been free",
+	[CT_FIX_GIVE_STOP] = "nothing was changed from then on",
+};
+
 /* What the fix did, in the last run of it, and what it left alone. */
 static void print_done(const struct ct_fix_counts *counts)
 {
@@ -141,9 +150,14 @@ static void print_done(const struct ct_fix_counts *counts)
 		printf("          left alone: %llu frees during captures, %llu of memory shared with other "
 		       "processes, %llu of other memory\n", (unsigned long long)counts->captured,
 		       (unsigned long long)counts->shared, (unsigned long long)counts->foreign);
-	if (counts->pressed)
-		printf("          all was given back, with a wait, %llu times (little memory, or the program "
-		       "asked)\n", (unsigned long long)counts->pressed);
+	if (counts->waited + counts->released)
+		printf("          at the bound of memory %llu allocations waited for a freed block, and %llu "
+		       "freed blocks were freed for real\n", (unsigned long long)counts->waited,
+		       (unsigned long long)counts->released);
+	for (int why = 0; why < CT_FIX_GIVES; why++)
+		if (counts->given[why])
+			printf("          all that was kept was freed for real, with a wait, %llu times: %s\n",
+			       (unsigned long long)counts->given[why], give_reasons[why]);
 	if (counts->stopped)
 		printf("          nothing was changed from some moment on: %s\n",
 		       stop_reason(counts->stopped));
@@ -154,17 +168,26 @@ static void print_done(const struct ct_fix_counts *counts)
 		       (unsigned long long)counts->untracked);
 }
 
+static double mib(uint64_t bytes)
+{
+	return (double)bytes / (1 << 20);
+}
+
 static void print_memory(const struct proof *proof)
 {
-	uint64_t most = 0;
+	const struct ct_fix_counts *most = &proof->fixed[0].counts;
+	uint64_t own;
 
-	for (size_t i = 0; i < proof->runs; i++)
-		if (proof->fixed[i].counts.peak_bytes > most)
-			most = proof->fixed[i].counts.peak_bytes;
+	for (size_t i = 1; i < proof->runs; i++)
+		if (proof->fixed[i].counts.peak_bytes > most->peak_bytes)
+			most = &proof->fixed[i].counts;
+	own = most->own_peak_bytes;
 	head("memory");
 	printf("%.1f MiB bare, %.1f MiB fixed: most at a time of cudaMalloc, counted call by call (bare: "
-	       "in the traced run)\n", (double)proof->traced.counts.peak_bytes / (1 << 20),
-	       (double)most / (1 << 20));
+	       "in the traced run)\n", mib(proof->traced.counts.peak_bytes), mib(most->peak_bytes));
+	printf("          the bound was %.1f MiB: what the program itself had at most, %.1f MiB, and %s\n",
+	       mib(own + (own > CT_FIX_KEPT_LEAST ? own : CT_FIX_KEPT_LEAST)), mib(own),
+	       own > CT_FIX_KEPT_LEAST ? "as much again" : "64 MiB");
 }
 
 /* Of bare runs, then of fixed ones: how many print otherwise than the first bare run. */

@@ -105,7 +105,7 @@ static int pressure(const char *unused)
 {
 	unsigned char *out = new_host(BYTES);
 	cudaStream_t stream = new_stream();
-	void *blocks[2] = { new_block(7 * MIB), new_block(8 * MIB) };
+	void *blocks[2] = { new_block(5 * MIB), new_block(6 * MIB) };
 
 	(void)unused;
 	for (int i = 0; i < 2; i++)
@@ -128,6 +128,43 @@ static int bound(const char *unused)
 	for (int i = 1; i <= 6; i++)
 		use_and_free(new_block(i * MIB), out, i, LONG_NS / 4, stream);
 	victim_must(cudaDeviceSynchronize(), "waiting");
+	return 0;
+}
+
+/* Blocks so large that few of them reach the bound, one at a time. */
+static int bound_loop(const char *megabytes)
+{
+	size_t bytes = (size_t)(megabytes ? atoi(megabytes) : 16) * MIB, before, after, total;
+	cudaStream_t streams[2] = { new_stream(), new_stream() };
+	unsigned char *out = new_host(ROUNDS * BYTES);
+	int right = 0;
+
+	victim_must(cudaFree(NULL), "starting");
+	victim_must(cudaMemGetInfo(&before, &total), "asking");
+	for (int i = 0; i < ROUNDS; i++)
+		use_and_free(new_block(bytes), out + i * BYTES, i + 1, KERNEL_NS, streams[i % 2]);
+	victim_must(cudaMemGetInfo(&after, &total), "asking");
+	victim_must(cudaDeviceSynchronize(), "waiting");
+	for (int i = 0; i < ROUNDS; i++)
+		right += holds(out + i * BYTES, BYTES, i + 1);
+	victim_say("%d of %d rounds came out right, %zu less free", right, ROUNDS, before - after);
+	return 0;
+}
+
+/* No size comes twice. */
+static int bound_sizes(const char *unused)
+{
+	unsigned char *out = new_host(ROUNDS * BYTES);
+	cudaStream_t stream = new_stream();
+	int right = 0;
+
+	(void)unused;
+	for (int i = 0; i < ROUNDS; i++)
+		use_and_free(new_block((size_t)(10 + i) * MIB), out + i * BYTES, i + 1, KERNEL_NS, stream);
+	victim_must(cudaDeviceSynchronize(), "waiting");
+	for (int i = 0; i < ROUNDS; i++)
+		right += holds(out + i * BYTES, BYTES, i + 1);
+	victim_say("%d of %d rounds came out right", right, ROUNDS);
 	return 0;
 }
 
@@ -218,6 +255,8 @@ static int ipc(const char *unused)
 	return 0;
 }
 
+static size_t thread_bytes = BYTES;
+
 static void *in_thread(void *arg)
 {
 	int value = (int)(intptr_t)arg, wrong = 0;
@@ -225,20 +264,21 @@ static void *in_thread(void *arg)
 	cudaStream_t stream = new_stream();
 
 	for (int i = 0; i < ROUNDS; i++) {
-		use_and_free(new_block(BYTES), out, value, KERNEL_NS / 30, stream);
+		use_and_free(new_block(thread_bytes), out, value, KERNEL_NS / 30, stream);
 		victim_must(cudaStreamSynchronize(stream), "waiting");
 		wrong += !holds(out, BYTES, value);
 	}
 	return (void *)(intptr_t)wrong;
 }
 
-static int threads(const char *unused)
+static int threads(const char *megabytes)
 {
 	pthread_t thread[THREADS];
 	intptr_t wrong = 0;
 	void *result;
 
-	(void)unused;
+	if (megabytes)
+		thread_bytes = (size_t)atoi(megabytes) * MIB;
 	for (intptr_t i = 0; i < THREADS; i++)
 		victim_must(pthread_create(&thread[i], NULL, in_thread, (void *)(i + 1)), "a thread");
 	for (int i = 0; i < THREADS; i++) {
@@ -275,6 +315,8 @@ const struct victim_mode victim_fix[] = {
 	{ "fix_early", early },
 	{ "fix_pressure", pressure },
 	{ "fix_bound", bound },
+	{ "fix_bound_loop", bound_loop },
+	{ "fix_bound_sizes", bound_sizes },
 	{ "fix_info", info },
 	{ "fix_twice", twice },
 	{ "fix_capture", capture },
