@@ -15,6 +15,7 @@
 
 #include "analyze/report.h"
 #include "analyze/whatif.h"
+#include "tools/interrupt.h"
 #include "tools/sample.h"
 #include "tools/tool.h"
 #include "tools/trial.h"
@@ -334,11 +335,13 @@ static int prove_in_folder(struct proof *proof)
 
 	if (ct_find_library(library, sizeof(library)) < 0)
 		return ct_fail("libcutrace.so", "not found beside this command; reinstall cutrace");
+	ct_interrupt_catch();
 	if (!mkdtemp(folder))
 		return ct_fail(folder, strerror(errno));
 	proof->trials.folder = folder;
 	status = prove(proof);
 	nftw(folder, take_away, 8, FTW_DEPTH | FTW_PHYS);
+	ct_interrupt_end();
 	return status;
 }
 
