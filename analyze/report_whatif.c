@@ -107,18 +107,18 @@ static size_t print_rank(const struct ct_analysis *a, size_t first, FILE *to)
 	return next;
 }
 
-static void print_error(const struct ct_whatif *w, FILE *to)
+static void print_error(const struct ct_whatif *w, const char *what, FILE *to)
 {
 	char end[16], mean[16], most[16], span[16];
 
-	ct_report_wrapped(to, "  ", "  ", "Replayed from its known causes alone, the run of %s ends %s off "
-			  "(%.1f %%); operations start %s off on average, %s at most.",
+	ct_report_wrapped(to, "  ", "  ", "Replayed from its known causes alone, %s of %s ends %s off "
+			  "(%.1f %%); operations start %s off on average, %s at most.", what,
 			  ct_report_time(w->span_ns, span), ct_report_time(w->end_error_ns, end),
 			  percent(w, w->end_error_ns), ct_report_time(w->start_error_mean_ns, mean),
 			  ct_report_time(w->start_error_max_ns, most));
 }
 
-static void print_all(const struct ct_whatif *w, FILE *to)
+static void print_all(const struct ct_whatif *w, bool part, FILE *to)
 {
 	char low[16], likely[16], high[16];
 
@@ -128,7 +128,7 @@ static void print_all(const struct ct_whatif *w, FILE *to)
 				  ct_report_time(w->all.likely_ns, likely), percent(w, w->all.likely_ns));
 	if (!w->ranks)
 		fprintf(to, "  No change of a call that waited, worked or ordered streams would save "
-			"anything worth it.\n");
+			"anything worth it%s.\n", part ? " there" : "");
 	if (w->skipped)
 		fprintf(to, "  %u more changes were not replayed one by one; `cutrace whatif` replays "
 			"more of a long trace.\n", w->skipped);
@@ -152,17 +152,33 @@ static void print_doubts(const struct ct_analysis *a, FILE *to)
 		fprintf(to, "  All of it is about the part that the flight recorder kept.\n");
 }
 
-void ct_report_whatif(const struct ct_analysis *a, size_t limit, FILE *to)
+/* Which part of the run all of it is about. */
+static void print_excerpt(const struct ct_analysis *whole, FILE *to)
+{
+	const struct ct_model *run = whole->model, *part = whole->excerpt->model;
+	uint64_t span_ns = run->end_ns - run->begin_ns, part_ns = part->end_ns - part->begin_ns;
+	uint64_t bytes = (whole->totals.calls + whole->totals.ops) * CT_WHATIF_RECORD_BYTES;
+	double share = span_ns ? 100.0 * (double)part_ns / (double)span_ns : 0;
+	char begin[16], end[16], length[16], span[16];
+
+	ct_report_wrapped(to, "  ", "  ", "The run is long, so only its part from %s to %s was replayed (%s of %s, "
+			  "%.*g %%); nothing is extrapolated from it. `cutrace whatif %s` "
+			  "replays all of it, with some %llu MB of memory.",
+			  ct_report_time(part->begin_ns - run->begin_ns, begin),
+			  ct_report_time(part->end_ns - run->begin_ns, end),
+			  ct_report_time(part_ns, length), ct_report_time(span_ns, span),
+			  share < 10 ? 2 : 3, share, whole->directory,
+			  (unsigned long long)(bytes / 1000000));
+}
+
+static void print_predictions(const struct ct_analysis *a, size_t limit, FILE *to)
 {
 	const struct ct_whatif *w = a->whatif;
 	const char *refusal = ct_whatif_refusal(a);
 	size_t c = 0;
 
-	if (!w && !refusal)
-		return; /* it was not asked for */
-	fprintf(to, "\nWhat a change would save\n");
 	if (w && w->measured)
-		print_error(w, to);
+		print_error(w, a->model->facts ? "the part" : "the run", to);
 	if (refusal) {
 		fprintf(to, "  Nothing is predicted: %s.\n", refusal);
 		return;
@@ -171,7 +187,17 @@ void ct_report_whatif(const struct ct_analysis *a, size_t limit, FILE *to)
 	while (c < w->changes.count && w->changes.at[c].rank < w->ranks &&
 	       w->changes.at[c].rank < limit)
 		c = print_rank(a, c, to);
-	print_all(w, to);
+	print_all(w, a->model->facts, to);
+}
+
+void ct_report_whatif(const struct ct_analysis *a, size_t limit, FILE *to)
+{
+	if (!a->whatif && !ct_whatif_refusal(a))
+		return; /* it was not asked for */
+	fprintf(to, "\nWhat a change would save\n");
+	if (a->excerpt)
+		print_excerpt(a, to);
+	print_predictions(a->excerpt ? a->excerpt : a, limit, to);
 }
 
 void ct_report_whatif_csv(const struct ct_analysis *a, FILE *to)

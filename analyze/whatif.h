@@ -68,6 +68,7 @@ struct ct_whatif {
  * a few replays. Returns 0 (also if it refuses) and what ct_whatif_destroy() frees, or -ENOMEM.
  */
 #define CT_WHATIF_EVENTS 12000000u
+#define CT_WHATIF_RECORD_BYTES 400u /* of memory, a record */
 int ct_whatif_find(const struct ct_analysis *analysis, uint64_t events, struct ct_whatif **ret);
 void ct_whatif_destroy(struct ct_whatif *whatif); /* accepts NULL */
 
