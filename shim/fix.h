@@ -20,8 +20,7 @@
  * second context or a second device comes in, whose work no event of the first covers.
  *
  * Unlike the real one, a deferred free cannot return an error of work that is still to run: a
- * later call does. What is not seen: memory freed, captures begun and contexts ended by
- * code that is linked to the driver and looks nothing up.
+ * later call does. Code that is linked to the driver and looks nothing up: fix_linked.h.
  */
 #ifndef CT_SHIM_FIX_H
 #define CT_SHIM_FIX_H

@@ -162,6 +162,9 @@ static void print_done(const struct ct_fix_counts *counts)
 	if (counts->stopped)
 		printf("          nothing was changed from some moment on: %s\n",
 		       stop_reason(counts->stopped));
+	if (counts->unreached)
+		printf("          not seen, so not safe: calls of %u libraries that are linked to libcuda and "
+		       "were loaded after CUDA had started\n", counts->unreached);
 	if (counts->others)
 		printf("          not counted: %u further processes\n", counts->others);
 	if (counts->untracked)
@@ -308,7 +311,7 @@ static int prove(struct proof *proof)
 		return failed;
 	if (!proof->traced.counts.pid)
 		return ct_fail(proof->trials.argv[0], "it made no CUDA call that could be changed: it used "
-			       "no CUDA, is linked to the driver itself, or has raised privileges");
+			       "no CUDA, or has raised privileges");
 	proof->bare = calloc(proof->runs, sizeof(*proof->bare));
 	proof->fixed = calloc(proof->runs, sizeof(*proof->fixed));
 	if (!proof->bare || !proof->fixed)

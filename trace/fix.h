@@ -39,7 +39,7 @@ struct ct_fix_counts {
 	uint32_t pid;    /* of the process that counts here; 0 = no CUDA was used */
 	uint32_t others; /* further processes that used CUDA and are not counted */
 	uint32_t stopped; /* enum ct_fix_stop */
-	uint32_t pad;
+	uint32_t unreached; /* modules linked to the driver and loaded too late: their calls were not seen */
 	uint64_t mallocs;  /* cuMemAlloc() that succeeded, whoever served it */
 	uint64_t reused;   /* of these, by a block that was freed before */
 	uint64_t frees;    /* cuMemFree() of such memory that succeeded */

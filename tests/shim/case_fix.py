@@ -4,7 +4,7 @@ import struct
 
 from harness import PATHS, calls, case, check, quiet, report_text, same, table, victim
 
-FIELDS = ("pid", "others", "stopped", "pad", "mallocs", "reused", "frees", "deferred", "captured",
+FIELDS = ("pid", "others", "stopped", "unreached", "mallocs", "reused", "frees", "deferred", "captured",
           "shared", "foreign", "wanted", "asked", "captures", "ended", "share", "stops", "waited",
           "released", "untracked", "live", "held", "peak", "own_peak")
 LAYOUT = struct.Struct("4I20Q")  # struct ct_fix_counts of trace/fix.h
@@ -69,6 +69,25 @@ def fix_static_runtime(here):
         extra = {row["Name"] for row in calls(run.trace())} & {"cuCtxRecordEvent", "cuEventQuery",
                                                               "cuEventCreate"}
         same(extra, set(), "calls of the fix in the trace")
+
+
+@case
+def fix_driver(here):
+    """Users of the driver, however they come by its functions."""
+    ways = [[PATHS["DRIVER"], how] for how in ("dlsym", "get", "get2", "thread")]
+    for command in *ways, [PATHS["DRIVER_RUNTIME"]], [PATHS["DRIVER_LINKED"]], [PATHS["LINKED"]]:
+        for disable in ("0", "1"):
+            run, counts = fixed(here, command, CUTRACE_DISABLE=disable)
+            check("0 of 5 rounds failed" in run.out and "strange" not in run.out, "results", run.out)
+            holds(counts, mallocs=5, frees=5, deferred=5, unreached=0, stopped=0)
+
+
+@case
+def fix_driver_late(here):
+    """What is linked to the driver and loaded late is not reached, which is counted."""
+    run, counts = fixed(here, [PATHS["LINKED"], PATHS["LINKED_LIBRARY"]])
+    check("0 of 5 rounds failed" in run.out, "results", run.out)
+    holds(counts, mallocs=0, unreached=1)
 
 
 @case
