@@ -74,6 +74,13 @@ void ct_fix_free_start(const struct ct_fix_driver *driver, bool frees);
 int ct_fix_malloc(uint64_t *ret, size_t bytes);
 int ct_fix_free(uint64_t at);
 
+/*
+ * Memory of another kind was allocated, as which a later cuMemFree() of it is to be counted; and a
+ * call was left alone that is not about memory of cuMemAlloc().
+ */
+void ct_fix_other(uint64_t at, uint64_t bytes, enum ct_fix_left kind);
+void ct_fix_leave(enum ct_fix_left kind);
+
 /* Memory of this address is given to other processes: its block is not deferred. */
 void ct_fix_shares(uint64_t at);
 

@@ -18,6 +18,7 @@ struct ct_block {
 	struct ct_block *chain; /* of its address, or of what is unused */
 	struct ct_block *prev, *next; /* while deferred: of those alike in size, oldest first */
 	uint64_t order; /* of deferring: lower was earlier */
+	uint8_t other; /* than cuMemAlloc() memory, which is not counted: an enum ct_fix_left; else 0 */
 	bool deferred;
 	bool shared; /* other processes know of it */
 };

@@ -157,21 +157,54 @@ static enum source source_of(size_t bytes, bool may_wait, uint64_t *ret_at, void
 	return DRIVER;
 }
 
-/* The driver has handed out memory. One of the address may be there that was freed unseen. */
-static void track(uint64_t at, size_t bytes)
+/* The block is the driver's again, or soon. */
+static void forget(struct ct_block *block)
+{
+	if (!block->other)
+		count_memory(-(int64_t)(block->deferred ? 0 : block->bytes),
+			     -(int64_t)(block->deferred ? block->bytes : 0));
+	ct_blocks_remove(block);
+}
+
+/*
+ * The driver has handed out memory. One of the address may be there that was freed unseen. Returns
+ * NULL if there is no room for it.
+ */
+static struct ct_block *track(uint64_t at, size_t bytes)
 {
 	struct ct_block *block = ct_blocks_find(at);
 
-	if (block) {
-		count_memory(-(int64_t)(block->deferred ? 0 : block->bytes),
-			     -(int64_t)(block->deferred ? block->bytes : 0));
-		ct_blocks_remove(block);
-	}
+	if (block)
+		forget(block);
+	block = ct_blocks_add(at, bytes);
+	ct_fix_counts()->untracked += !block;
+	return block;
+}
+
+static void track_malloc(uint64_t at, size_t bytes)
+{
 	ct_fix_counts()->mallocs++;
-	if (ct_blocks_add(at, bytes))
+	if (track(at, bytes))
 		count_memory((int64_t)bytes, 0);
-	else
-		ct_fix_counts()->untracked++;
+}
+
+void ct_fix_other(uint64_t at, uint64_t bytes, enum ct_fix_left kind)
+{
+	struct ct_block *block;
+
+	if (!ours())
+		return;
+	pthread_mutex_lock(&lock);
+	block = track(at, bytes);
+	if (block)
+		block->other = (uint8_t)kind;
+	pthread_mutex_unlock(&lock);
+}
+
+void ct_fix_leave(enum ct_fix_left kind)
+{
+	if (ours())
+		__atomic_fetch_add(&ct_fix_counts()->left[kind], 1, __ATOMIC_RELAXED);
 }
 
 /* Remove the deferred block that was freed first. Returns its address; 0: there is none. */
@@ -263,7 +296,7 @@ int ct_fix_malloc(uint64_t *ret, size_t bytes)
 	coming -= bytes;
 	current = current_context();
 	if (error == CUDA_SUCCESS)
-		track(*ret, bytes);
+		track_malloc(*ret, bytes);
 	pthread_mutex_unlock(&lock);
 	if (error == CUDA_SUCCESS)
 		ct_fix_context(current);
@@ -278,58 +311,57 @@ enum way {
 	FULL   /* a real one, and all that is deferred before it */
 };
 
-static enum way defer(struct ct_block *block)
+/* Why a block of cuMemAlloc() is not deferred; CT_FIX_LEFTS: it is. */
+static enum ct_fix_left defer(struct ct_block *block)
 {
 	struct ct_fix_counts *counts = ct_fix_counts();
 
 	if (!going_on())
-		return REAL;
-	if (captures || block->shared) {
-		counts->captured += captures != 0;
-		counts->shared += !captures;
-		return REAL;
-	}
+		return CT_FIX_LEFT_STOPPED;
+	if (captures)
+		return CT_FIX_LEFT_CAPTURED;
+	if (block->shared)
+		return CT_FIX_LEFT_SHARED;
 	if (!context || current_context() != context)
-		return REAL;
+		return CT_FIX_LEFT_CONTEXT;
 	if (counts->held_bytes + block->bytes > most())
-		return FULL;
+		return CT_FIX_LEFT_SHARE;
 	if (!mark(block))
-		return REAL;
+		return CT_FIX_LEFT_FAULT;
 	ct_blocks_defer(block);
 	counts->deferred++;
 	counts->frees++;
 	count_memory(-(int64_t)block->bytes, (int64_t)block->bytes);
-	return DEFERRED;
+	return CT_FIX_LEFTS;
 }
 
-static enum way way_of(uint64_t at, bool *ret_known)
+/* Also, of a real free, what it is to be counted as if it succeeds. */
+static enum way way_of(uint64_t at, enum ct_fix_left *ret_left)
 {
 	struct ct_block *block = ct_blocks_find(at);
-	enum way way = REAL;
 
-	*ret_known = block;
-	if (block && block->deferred)
+	*ret_left = CT_FIX_LEFT_OTHER;
+	if (!block)
+		return REAL;
+	if (block->deferred)
 		return TWICE;
-	if (block)
-		way = defer(block);
-	if (!block || way == DEFERRED)
-		return way;
-	/* before the driver can hand the address out again */
-	count_memory(-(int64_t)block->bytes, 0);
-	ct_blocks_remove(block);
-	return way;
+	*ret_left = block->other ? (enum ct_fix_left)block->other : defer(block);
+	if (*ret_left == CT_FIX_LEFTS)
+		return DEFERRED;
+	forget(block); /* before the driver can hand the address out again */
+	return *ret_left == CT_FIX_LEFT_SHARE ? FULL : REAL;
 }
 
 int ct_fix_free(uint64_t at)
 {
+	enum ct_fix_left left;
 	enum way way;
-	bool known;
 	int error;
 
 	if (!at || !ours())
 		return real.free(at);
 	pthread_mutex_lock(&lock);
-	way = way_of(at, &known);
+	way = way_of(at, &left);
 	pthread_mutex_unlock(&lock);
 	if (way == DEFERRED)
 		return CUDA_SUCCESS;
@@ -340,9 +372,9 @@ int ct_fix_free(uint64_t at)
 	error = real.free(at);
 	if (error == CUDA_SUCCESS) {
 		pthread_mutex_lock(&lock);
-		ct_fix_counts()->frees += known;
-		ct_fix_counts()->foreign += !known;
+		ct_fix_counts()->frees += left < CT_FIX_LEFT_MANAGED;
 		pthread_mutex_unlock(&lock);
+		ct_fix_leave(left);
 	}
 	return error;
 }

@@ -8,8 +8,8 @@
 #define CT_SHIM_FIX_LINKED_H
 
 /*
- * Do so in all modules there are. To be called when some may be new: at our start, which is before the
- * program's own code, and when the driver has been initialised. Nothing if there is no driver.
+ * Do so in all modules there are. To be called when some may be new: at our start, which is before
+ * the program's own code, and when the driver is initialised. Nothing if there is no driver.
  */
 void ct_fix_linked(void);
 

@@ -19,6 +19,9 @@
 #define ENDS_CONTEXT(name, effects)                                                                \
 	(((effects) & (CT_INIT | CT_DRAINS)) == (CT_INIT | CT_DRAINS) && strstr(name, "Ctx"))
 #define OF_PEERS(name) (strstr(name, "Peer") != NULL)
+#define FREES(effects) (((effects) & (CT_FREE | CT_DRAINS)) == (CT_FREE | CT_DRAINS))
+#define OF_HOST(effects) (FREES(effects) && (effects) & CT_HOSTMEM)
+#define OF_ARRAYS(name, effects) (FREES(effects) && strstr(name, "Array"))
 
 #define REPLACE(name, effects, params, args)                                                       \
 	static CUresult(*behind_##name) params;                                                    \
@@ -36,6 +39,8 @@
 			error = behind_##name args;                                                \
 		} while (error == CUDA_ERROR_OUT_OF_MEMORY && \
 			 ct_fix_give_back(given, CT_FIX_GIVE_WANTED));                             \
+		if (error == CUDA_SUCCESS && (OF_HOST(effects) || OF_ARRAYS(#name, effects)))      \
+			ct_fix_leave(OF_HOST(effects) ? CT_FIX_LEFT_HOST : CT_FIX_LEFT_ARRAY);     \
 		return error;                                                                      \
 	}
 
@@ -72,6 +77,24 @@ static CUresult fixed_malloc(CUdeviceptr *ret, size_t bytes)
 static CUresult fixed_free(CUdeviceptr at)
 {
 	return (CUresult)ct_fix_free(at);
+}
+
+static CUresult fixed_cuMemAllocManaged PARAMS_cuMemAllocManaged
+{
+	CUresult error = again_cuMemAllocManaged ARGS_cuMemAllocManaged;
+
+	if (error == CUDA_SUCCESS)
+		ct_fix_other(*dptr, bytesize, CT_FIX_LEFT_MANAGED);
+	return error;
+}
+
+static CUresult fixed_cuMemAllocPitch_v2 PARAMS_cuMemAllocPitch_v2
+{
+	CUresult error = again_cuMemAllocPitch_v2 ARGS_cuMemAllocPitch_v2;
+
+	if (error == CUDA_SUCCESS)
+		ct_fix_other(*dptr, *pPitch * Height, CT_FIX_LEFT_PITCHED);
+	return error;
 }
 
 /* The program is to be told the truth: what it has freed is free. */
@@ -136,6 +159,8 @@ static const struct row by_hand[] = {
 	{ "cuMemAlloc_v2", (void *)fixed_malloc, NULL },
 	{ "cuMemFree_v2", (void *)fixed_free, NULL },
 	{ "cuMemGetInfo_v2", (void *)fixed_memory_info, NULL },
+	BY_HAND(cuMemAllocManaged)
+	BY_HAND(cuMemAllocPitch_v2)
 	BY_HAND(cuStreamBeginCapture_v2)
 	BY_HAND(cuStreamBeginCapture_v2_ptsz)
 	BY_HAND(cuStreamBeginCaptureToGraph)

@@ -130,6 +130,20 @@ static const char *stop_reason(uint32_t stopped)
 	return stopped < CT_FIX_STOPS && reasons[stopped] ? reasons[stopped] : "unknown";
 }
 
+static const char *const left_reasons[CT_FIX_LEFTS] = {
+	[CT_FIX_LEFT_CAPTURED] = "while a stream was being captured",
+	[CT_FIX_LEFT_SHARED] = "of memory that other processes know of",
+	[CT_FIX_LEFT_SHARE] = "for more would have been kept than a quarter of what had been free",
+	[CT_FIX_LEFT_CONTEXT] = "by threads that had another context, or none",
+	[CT_FIX_LEFT_FAULT] = "as the driver recorded no event, perhaps for an error of earlier work",
+	[CT_FIX_LEFT_STOPPED] = "after that moment",
+	[CT_FIX_LEFT_MANAGED] = "of managed memory",
+	[CT_FIX_LEFT_PITCHED] = "of pitched memory",
+	[CT_FIX_LEFT_OTHER] = "of memory of pools or graphs, or whose allocation was not seen",
+	[CT_FIX_LEFT_ARRAY] = "of arrays",
+	[CT_FIX_LEFT_HOST] = "of page-locked memory, or ends of registering it",
+};
+
 static const char *const give_reasons[CT_FIX_GIVES] = {
 	[CT_FIX_GIVE_WANTED] = "a call found no memory",
 	[CT_FIX_GIVE_ASKED] = "the program asked how much is free",
@@ -147,10 +161,13 @@ static void print_done(const struct ct_fix_counts *counts)
 	       "freed block again\n", (unsigned long long)counts->deferred,
 	       (unsigned long long)counts->frees, (unsigned long long)counts->reused,
 	       (unsigned long long)counts->mallocs);
-	if (counts->captured + counts->shared + counts->foreign)
-		printf("          left alone: %llu frees during captures, %llu of memory shared with other "
-		       "processes, %llu of other memory\n", (unsigned long long)counts->captured,
-		       (unsigned long long)counts->shared, (unsigned long long)counts->foreign);
+	if (counts->stopped)
+		printf("          nothing was changed from some moment on: %s\n",
+		       stop_reason(counts->stopped));
+	for (int why = 0; why < CT_FIX_LEFTS; why++)
+		if (counts->left[why])
+			printf("          left alone: %llu frees %s\n",
+			       (unsigned long long)counts->left[why], left_reasons[why]);
 	if (counts->waited + counts->released)
 		printf("          at the bound of memory %llu allocations waited for a freed block, and %llu "
 		       "freed blocks were freed for real\n", (unsigned long long)counts->waited,
@@ -159,9 +176,6 @@ static void print_done(const struct ct_fix_counts *counts)
 		if (counts->given[why])
 			printf("          all that was kept was freed for real, with a wait, %llu times: %s\n",
 			       (unsigned long long)counts->given[why], give_reasons[why]);
-	if (counts->stopped)
-		printf("          nothing was changed from some moment on: %s\n",
-		       stop_reason(counts->stopped));
 	if (counts->unreached)
 		printf("          not seen, so not safe: calls of %u libraries that are linked to libcuda and "
 		       "were loaded after CUDA had started\n", counts->unreached);

@@ -4,10 +4,13 @@ import struct
 
 from harness import PATHS, calls, case, check, quiet, report_text, same, table, victim
 
-FIELDS = ("pid", "others", "stopped", "unreached", "mallocs", "reused", "frees", "deferred", "captured",
-          "shared", "foreign", "wanted", "asked", "captures", "ended", "share", "stops", "waited",
-          "released", "untracked", "live", "held", "peak", "own_peak")
-LAYOUT = struct.Struct("4I20Q")  # struct ct_fix_counts of trace/fix.h
+LEFT = ("captured", "shared", "share_left", "context", "fault", "after", "managed", "pitched", "other",
+        "array", "host")
+FIELDS = ("pid", "others", "stopped", "unreached", "mallocs", "reused", "frees", "deferred", *LEFT,
+          "wanted", "asked", "captures", "ended", "share", "stops", "waited", "released", "untracked",
+          "live", "held", "peak", "own_peak")
+LAYOUT = struct.Struct("4I28Q")  # struct ct_fix_counts of trace/fix.h
+CONTEXTS, PEERS = 2, 3  # enum ct_fix_stop
 SMALL_DEVICE = str(64 << 20)
 
 
@@ -16,7 +19,10 @@ def fixed(here, command, fix="free", **variables):
     counts = here.folder() / "counts"
     counts.write_bytes(bytes(LAYOUT.size))
     run = quiet(here.both(command, CUTRACE_FIX=fix, CUTRACE_FIX_COUNTS=str(counts), **variables))
-    return run, dict(zip(FIELDS, LAYOUT.unpack(counts.read_bytes())))
+    counts = dict(zip(FIELDS, LAYOUT.unpack(counts.read_bytes())))
+    same(counts["frees"], counts["deferred"] + sum(counts[left] for left in LEFT[:6]),
+         f"each free was deferred, or left alone for a reason: {counts}")
+    return run, counts
 
 
 def never_waited(run):
@@ -119,7 +125,7 @@ def fix_pressure(here):
 def fix_bound(here):
     """A quarter of what was free is kept at most."""
     _, counts = fixed(here, victim("fix_bound"), FAKE_DEVICE_BYTES=SMALL_DEVICE)
-    holds(counts, mallocs=6, frees=6, deferred=5, share=1)
+    holds(counts, mallocs=6, frees=6, deferred=5, share=1, share_left=1)
     check(counts["peak"] <= (15 + 6) << 20, "peak", counts)
 
 
@@ -171,7 +177,7 @@ def fix_info(here):
 @case
 def fix_twice(here):
     _, counts = fixed(here, victim("fix_twice"))
-    holds(counts, frees=2, deferred=2, foreign=2)
+    holds(counts, frees=2, deferred=2, managed=1, other=1)
 
 
 @case
@@ -191,6 +197,31 @@ def fix_reset(here):
 def fix_ipc(here):
     _, counts = fixed(here, victim("fix_ipc"))
     holds(counts, frees=1, deferred=0, shared=1)
+
+
+@case
+def fix_graph(here):
+    """Memory that a graph in flight uses is left in peace, and its free need not wait."""
+    run, counts = fixed(here, victim("fix_graph"))
+    check("the graph was whole" in run.out, "results", run.out)
+    holds(counts, mallocs=2, deferred=2, reused=0)
+
+
+@case
+def fix_kinds(here):
+    """Whatever is not from cudaMalloc is freed as ever, and counted."""
+    for command in victim("fix_kinds"), [PATHS["STATIC"], "fix_kinds"]:
+        _, counts = fixed(here, command)
+        holds(counts, mallocs=0, frees=0, managed=1, pitched=1, other=1, array=1, host=2, live=0)
+
+
+@case
+def fix_beyond(here):
+    """Other contexts and devices end it: what is kept is freed, later frees are the program's own."""
+    for how, why in ("create", CONTEXTS), ("peer", PEERS), ("copy", PEERS):
+        run, counts = fixed(here, victim("fix_beyond", how))
+        check("afterwards: 1, 1" in run.out, "results", run.out)
+        holds(counts, stopped=why, frees=2, deferred=1, after=1, stops=1, live=0, held=0)
 
 
 @case

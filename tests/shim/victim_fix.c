@@ -255,6 +255,92 @@ static int ipc(const char *unused)
 	return 0;
 }
 
+/* A graph in flight that uses a block; whoever gets the block next must not disturb it. */
+static int graph(const char *unused)
+{
+	cudaStream_t stream = new_stream(), other = new_stream();
+	unsigned char *out = new_host(BYTES);
+	void *block = new_block(BYTES);
+	cudaGraphExec_t launch;
+	cudaGraph_t graph;
+
+	(void)unused;
+	victim_must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed), "capturing");
+	victim_must(cudaMemsetAsync(block, 7, BYTES, stream), "filling");
+	victim_must(victim_kernel_in(LONG_NS, stream), "launching");
+	victim_must(cudaMemcpyAsync(out, block, BYTES, cudaMemcpyDeviceToHost, stream), "copying");
+	victim_must(cudaStreamEndCapture(stream, &graph), "ending the capture");
+	victim_must(cudaGraphInstantiate(&launch, graph, 0), "instantiating");
+	victim_must(cudaGraphLaunch(launch, stream), "launching the graph");
+	victim_must(cudaFree(block), "freeing");
+	block = new_block(BYTES);
+	victim_must(cudaMemsetAsync(block, 9, BYTES, other), "filling");
+	victim_must(cudaDeviceSynchronize(), "waiting");
+	victim_say("the graph was %s", holds(out, BYTES, 7) ? "whole" : "spoilt");
+	victim_must(cudaFree(block), "freeing");
+	return 0;
+}
+
+/* Each kind of memory that is not from cudaMalloc, with work in flight. */
+static int kinds(const char *unused)
+{
+	static unsigned char registered[BYTES];
+	cudaStream_t stream = new_stream();
+	struct cudaChannelFormatDesc bytes = { 8, 0, 0, 0, cudaChannelFormatKindUnsigned };
+	unsigned char *host = new_host(BYTES);
+	void *managed, *pitched, *pooled;
+	cudaArray_t array;
+	size_t pitch;
+
+	(void)unused;
+	victim_must(cudaMallocManaged(&managed, BYTES, cudaMemAttachGlobal), "allocating");
+	victim_must(cudaMallocPitch(&pitched, &pitch, 100, 10), "allocating");
+	victim_must(cudaMallocAsync(&pooled, BYTES, stream), "allocating");
+	victim_must(cudaMallocArray(&array, &bytes, 64, 64, 0), "allocating");
+	victim_must(cudaHostRegister(registered, BYTES, 0), "registering");
+	victim_must(victim_kernel_in(KERNEL_NS, stream), "launching");
+	victim_say("managed: %d, pitched: %d, pooled: %d", cudaFree(managed), cudaFree(pitched),
+		   cudaFree(pooled));
+	victim_say("array: %d, host: %d, registered: %d", cudaFreeArray(array), cudaFreeHost(host),
+		   cudaHostUnregister(registered));
+	return 0;
+}
+
+static void *driver_function(const char *name)
+{
+	void *found = NULL;
+
+	victim_must(cudaGetDriverEntryPointByVersion(name, &found, 12000, cudaEnableDefault, NULL),
+		    "looking up");
+	return found;
+}
+
+/* What an event of one context cannot vouch for. HOW: create, peer, copy. */
+static int beyond(const char *how)
+{
+	int (*create)(void **, unsigned, int) = NULL, (*enable)(void *, unsigned) = NULL;
+	int (*copy)(void *, void *, void *, void *, size_t) = NULL;
+	unsigned char *out = new_host(2 * BYTES);
+	cudaStream_t stream = new_stream();
+	void *kept = new_block(BYTES), *context;
+
+	use_and_free(new_block(BYTES), out, 1, KERNEL_NS, stream);
+	if (strcmp(how, "create") == 0) {
+		*(void **)&create = driver_function("cuCtxCreate");
+		victim_say("creating a context: %d", create(&context, 0, 0));
+	} else if (strcmp(how, "peer") == 0) {
+		*(void **)&enable = driver_function("cuCtxEnablePeerAccess");
+		victim_say("giving access: %d", enable(NULL, 0));
+	} else {
+		*(void **)&copy = driver_function("cuMemcpyPeer");
+		victim_say("copying: %d", copy(kept, NULL, kept, NULL, BYTES));
+	}
+	use_and_free(kept, out + BYTES, 2, KERNEL_NS, stream);
+	victim_must(cudaDeviceSynchronize(), "waiting");
+	victim_say("afterwards: %d, %d", holds(out, BYTES, 1), holds(out + BYTES, BYTES, 2));
+	return 0;
+}
+
 static size_t thread_bytes = BYTES;
 
 static void *in_thread(void *arg)
@@ -322,6 +408,9 @@ const struct victim_mode victim_fix[] = {
 	{ "fix_capture", capture },
 	{ "fix_reset", reset },
 	{ "fix_ipc", ipc },
+	{ "fix_graph", graph },
+	{ "fix_kinds", kinds },
+	{ "fix_beyond", beyond },
 	{ "fix_threads", threads },
 	{ "fix_forks", forks },
 	{ NULL, NULL },
