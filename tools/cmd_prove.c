@@ -7,6 +7,7 @@
 #include <ftw.h>
 #include <getopt.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,12 +52,39 @@ static const char *time_of(double ns, char ret[16])
 	return ct_report_time(ns > 0 ? (uint64_t)ns : 0, ret);
 }
 
-static void print_predicted(const struct proof *proof)
+/* A further line of what the head says. */
+__attribute__((format(printf, 1, 2))) static void more(const char *format, ...)
 {
-	char low[16], likely[16], high[16], directory[PATH_MAX];
+	char text[512];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(text, sizeof(text), format, list);
+	va_end(list);
+	ct_report_wrapped(stdout, "          ", "          ", "%s", text);
+}
+
+static void print_range(const struct ct_range *range)
+{
+	char low[16], likely[16], high[16];
+
+	ct_report_time(range->low_ns, low);
+	ct_report_time(range->likely_ns, likely);
+	ct_report_time(range->high_ns, high);
+	if (!range->high_ns)
+		printf("nothing to save: no call that the fix changes held anything up\n");
+	else if (!strcmp(low, high))
+		printf("%s, by one traced run\n", likely);
+	else
+		printf("%s to %s, most likely %s, by one traced run\n", low, high, likely);
+}
+
+/* Returns whether there is a prediction, and that. */
+static bool print_predicted(const struct proof *proof, struct ct_range *ret)
+{
 	const struct ct_analysis_options options = { .whole_records = UINT64_MAX };
 	struct ct_analysis *analysis;
-	struct ct_range range;
+	char directory[PATH_MAX];
 	int r;
 
 	head("predicted");
@@ -65,16 +93,15 @@ static void print_predicted(const struct proof *proof)
 	r = ct_analysis_run(directory, &options, &analysis);
 	if (r < 0) {
 		printf("nothing: the traced run cannot be analyzed: %s\n", ct_trace_error(r));
-		return;
+		return false;
 	}
-	r = ct_whatif_of(analysis, proof->fix->fix, &range);
+	r = ct_whatif_of(analysis, proof->fix->fix, ret);
 	if (r == 0)
-		printf("%s to %s, most likely %s, by one traced run\n",
-		       ct_report_time(range.low_ns, low), ct_report_time(range.high_ns, high),
-		       ct_report_time(range.likely_ns, likely));
+		print_range(ret);
 	else
 		printf("nothing: %s\n", r == -ENODATA ? ct_whatif_refusal(analysis) : strerror(-r));
 	ct_analysis_destroy(analysis);
+	return r == 0;
 }
 
 static void print_arm(const char *name, const struct ct_trial *trials, double *values, size_t runs)
@@ -98,7 +125,18 @@ static const char *gain_of(double ns, char ret[17])
 	return ret;
 }
 
-static void print_times(const struct proof *proof, double *values)
+/* Do what was predicted and what was measured overlap? */
+static const char *agreement(const struct ct_range *predicted, const struct ct_sample *saved)
+{
+	if (saved->mean + saved->margin < (double)predicted->low_ns)
+		return "less than predicted";
+	if (saved->mean - saved->margin > (double)predicted->high_ns)
+		return "more than predicted";
+	return "which agrees with the prediction";
+}
+
+/* predicted: NULL if nothing is. */
+static void print_times(const struct proof *proof, const struct ct_range *predicted, double *values)
 {
 	char mean[17], low[17], high[17];
 	struct ct_sample saved;
@@ -116,7 +154,9 @@ static void print_times(const struct proof *proof, double *values)
 	       100.0 * saved.mean / bare, gain_of(saved.mean - saved.margin, low),
 	       gain_of(saved.mean + saved.margin, high));
 	if (saved.mean - saved.margin <= 0 && saved.mean + saved.margin >= 0)
-		printf("          which may be nothing: more runs (--runs) narrow it down\n");
+		more("which may be nothing: more runs (--runs) narrow it down");
+	else if (predicted)
+		more("%s", agreement(predicted, &saved));
 }
 
 static const char *stop_reason(uint32_t stopped)
@@ -154,36 +194,47 @@ static const char *const give_reasons[CT_FIX_GIVES] = {
 };
 
 /* What the fix did, in the last run of it, and what it left alone. */
-static void print_done(const struct ct_fix_counts *counts)
+static void print_left(const struct ct_fix_counts *counts)
 {
-	head("changed");
-	printf("%llu of %llu frees of cudaMalloc memory did not wait; %llu of %llu allocations used a "
-	       "freed block again\n", (unsigned long long)counts->deferred,
-	       (unsigned long long)counts->frees, (unsigned long long)counts->reused,
-	       (unsigned long long)counts->mallocs);
-	if (counts->stopped)
-		printf("          nothing was changed from some moment on: %s\n",
-		       stop_reason(counts->stopped));
+	char calls[48], blocks[48];
+
 	for (int why = 0; why < CT_FIX_LEFTS; why++)
 		if (counts->left[why])
-			printf("          left alone: %llu frees %s\n",
-			       (unsigned long long)counts->left[why], left_reasons[why]);
+			more("left alone: %s %s", ct_report_count(counts->left[why], "free", calls),
+			     left_reasons[why]);
 	if (counts->waited + counts->released)
-		printf("          at the bound of memory %llu allocations waited for a freed block, and %llu "
-		       "freed blocks were freed for real\n", (unsigned long long)counts->waited,
-		       (unsigned long long)counts->released);
+		more("at the bound of memory %s waited for a freed block, and %s freed for real",
+		     ct_report_count(counts->waited, "allocation", calls),
+		     ct_report_count(counts->released, "block", blocks));
 	for (int why = 0; why < CT_FIX_GIVES; why++)
 		if (counts->given[why])
-			printf("          all that was kept was freed for real, with a wait, %llu times: %s\n",
-			       (unsigned long long)counts->given[why], give_reasons[why]);
+			more("all that was kept was freed for real, with a wait, %s: %s",
+			     ct_report_count(counts->given[why], "time", calls), give_reasons[why]);
+}
+
+static void print_done(const struct ct_fix_counts *counts)
+{
+	char text[48];
+
+	head("changed");
+	if (counts->mallocs + counts->frees)
+		printf("%llu of %llu frees of cudaMalloc memory did not wait; %llu of %llu allocations used "
+		       "a freed block again\n", (unsigned long long)counts->deferred,
+		       (unsigned long long)counts->frees, (unsigned long long)counts->reused,
+		       (unsigned long long)counts->mallocs);
+	else
+		printf("nothing: the program allocates and frees no cudaMalloc memory\n");
+	if (counts->stopped)
+		more("nothing was changed from some moment on: %s", stop_reason(counts->stopped));
+	print_left(counts);
 	if (counts->unreached)
-		printf("          not seen, so not safe: calls of %u libraries that are linked to libcuda and "
-		       "were loaded after CUDA had started\n", counts->unreached);
+		more("not seen, so not safe: calls of libraries that are linked to libcuda and were loaded "
+		     "after CUDA had started (%u)", counts->unreached);
 	if (counts->others)
-		printf("          not counted: %u further processes\n", counts->others);
+		more("not counted: further processes (%u)", counts->others);
 	if (counts->untracked)
-		printf("          not followed: %llu allocations, too many at a time\n",
-		       (unsigned long long)counts->untracked);
+		more("not followed: %s, too many at a time",
+		     ct_report_count(counts->untracked, "allocation", text));
 }
 
 static double mib(uint64_t bytes)
@@ -201,11 +252,11 @@ static void print_memory(const struct proof *proof)
 			most = &proof->fixed[i].counts;
 	own = most->own_peak_bytes;
 	head("memory");
-	printf("%.1f MiB bare, %.1f MiB fixed: most at a time of cudaMalloc, counted call by call (bare: "
-	       "in the traced run)\n", mib(proof->traced.counts.peak_bytes), mib(most->peak_bytes));
-	printf("          the bound was %.1f MiB: what the program itself had at most, %.1f MiB, and %s\n",
-	       mib(own + (own > CT_FIX_KEPT_LEAST ? own : CT_FIX_KEPT_LEAST)), mib(own),
-	       own > CT_FIX_KEPT_LEAST ? "as much again" : "64 MiB");
+	printf("%.1f MiB bare, %.1f MiB fixed: most of cudaMalloc at a time, as asked for (bare: when "
+	       "traced)\n", mib(proof->traced.counts.peak_bytes), mib(most->peak_bytes));
+	more("the bound was %.1f MiB: the most that the program itself had, %.1f MiB, and %s",
+	     mib(own + (own > CT_FIX_KEPT_LEAST ? own : CT_FIX_KEPT_LEAST)), mib(own),
+	     own > CT_FIX_KEPT_LEAST ? "as much again" : "64 MiB");
 }
 
 /* Of bare runs, then of fixed ones: how many print otherwise than the first bare run. */
@@ -278,14 +329,15 @@ static bool print_ends(const struct proof *proof)
 static int print_all(const struct proof *proof)
 {
 	double *values = calloc(proof->runs, sizeof(*values));
-	bool same;
+	struct ct_range range;
+	bool same, predicted;
 
 	if (!values)
 		return ct_fail("prove", strerror(ENOMEM));
 	printf("cutrace: %s with fix %s (%s), %zu rounds of a bare and a fixed run\n",
 	       proof->trials.argv[0], proof->fix->name, proof->fix->what, proof->runs);
-	print_predicted(proof);
-	print_times(proof, values);
+	predicted = print_predicted(proof, &range);
+	print_times(proof, predicted ? &range : NULL, values);
 	print_done(&proof->fixed[proof->runs - 1].counts);
 	print_memory(proof);
 	same = print_output(proof);

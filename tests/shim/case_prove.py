@@ -36,6 +36,19 @@ def prove_free(here):
 
 
 @case
+def prove_left_alone(here):
+    """What a fix does not change is said, and why; and what memory it took."""
+    says(prove(here, *victim("fix_kinds")), "predicted nothing to save", "changed   nothing: ",
+         "left alone: 1 free of managed memory", "left alone: 1 free of arrays",
+         "left alone: 2 frees of page-locked memory")
+    says(prove(here, *victim("fix_beyond", "create")), "1 of 2 frees",
+         "nothing was changed from some moment on: a second context was used",
+         "left alone: 1 free after that moment")
+    says(prove(here, *victim("fix_bound_loop", "16")), "16.0 MiB bare, 80.0 MiB fixed",
+         "the bound was 80.0 MiB", "waited for a freed block, and 0 blocks")
+
+
+@case
 def prove_static(here):
     """nvcc's default: the runtime inside the program."""
     run = quiet(prove(here, PATHS["STATIC"], "fix_loop"))
