@@ -146,7 +146,7 @@ def fix_peak(here):
         never_waited(run)
         holds(counts, mallocs=20, frees=20, deferred=20, asked=1, released=0, live=0, held=0,
               own_peak=megabytes << 20, peak=bound << 20)
-        check(counts["waited"] > 10, "most allocations had to wait", counts)
+        check(counts["waited"], "an allocation had to wait", counts)
 
 
 @case

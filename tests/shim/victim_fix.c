@@ -14,6 +14,7 @@
 
 #define KERNEL_NS 3000000
 #define LONG_NS 40000000
+#define HOLD_NS 600000000 /* longer than a slow machine takes for some calls */
 #define ROUNDS 20
 #define THREADS 6
 #define BYTES 65536
@@ -131,7 +132,7 @@ static int bound(const char *unused)
 	return 0;
 }
 
-/* Blocks so large that few of them reach the bound, one at a time. */
+/* Blocks so large that few of them reach the bound, one at a time, all behind a long kernel. */
 static int bound_loop(const char *megabytes)
 {
 	size_t bytes = (size_t)(megabytes ? atoi(megabytes) : 16) * MIB, before, after, total;
@@ -141,6 +142,8 @@ static int bound_loop(const char *megabytes)
 
 	victim_must(cudaFree(NULL), "starting");
 	victim_must(cudaMemGetInfo(&before, &total), "asking");
+	for (int i = 0; i < 2; i++)
+		victim_must(victim_kernel_in(HOLD_NS, streams[i]), "launching");
 	for (int i = 0; i < ROUNDS; i++)
 		use_and_free(new_block(bytes), out + i * BYTES, i + 1, KERNEL_NS, streams[i % 2]);
 	victim_must(cudaMemGetInfo(&after, &total), "asking");
@@ -267,7 +270,7 @@ static int graph(const char *unused)
 	(void)unused;
 	victim_must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed), "capturing");
 	victim_must(cudaMemsetAsync(block, 7, BYTES, stream), "filling");
-	victim_must(victim_kernel_in(LONG_NS, stream), "launching");
+	victim_must(victim_kernel_in(HOLD_NS, stream), "launching");
 	victim_must(cudaMemcpyAsync(out, block, BYTES, cudaMemcpyDeviceToHost, stream), "copying");
 	victim_must(cudaStreamEndCapture(stream, &graph), "ending the capture");
 	victim_must(cudaGraphInstantiate(&launch, graph, 0), "instantiating");
