@@ -85,6 +85,12 @@ static const char *text_of(const struct ct_analysis *a, const struct ct_change *
 	return change->kind == CT_CHANGE_OTHER && *remedy ? remedy : kind_texts[change->kind];
 }
 
+/* A place follows it: a remedy, which may be several clauses, is for the place. */
+static const char *where_of(const struct ct_change *change)
+{
+	return change->kind == CT_CHANGE_OTHER ? ", for" : " at";
+}
+
 /* Another change that saves only together with the first of its rank. */
 static void print_with(const struct ct_analysis *a, const struct ct_change *first,
 		       const struct ct_change *change, FILE *to)
@@ -93,8 +99,8 @@ static void print_with(const struct ct_analysis *a, const struct ct_change *firs
 	bool same = text_of(a, change) == text_of(a, first);
 	char calls[48];
 
-	ct_report_wrapped(to, "       ", "       ", "and %s%sat %s (%s, %s), together",
-			  same ? "" : text_of(a, change), same ? "" : " ", site->where, site->name,
+	ct_report_wrapped(to, "       ", "       ", "and%s%s%s %s (%s, %s), together", same ? "" : " ",
+			  same ? "" : text_of(a, change), where_of(change), site->where, site->name,
 			  ct_report_count(change->calls, "call", calls));
 }
 
@@ -163,8 +169,8 @@ static size_t print_rank(const struct ct_analysis *a, size_t first, FILE *to)
 	size_t next = first + 1;
 
 	snprintf(head, sizeof(head), "%3u  ", change->rank + 1);
-	ct_report_wrapped(to, head, "       ", "If you %s at %s (%s, %s):", text_of(a, change),
-			  site->where, site->name, ct_report_count(change->calls, "call", calls));
+	ct_report_wrapped(to, head, "       ", "If you %s%s %s (%s, %s):", text_of(a, change),
+			  where_of(change), site->where, site->name, ct_report_count(change->calls, "call", calls));
 	for (; next < w->changes.count && w->changes.at[next].rank == change->rank; next++)
 		print_with(a, change, &w->changes.at[next], to);
 	ct_report_wrapped(to, "       ", "       ", "saves %s%s%s", change->rank ? "another " : "",
@@ -294,8 +300,8 @@ void ct_report_whatif_best(const struct ct_analysis *whole, FILE *to)
 	while (others < w->changes.count && w->changes.at[others].rank == 0)
 		others++;
 	fputc('\n', to);
-	ct_report_wrapped(to, "", "  ", "If you %s at %s (%s, %s)%s: saves %s%s%s%s", text_of(a, best),
-			  site->where, site->name, ct_report_count(best->calls, "call", calls),
+	ct_report_wrapped(to, "", "  ", "If you %s%s %s (%s, %s)%s: saves %s%s%s%s", text_of(a, best),
+			  where_of(best), site->where, site->name, ct_report_count(best->calls, "call", calls),
 			  others > 1 ? " and change what the report names with it" : "",
 			  saving_text(w, &best->saves, saving), whole->excerpt ? part_text(whole, part) : "",
 			  proof_text(a, 0, proof),

@@ -153,6 +153,22 @@ CAPTURED(cuStreamEndCapture_ptsz)
 
 CONTEXT_MAKERS(MAKES_CONTEXT)
 
+/*
+ * An event of the primary context covers its green contexts, but one of a green context made
+ * current covers that one only (cuCtxRecordEvent() in the driver API's manual).
+ */
+#define MAKES_GREEN(name)                                                                          \
+	static CUresult fixed_##name PARAMS_##name                                                 \
+	{                                                                                          \
+		CUresult error = again_##name ARGS_##name;                                         \
+                                                                                                   \
+		if (error == CUDA_SUCCESS)                                                         \
+			ct_fix_stop(CT_FIX_STOP_CONTEXTS);                                         \
+		return error;                                                                      \
+	}
+
+KNOWN_cuCtxFromGreenCtx(MAKES_GREEN(cuCtxFromGreenCtx))
+
 #define BY_HAND(name) { #name, (void *)fixed_##name, NULL },
 
 static const struct row by_hand[] = {
@@ -168,6 +184,7 @@ static const struct row by_hand[] = {
 	BY_HAND(cuStreamEndCapture)
 	BY_HAND(cuStreamEndCapture_ptsz)
 	CONTEXT_MAKERS(BY_HAND)
+	KNOWN_cuCtxFromGreenCtx(BY_HAND(cuCtxFromGreenCtx))
 };
 
 static int call_malloc(uint64_t *ret, size_t bytes)

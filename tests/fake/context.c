@@ -132,6 +132,12 @@ static CUresult context_add(CUcontext *ret_context)
 	return error;
 }
 
+DRIVER(cuCtxFromGreenCtx, (CUcontext *pContext, CUgreenCtx hCtx), (pContext, hCtx))
+{
+	(void)hCtx;
+	return context_add(pContext);
+}
+
 /* There is one device, so nobody to give access to. */
 DRIVER(cuCtxEnablePeerAccess, (CUcontext peerContext, unsigned int Flags), (peerContext, Flags))
 {

@@ -218,7 +218,7 @@ def fix_kinds(here):
 @case
 def fix_beyond(here):
     """Other contexts and devices end it: what is kept is freed, later frees are the program's own."""
-    for how, why in ("create", CONTEXTS), ("peer", PEERS), ("copy", PEERS):
+    for how, why in (("create", CONTEXTS), ("green", CONTEXTS), ("peer", PEERS), ("copy", PEERS)):
         run, counts = fixed(here, victim("fix_beyond", how))
         check("afterwards: 1, 1" in run.out, "results", run.out)
         holds(counts, stopped=why, frees=2, deferred=1, after=1, stops=1, live=0, held=0)

@@ -318,11 +318,12 @@ static void *driver_function(const char *name)
 	return found;
 }
 
-/* What an event of one context cannot vouch for. HOW: create, peer, copy. */
+/* What an event of one context cannot vouch for. HOW: create, green, peer, copy. */
 static int beyond(const char *how)
 {
 	int (*create)(void **, unsigned, int) = NULL, (*enable)(void *, unsigned) = NULL;
 	int (*copy)(void *, void *, void *, void *, size_t) = NULL;
+	int (*convert)(void **, void *) = NULL;
 	unsigned char *out = new_host(2 * BYTES);
 	cudaStream_t stream = new_stream();
 	void *kept = new_block(BYTES), *context;
@@ -331,6 +332,9 @@ static int beyond(const char *how)
 	if (strcmp(how, "create") == 0) {
 		*(void **)&create = driver_function("cuCtxCreate");
 		victim_say("creating a context: %d", create(&context, 0, 0));
+	} else if (strcmp(how, "green") == 0) {
+		*(void **)&convert = driver_function("cuCtxFromGreenCtx");
+		victim_say("converting a context: %d", convert(&context, NULL));
 	} else if (strcmp(how, "peer") == 0) {
 		*(void **)&enable = driver_function("cuCtxEnablePeerAccess");
 		victim_say("giving access: %d", enable(NULL, 0));
