@@ -420,9 +420,10 @@ static int print_help(void)
 	     "Runs the program once traced, then N times (5) bare and as often with a change made\n"
 	     "inside it, in turn, and prints what was predicted and what was saved. Fixes:\n\n"
 	     "  free   cudaFree and cuMemFree of device memory do not wait; the memory is used again\n"
-	     "         when all work submitted before is done, and freed when memory runs short\n\n"
+	     "         when all work submitted before is done, and freed when memory runs short; it\n"
+	     "         is twice the program's own at most, or 64 MiB more\n\n"
 	     "Ends with 1 if a run could not be made or if the change changed the program's standard\n"
-	     "output or exit status.");
+	     "output or exit status. A signal that ends it (Ctrl-C) ends the program first.");
 	return 0;
 }
 
