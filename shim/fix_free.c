@@ -147,7 +147,7 @@ static enum source source_of(size_t bytes, bool may_wait, uint64_t *ret_at, void
 		*ret_at = use_again(block);
 		return AGAIN;
 	}
-	if (able && ct_fix_counts()->held_bytes && !fits(bytes)) {
+	if (able && !fits(bytes) && ct_blocks_first()) {
 		if (!block || !may_wait)
 			return NO_ROOM;
 		*ret_event = block->event;
