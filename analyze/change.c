@@ -4,9 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
+#include "analyze/lookup.h"
 #include "analyze/replay.h"
 #include "analyze/serialize.h"
 #include "analyze/sort.h"
@@ -14,9 +12,9 @@
 
 /* A block that is allocated at the moment. */
 struct block {
+	struct ct_link link; /* by addr */
 	uint64_t addr;
 	uint32_t call;
-	UT_hash_handle hh;
 };
 
 struct finder {
@@ -25,7 +23,7 @@ struct finder {
 	struct ct_change_items *out;
 	uint32_t *first_of_site; /* its first call; CT_NONE */
 	uint8_t *seen;           /* by call: kinds of order that it was found to cause */
-	struct block *blocks;
+	struct ct_lookup blocks;
 	int error;
 };
 
@@ -39,31 +37,35 @@ static void add(struct finder *f, uint32_t site, uint32_t call, enum ct_change_k
 		f->error = -ENOMEM;
 }
 
-static struct block *find_block(struct finder *f, uint64_t addr)
+static struct block *find_block(const struct finder *f, uint64_t addr)
 {
-	struct block *block;
+	return ct_lookup_find(&f->blocks, &addr, sizeof(addr));
+}
 
-	HASH_FIND(hh, f->blocks, &addr, sizeof(block->addr), block);
-	return block;
+static struct block *add_block(struct finder *f, uint64_t addr)
+{
+	struct block *block = calloc(1, sizeof(*block));
+
+	if (!block)
+		return NULL;
+	block->addr = addr;
+	if (ct_lookup_add(&f->blocks, block, &block->addr, sizeof(block->addr)) == 0)
+		return block;
+	free(block);
+	return NULL;
 }
 
 static void note_block(struct finder *f, uint32_t index)
 {
-	const struct ct_host_call *call = &f->model->calls.at[index];
-	struct block *block = find_block(f, call->raw.addr);
+	uint64_t addr = f->model->calls.at[index].raw.addr;
+	struct block *block = find_block(f, addr);
 
-	if (block) {
+	if (!block)
+		block = add_block(f, addr);
+	if (block)
 		block->call = index;
-		return;
-	}
-	block = calloc(1, sizeof(*block));
-	if (!block) {
+	else
 		f->error = -ENOMEM;
-		return;
-	}
-	block->addr = call->raw.addr;
-	block->call = index;
-	HASH_ADD(hh, f->blocks, addr, sizeof(block->addr), block);
 }
 
 /* The allocation of what is freed costs nothing either, once the pool has something to give. */
@@ -77,7 +79,7 @@ static void add_pooled(struct finder *f, uint32_t index)
 		return;
 	if (block->call > first && !f->model->calls.at[block->call].parts[CT_PART_FIRST_USE])
 		add(f, site, block->call, CT_CHANGE_FREE, 0, 0, CT_REMOVE_WORK);
-	HASH_DEL(f->blocks, block);
+	ct_lookup_remove(&f->blocks, block);
 	free(block);
 }
 
@@ -195,12 +197,7 @@ static void add_orders(struct finder *f, const struct ct_op *op)
 
 static void forget(struct finder *f)
 {
-	struct block *block, *next;
-
-	HASH_ITER(hh, f->blocks, block, next) {
-		HASH_DEL(f->blocks, block);
-		free(block);
-	}
+	ct_lookup_free(&f->blocks);
 	free(f->first_of_site);
 	free(f->seen);
 }

@@ -258,9 +258,9 @@ static void print_waited(const struct ct_analysis *a, const struct ct_site *site
 	if (stream != CT_NONE)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, ", stream %u", stream);
 	sure = ct_site_certainty(a->model, site);
-	snprintf(text + n, sizeof(text) - (size_t)n, " (longest %s%s%s): %s",
+	snprintf(text + n, sizeof(text) - (size_t)n, " (longest %s%s%s)%s%s",
 		 ct_report_time(wait->end_ns - wait->start_ns, longest), *sure ? "; " : "", sure,
-		 wait->why);
+		 *wait->why ? ": " : "", wait->why);
 	ct_report_wrapped(to, "       ", "       ", "%s", text);
 	if (wait->other != CT_NONE)
 		print_cause(a, &a->model->calls.at[wait->other], to);
@@ -270,6 +270,7 @@ static void print_site(const struct ct_analysis *a, size_t rank, const struct ct
 		       FILE *to)
 {
 	const char *remedy = ct_site_remedy(a->model, site);
+	bool ordered_only = site->edge != CT_EDGES && !site->parts[CT_PART_DEVICE_WAIT];
 	char lost[16] = "-", blocked[16], head[64];
 
 	if (site->evaluated)
@@ -277,8 +278,9 @@ static void print_site(const struct ct_analysis *a, size_t rank, const struct ct
 	snprintf(head, sizeof(head), "%3zu  %9s %9s %8u  ", rank, lost,
 		 ct_report_time(site->blocked_ns, blocked), site->calls);
 	ct_report_wrapped(to, head, "       ", "%s at %s", site->name, site->where);
-	print_waited(a, site, to);
-	if (site->edge != CT_EDGES && !site->parts[CT_PART_DEVICE_WAIT])
+	if (site->blocked_ns || !ordered_only)
+		print_waited(a, site, to);
+	if (ordered_only)
 		fprintf(to, "       no host wait: %s\n", ct_report_edge(site->edge));
 	if (*remedy)
 		ct_report_wrapped(to, "       ", "       ", "instead: %s", remedy);

@@ -189,6 +189,8 @@ static void record_start_cost(struct ct_thread *thread, uint64_t start_ns)
 
 __attribute__((visibility("default"))) int InitializeInjection(void);
 
+static bool too_early;
+
 /* Called once by the driver, inside the first cuInit(), before any context exists. */
 int InitializeInjection(void)
 {
@@ -197,7 +199,11 @@ int InitializeInjection(void)
 	struct ct_thread *thread;
 
 	ct_fix_linked();
-	if (!ct_shim_start() || __atomic_exchange_n(&once, 1, __ATOMIC_RELAXED))
+	if (!ct_shim_start()) {
+		too_early = ct_shim_starting();
+		return 1;
+	}
+	if (__atomic_exchange_n(&once, 1, __ATOMIC_RELAXED))
 		return 1;
 	__atomic_store_n(&injected, true, __ATOMIC_RELEASE);
 	thread = ct_thread_self();
@@ -211,4 +217,13 @@ int InitializeInjection(void)
 	thread->sets_up = true;
 	thread->in_tool = false;
 	return 1;
+}
+
+void ct_inject_deferred(struct ct_thread *thread)
+{
+	if (!too_early)
+		return;
+	InitializeInjection();
+	thread->injected_ns = 0; /* not inside the call that the program is about to make */
+	thread->in_tool = true;
 }

@@ -25,6 +25,7 @@
 #include "shim/mode.h"
 #include "shim/modules.h"
 #include "shim/name.h"
+#include "shim/once.h"
 #include "shim/python.h"
 #include "shim/rank.h"
 #include "shim/self.h"
@@ -41,7 +42,7 @@ struct ct_shim ct_shim;
 
 static const uint32_t unborn = CT_LIFE_UNBORN;
 const volatile uint32_t *ct_shim_life = &unborn;
-static pthread_once_t started = PTHREAD_ONCE_INIT;
+static ct_once_state started;
 
 static void set_life(enum ct_life to)
 {
@@ -112,12 +113,13 @@ static uint64_t limit(void)
 	return CT_FLIGHT_LEAST;
 }
 
+static bool no_flight; /* there is a limit, and no memory to keep the newest records */
+
 static void start_flight(void)
 {
 	uint64_t bytes = limit();
 
-	if (bytes && ct_flight_start(&ct_shim.file, bytes) < 0)
-		ct_warn("no memory to keep the newest records: recording ends at CUTRACE_LIMIT");
+	no_flight = bytes && ct_flight_start(&ct_shim.file, bytes) < 0;
 }
 
 static int create_in(const char *name, const char *program)
@@ -290,6 +292,25 @@ static void find_self(void)
 		}
 }
 
+/* By origin, as the runtime makes calls of the driver of its own: see count_missed(). */
+static uint32_t missed, missed_entries;
+
+bool ct_shim_starting(void)
+{
+	return ct_once_inside(&started);
+}
+
+void ct_shim_miss(bool entry)
+{
+	__atomic_fetch_add(entry ? &missed_entries : &missed, 1, __ATOMIC_RELAXED);
+}
+
+/* Of the program's calls each is seen as one of the runtime's, or is one of the driver's. */
+static void count_missed(void)
+{
+	ct_file_lose(&ct_shim.file, CT_LOSS_NESTED, missed ? missed : missed_entries);
+}
+
 static void start(void)
 {
 	volatile uint32_t *page;
@@ -317,6 +338,8 @@ static void start(void)
 		ct_warn("nothing is recorded: there is no memory for the first thread's state");
 		return;
 	}
+	if (no_flight)
+		ct_warn("no memory to keep the newest records: recording ends at CUTRACE_LIMIT");
 	thread->in_tool = true;
 	write_api_table(thread);
 	note_sharing();
@@ -333,7 +356,9 @@ static void start(void)
 		ct_entry_decide(CT_ENTRY_RECORDS);
 	__atomic_store_n(&ct_shim_life, page, __ATOMIC_RELEASE);
 	set_life(CT_LIFE_ALIVE);
+	count_missed();
 	ct_flusher_start();
+	ct_inject_deferred(thread);
 	thread->in_tool = false;
 }
 
@@ -343,7 +368,7 @@ bool ct_shim_start(void)
 
 	/* start() opens files: no place to be cancelled in, as the call is none without us */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	pthread_once(&started, start);
+	ct_once(&started, start);
 	pthread_setcancelstate(cancel, NULL);
 	errno = saved;
 	return ct_shim_alive();

@@ -13,6 +13,7 @@ has changed since.
 """
 import gzip
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -56,6 +57,9 @@ def main():
             pathlib.Path(folder, "trace.cutrace").write_bytes(packed.read())
         made = subprocess.run([sys.argv[1], "report", "--write-only", "--all-rows", *sys.argv[3:], folder])
         tally.note(made.returncode == 0, "the trace can be analyzed")
+        text = pathlib.Path(folder, "report.txt").read_text().splitlines()
+        tally.note(not [line for line in text if re.search(r"\): *$| $", line)],
+                   "no line of the report breaks off")
         report = GoldenReport(folder, sites)
         facts.check_sums(report, tally)
         for line in lines:

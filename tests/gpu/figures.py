@@ -4,9 +4,10 @@
 
 figures.py FACTS_LOG FOLDER
 
-FACTS_LOG holds what facts.py printed of all programs; FOLDER, at any depth, the CSV files of
-their runs.
+FACTS_LOG holds what facts.py printed of all programs; FOLDER, in a folder for each, the CSV
+files of their runs. What is not perfect is followed by the programs that it comes from.
 """
+import collections
 import csv
 import pathlib
 import sys
@@ -26,23 +27,33 @@ def share(part, whole):
 
 
 def rows(folder, table):
+    """Yield (program, row) of a table of every run."""
     for path in sorted(pathlib.Path(folder).rglob(f"{table}.csv")):
         with open(path, newline="") as file:
-            yield from csv.DictReader(file)
+            for row in csv.DictReader(file):
+                yield path.relative_to(folder).parts[0], row
+
+
+def say_which(counts, unit):
+    for program, count in counts.most_common(5):
+        if count > 0:
+            print(f"    {program}: {count} {unit}")
 
 
 def main():
     if len(sys.argv) != 3:
         sys.exit("usage: figures.py FACTS_LOG FOLDER")
     log, folder = pathlib.Path(sys.argv[1]).read_text(), sys.argv[2]
-    waits = [row for row in rows(folder, "blocked") if row["Class"] == "device_wait"]
-    named = sum(bool(row["Waited For"]) for row in waits)
-    blocked = unexplained = wrong = calls = 0
-    for row in rows(folder, "calls"):
+    waits = [(program, bool(row["Waited For"])) for program, row in rows(folder, "blocked")
+             if row["Class"] == "device_wait"]
+    unnamed = collections.Counter(program for program, named in waits if not named)
+    unexplained, wrong = collections.Counter(), collections.Counter()
+    blocked = calls = 0
+    for program, row in rows(folder, "calls"):
         parts = {part: facts.number(row[part]) for part in facts.PARTS}
         calls += 1
-        wrong += sum(parts.values()) != facts.number(row["Duration (ns)"])
-        unexplained += parts["Unexplained (ns)"]
+        wrong[program] += sum(parts.values()) != facts.number(row["Duration (ns)"])
+        unexplained[program] += parts["Unexplained (ns)"]
         blocked += sum(parts.values()) - parts["Driver Work (ns)"] - parts["Tool (ns)"]
     print("expected culprits found with the lost time expected:",
           share(*checks(log, "serialized", "site_lost")))
@@ -50,10 +61,14 @@ def main():
           share(*checks(log, "nothing_serialized", "not_serialized")))
     print("expected waits found on the operation expected:", share(*checks(log, "blocked")))
     print("calls expected not to block that did not:", share(*checks(log, "not_blocked")))
-    print("device waits that name their operation:", share(named, len(waits)))
-    print(f"unexplained of the blocked time: {unexplained / 1e6:.3f} of {blocked / 1e6:.1f} ms"
-          f" ({100 * unexplained / max(blocked, 1):.3f} %)")
-    print(f"calls whose parts do not sum to their duration: {wrong} of {calls}")
+    print("device waits that name their operation:",
+          share(len(waits) - unnamed.total(), len(waits)))
+    say_which(unnamed, "not named")
+    print(f"unexplained of the blocked time: {unexplained.total() / 1e6:.3f} of "
+          f"{blocked / 1e6:.1f} ms ({100 * unexplained.total() / max(blocked, 1):.3f} %)")
+    say_which(unexplained, "ns")
+    print(f"calls whose parts do not sum to their duration: {wrong.total()} of {calls}")
+    say_which(wrong, "calls")
 
 
 if __name__ == "__main__":
