@@ -150,8 +150,12 @@ static int list_changes(struct prediction *p)
 					    .site = CT_CHANGE_KEY_SITE(key), .rank = CT_NONE,
 					    .hazard_op = CT_NONE, .first = i };
 
-		for (next = i; next < p->items.count && p->items.at[next].key == key; next++)
-			change.calls += p->analysis->sites->of_call[p->items.at[next].call] == change.site;
+		for (next = i; next < p->items.count && p->items.at[next].key == key; next++) {
+			bool own = p->analysis->sites->of_call[p->items.at[next].call] == change.site;
+
+			change.calls += own;
+			change.unfixed += own && p->items.at[next].unfixed;
+		}
 		change.count = next - i;
 		change.alone_ns = time_of(p, &change); /* to sort by, until it is known */
 		if (CT_PUSH(&p->out->changes, change) < 0)
@@ -422,7 +426,8 @@ const char *ct_whatif_fix(const struct ct_analysis *a, const struct ct_change *c
 {
 	const char *name = a->sites->all.at[change->site].name;
 
-	if (change->kind == CT_CHANGE_FREE && (!strcmp(name, "cudaFree") || !strcmp(name, "cuMemFree_v2")))
+	if (change->kind == CT_CHANGE_FREE && change->unfixed < change->calls &&
+	    (!strcmp(name, "cudaFree") || !strcmp(name, "cuMemFree_v2")))
 		return "free";
 	return change->kind == CT_CHANGE_PIN ? "pin" : NULL;
 }
@@ -432,7 +437,16 @@ const char *ct_whatif_refusal(const struct ct_analysis *analysis)
 	return analysis->whatif ? analysis->whatif->refusal : unfit(analysis);
 }
 
-/* Leave one rank, of all changes that a fix makes. Staging by the shim takes as long as the driver's. */
+/* Staging by the shim takes as long as the driver's. */
+static void fit_to_fix(struct ct_change_item *item, enum ct_change_kind kind)
+{
+	if (kind == CT_CHANGE_PIN)
+		item->removed[CT_END_LIKELY] |= CT_KEEP_TRANSFER;
+	if (item->unfixed)
+		memset(item->removed, 0, sizeof(item->removed));
+}
+
+/* Leave one rank, of all changes that a fix makes. */
 static void choose_fix(struct prediction *p, enum ct_fix fix)
 {
 	for (size_t c = 0; c < p->out->changes.count; c++) {
@@ -442,8 +456,8 @@ static void choose_fix(struct prediction *p, enum ct_fix fix)
 		change->rank = does && (fix == CT_FIX_ALL || !strcmp(does, fix == CT_FIX_FREE ? "free" : "pin"))
 				       ? 0
 				       : CT_NONE;
-		for (size_t i = 0; change->kind == CT_CHANGE_PIN && i < change->count; i++)
-			p->items.at[change->first + i].removed[CT_END_LIKELY] |= CT_KEEP_TRANSFER;
+		for (size_t i = 0; i < change->count; i++)
+			fit_to_fix(&p->items.at[change->first + i], change->kind);
 	}
 }
 

@@ -39,6 +39,7 @@ struct ct_change {
 	enum ct_change_kind kind;
 	uint32_t site;
 	uint32_t calls;          /* of the site that it is about */
+	uint32_t unfixed;        /* of these, how many `cutrace prove` is known to leave alone */
 	uint32_t rank;           /* from 0; sites that only save together share one; CT_NONE: nothing on top of others */
 	uint64_t alone_ns;       /* the likely saving if it were the only change */
 	struct ct_range saves;   /* of its rank: the same for all that share it */
@@ -75,17 +76,22 @@ static inline bool ct_change_saves(const struct ct_whatif *whatif, const struct 
  * a few replays. Returns 0 (also if it refuses) and what ct_whatif_destroy() frees, or -ENOMEM.
  */
 #define CT_WHATIF_EVENTS 12000000u
+#define CT_WHATIF_RECORD_BYTES 400u /* of memory, a record */
 int ct_whatif_find(const struct ct_analysis *analysis, uint64_t events, struct ct_whatif **ret);
 void ct_whatif_destroy(struct ct_whatif *whatif); /* accepts NULL */
 
-/* The fix of `cutrace prove` that makes a change, "free" or "pin"; NULL if none does. */
+/* The fix of `cutrace prove` that makes a change, of some calls at least, "free" or "pin"; or NULL. */
 const char *ct_whatif_fix(const struct ct_analysis *analysis, const struct ct_change *change);
 
 /* Find the hazards of a change's calls (see enum ct_hazard); items are those of the change. */
 void ct_hazards_find(const struct ct_analysis *analysis, struct ct_change *change,
 		     const struct ct_change_item *items);
 
-/* The section of the report; a row for each change. */
+/*
+ * The change that saves most, in a sentence for the end of a program; nothing where nothing is
+ * predicted. The section of the report; a row for each change.
+ */
+void ct_report_whatif_best(const struct ct_analysis *analysis, FILE *to);
 void ct_report_whatif(const struct ct_analysis *analysis, size_t limit, FILE *to);
 void ct_report_whatif_csv(const struct ct_analysis *analysis, FILE *to);
 

@@ -120,6 +120,31 @@ DRIVER_EARLY(cuDevicePrimaryCtxRetain, (CUcontext *pctx, CUdevice dev), (pctx, d
 	return dev ? CUDA_ERROR_INVALID_DEVICE : context_create(pctx);
 }
 
+/* A context beside another one is only a handle: its work counts as the first one's. */
+static CUresult context_add(CUcontext *ret_context)
+{
+	static int second;
+	bool is_second = current != NULL;
+	CUresult error = context_create(ret_context);
+
+	if (!error && is_second && ret_context)
+		*ret_context = (CUcontext)&second;
+	return error;
+}
+
+DRIVER(cuCtxFromGreenCtx, (CUcontext *pContext, CUgreenCtx hCtx), (pContext, hCtx))
+{
+	(void)hCtx;
+	return context_add(pContext);
+}
+
+/* There is one device, so nobody to give access to. */
+DRIVER(cuCtxEnablePeerAccess, (CUcontext peerContext, unsigned int Flags), (peerContext, Flags))
+{
+	(void)peerContext, (void)Flags;
+	return CUDA_ERROR_PEER_ACCESS_UNSUPPORTED;
+}
+
 DRIVER_EARLY(cuDevicePrimaryCtxRelease_v2, (CUdevice dev), (dev))
 {
 	return dev ? CUDA_ERROR_INVALID_DEVICE : CUDA_SUCCESS;
@@ -149,7 +174,7 @@ DRIVER_EARLY(cuCtxCreate_v2, (CUcontext *pctx, unsigned int flags, CUdevice dev)
 	     (pctx, flags, dev))
 {
 	(void)flags;
-	return dev ? CUDA_ERROR_INVALID_DEVICE : context_create(pctx);
+	return dev ? CUDA_ERROR_INVALID_DEVICE : context_add(pctx);
 }
 
 DRIVER_EARLY(cuCtxCreate_v4,
@@ -158,7 +183,7 @@ DRIVER_EARLY(cuCtxCreate_v4,
 	     (pctx, ctxCreateParams, flags, dev))
 {
 	(void)ctxCreateParams, (void)flags;
-	return dev ? CUDA_ERROR_INVALID_DEVICE : context_create(pctx);
+	return dev ? CUDA_ERROR_INVALID_DEVICE : context_add(pctx);
 }
 
 DRIVER_EARLY(cuCtxDestroy_v2, (CUcontext ctx), (ctx))
