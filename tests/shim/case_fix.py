@@ -7,15 +7,22 @@ from harness import PATHS, calls, case, check, quiet, report_text, same, table, 
 FIELDS = ("pid", "others", "stopped", "pad", "mallocs", "reused", "frees", "deferred", "captured",
           "shared", "foreign", "pressed", "untracked", "live", "held", "peak")
 LAYOUT = struct.Struct("4I12Q")  # struct ct_fix_counts of trace/fix.h
+PIN_LEFT = ("to_host", "small", "large", "form", "target", "capture", "second_context", "host_work",
+            "full", "refused", "failed")  # enum ct_pin_left
+PIN_FIELDS = ("cannot_pin", "kernels_reach", "staged", "staged_bytes", *PIN_LEFT, "pool", "pool_ns",
+              "lost")
+PIN_LAYOUT = struct.Struct("18Q")  # struct ct_pin_counts of trace/pin.h, which follows
 SMALL_DEVICE = str(64 << 20)
 
 
 def fixed(here, command, fix="free", **variables):
     """Run bare and with the fix, compare, and return the run and what the fix counted."""
     counts = here.folder() / "counts"
-    counts.write_bytes(bytes(LAYOUT.size))
+    counts.write_bytes(bytes(4096))
     run = quiet(here.both(command, CUTRACE_FIX=fix, CUTRACE_FIX_COUNTS=str(counts), **variables))
-    return run, dict(zip(FIELDS, LAYOUT.unpack(counts.read_bytes())))
+    values = LAYOUT.unpack_from(counts.read_bytes())
+    values += PIN_LAYOUT.unpack_from(counts.read_bytes(), LAYOUT.size)
+    return run, dict(zip((*FIELDS, *PIN_FIELDS), values))
 
 
 def never_waited(run):
