@@ -7,6 +7,7 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "analyze/fixable.h"
 #include "analyze/replay.h"
 #include "analyze/serialize.h"
 #include "analyze/sort.h"
@@ -33,7 +34,7 @@ static void add(struct finder *f, uint32_t site, uint32_t call, enum ct_change_k
 		int likely, int high)
 {
 	struct ct_change_item item = { CT_CHANGE_KEY(site, kind), call,
-				       { (uint8_t)low, (uint8_t)likely, (uint8_t)high } };
+				       { (uint8_t)low, (uint8_t)likely, (uint8_t)high }, false };
 
 	if (CT_PUSH(f->out, item) < 0)
 		f->error = -ENOMEM;
@@ -81,6 +82,18 @@ static bool to_host(const struct finder *f, const struct ct_host_call *call)
 	       f->model->ops.at[ct_model_op_of(f->model, call, 0)].raw.u.copy.direction == CT_DIRECTION_D2H;
 }
 
+static void add_pin(struct finder *f, uint32_t index)
+{
+	const struct ct_host_call *call = &f->model->calls.at[index];
+	const int all = CT_REMOVE_WAIT | CT_REMOVE_PAGEABLE;
+	size_t first = f->out->count;
+
+	add(f, f->sites->of_call[index], index, CT_CHANGE_PIN,
+	    to_host(f, call) ? 0 : CT_REMOVE_WAIT | CT_KEEP_TRANSFER, all, all);
+	for (; first < f->out->count; first++)
+		f->out->at[first].unfixed = !ct_fixable_copy(f->model, index);
+}
+
 /* Memory calls; false for others. */
 static bool add_memory(struct finder *f, uint32_t index)
 {
@@ -115,9 +128,7 @@ static void add_call(struct finder *f, uint32_t index)
 	if (call->effects & CT_SYNC || call->raw.flags & CT_CALL_CAPTURING || add_memory(f, index))
 		return;
 	if (call->effects & CT_COPY && call->effects & CT_ASYNC && call->pageable)
-		add(f, site, index, CT_CHANGE_PIN,
-		    to_host(f, call) ? 0 : CT_REMOVE_WAIT | CT_KEEP_TRANSFER,
-		    CT_REMOVE_WAIT | CT_REMOVE_PAGEABLE, CT_REMOVE_WAIT | CT_REMOVE_PAGEABLE);
+		add_pin(f, index);
 	else if (call->parts[CT_PART_QUEUE_FULL] >= CT_VICTIM_LEAST_NS)
 		add(f, site, index, CT_CHANGE_QUEUE, CT_REMOVE_WAIT, CT_REMOVE_WAIT, CT_REMOVE_WAIT);
 	else if (ct_serialize_culprit(call))

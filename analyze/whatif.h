@@ -39,6 +39,7 @@ struct ct_change {
 	enum ct_change_kind kind;
 	uint32_t site;
 	uint32_t calls;          /* of the site that it is about */
+	uint32_t unfixed;        /* of these, how many `cutrace prove` is known to leave alone */
 	uint32_t rank;           /* from 0; sites that only save together share one; CT_NONE: saves nothing */
 	uint64_t alone_ns;       /* the likely saving if it were the only change */
 	struct ct_range saves;   /* of its rank: the same for all that share it */
@@ -71,7 +72,7 @@ struct ct_whatif {
 int ct_whatif_find(const struct ct_analysis *analysis, uint64_t events, struct ct_whatif **ret);
 void ct_whatif_destroy(struct ct_whatif *whatif); /* accepts NULL */
 
-/* The fix of `cutrace prove` that makes a change, "free" or "pin"; NULL if none does. */
+/* The fix of `cutrace prove` that makes a change, of some calls at least, "free" or "pin"; or NULL. */
 const char *ct_whatif_fix(const struct ct_analysis *analysis, const struct ct_change *change);
 
 /* Find the hazards of a change's calls (see enum ct_hazard); items are those of the change. */
@@ -83,10 +84,17 @@ void ct_report_whatif(const struct ct_analysis *analysis, size_t limit, FILE *to
 void ct_report_whatif_csv(const struct ct_analysis *analysis, FILE *to);
 
 /*
- * What a fix would save the run. Returns 0 and a range (all 0: nothing to save), -ENODATA if
+ * What a fix of `cutrace prove` would save the run; of CT_FIX_ALL, what both would save counts once.
+ * Returns 0 and a range (all 0: nothing to save), -ENODATA if
  * nothing is predicted of this trace (ct_whatif_refusal() says why), or -ENOMEM.
  */
 int ct_whatif_of(const struct ct_analysis *analysis, enum ct_fix fix, struct ct_range *ret);
+
+/*
+ * The same for a program changed by its author: also of the calls that the fix leaves alone, and
+ * with buffers that stay page-locked, where the fix copies into such.
+ */
+int ct_whatif_by_hand(const struct ct_analysis *analysis, enum ct_fix fix, struct ct_range *ret);
 
 /* Why nothing is predicted of this trace, a clause; NULL if something is. Static text. */
 const char *ct_whatif_refusal(const struct ct_analysis *analysis);

@@ -16,6 +16,7 @@
 #include "analyze/report.h"
 #include "analyze/whatif.h"
 #include "tools/sample.h"
+#include "tools/staged.h"
 #include "tools/tool.h"
 #include "tools/trial.h"
 
@@ -25,11 +26,11 @@
 static const struct fix {
 	const char *name;
 	enum ct_fix fix;
-	const char *what; /* NULL: cannot be made in a program yet */
+	const char *what;
 } fixes[] = {
 	{ "free", CT_FIX_FREE, "frees of device memory wait for nothing" },
-	{ "pin", CT_FIX_PIN, NULL },
-	{ "all", CT_FIX_ALL, NULL },
+	{ "pin", CT_FIX_PIN, "asynchronous copies of pageable memory to the device are staged" },
+	{ "all", CT_FIX_ALL, "frees wait for nothing, pageable copies to the device are staged" },
 };
 
 struct proof {
@@ -71,7 +72,9 @@ static void print_predicted(const struct proof *proof)
 		printf("%s to %s, most likely %s, by one traced run\n",
 		       ct_report_time(range.low_ns, low), ct_report_time(range.high_ns, high),
 		       ct_report_time(range.likely_ns, likely));
-	else
+	if (r == 0)
+		r = ct_print_beyond(analysis, proof->fix->fix, &range);
+	if (r < 0)
 		printf("nothing: %s\n", r == -ENODATA ? ct_whatif_refusal(analysis) : strerror(-r));
 	ct_analysis_destroy(analysis);
 }
@@ -129,7 +132,7 @@ static const char *stop_reason(uint32_t stopped)
 	return stopped < CT_FIX_STOPS && reasons[stopped] ? reasons[stopped] : "unknown";
 }
 
-/* What the fix did, in the last run of it, and what it left alone. */
+/* What the fix did to frees, in the last run of it, and what it left alone. */
 static void print_done(const struct ct_fix_counts *counts)
 {
 	head("changed");
@@ -145,7 +148,7 @@ static void print_done(const struct ct_fix_counts *counts)
 		printf("          all was given back, with a wait, %llu times (little memory, or the program "
 		       "asked)\n", (unsigned long long)counts->pressed);
 	if (counts->stopped)
-		printf("          nothing was changed from some moment on: %s\n",
+		printf("          no free was changed from some moment on: %s\n",
 		       stop_reason(counts->stopped));
 	if (counts->others)
 		printf("          not counted: %u further processes\n", counts->others);
@@ -245,7 +248,11 @@ static int print_all(const struct proof *proof)
 	       proof->trials.argv[0], proof->fix->name, proof->fix->what, proof->runs);
 	print_predicted(proof);
 	print_times(proof, values);
-	print_done(&proof->fixed[proof->runs - 1].counts);
+	if (proof->fix->fix != CT_FIX_PIN)
+		print_done(&proof->fixed[proof->runs - 1].counts);
+	if (proof->fix->fix != CT_FIX_FREE)
+		ct_print_staged(&proof->fixed[proof->runs - 1].counts,
+				proof->fix->fix == CT_FIX_PIN);
 	print_memory(proof);
 	same = print_output(proof);
 	same &= print_ends(proof);
@@ -321,11 +328,14 @@ static int prove_in_folder(struct proof *proof)
 
 static int print_help(void)
 {
-	puts("usage: cutrace prove [--fix free] [--runs N] [--] PROGRAM [arguments]\n\n"
+	puts("usage: cutrace prove [--fix free|pin|all] [--runs N] [--] PROGRAM [arguments]\n\n"
 	     "Runs the program once traced, then N times (5) bare and as often with a change made\n"
 	     "inside it, in turn, and prints what was predicted and what was saved. Fixes:\n\n"
 	     "  free   cudaFree and cuMemFree of device memory do not wait; the memory is used again\n"
-	     "         when all work submitted before is done, and freed when memory runs short\n\n"
+	     "         when all work submitted before is done, and freed when memory runs short\n"
+	     "  pin    asynchronous copies of pageable memory to the device are made from page-\n"
+	     "         locked memory, into which it is copied first; those to the host stay\n"
+	     "  all    both\n\n"
 	     "Ends with 1 if a run could not be made or if the change changed the program's standard\n"
 	     "output or exit status.");
 	return 0;
@@ -370,10 +380,7 @@ int ct_cmd_prove(int argc, char **argv)
 			continue;
 		proof.fix = find_fix(optarg);
 		if (!proof.fix)
-			return ct_usage("prove", "the only fix so far is --fix=free");
-		if (!proof.fix->what)
-			return ct_usage("prove", "this fix cannot be made inside a program yet; --fix=free "
-					"can");
+			return ct_usage("prove", "the fixes are --fix=free, --fix=pin and --fix=all");
 	}
 	if (optind >= argc)
 		return ct_usage("prove", "a program to run is needed");

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """CUTRACE_FIX=pin and all: the program does the same, and copies to the device wait for nothing."""
+import re
+
 from case_fix import PIN_LEFT, fixed, holds, never_waited
-from harness import PATHS, calls, case, check, report_text, same, table, victim
+from case_prove import prove, says
+from harness import PATHS, calls, case, check, quiet, report_text, same, table, victim
 
 
 def staged(here, command, *wanted_left, total, **variables):
@@ -175,3 +178,38 @@ def all_fixes(here):
     run, counts = fixed(here, victim("fix_loop"), fix="all")
     never_waited(run)
     holds(counts, frees=20, deferred=20, staged=0)
+
+
+def proved(here, mode, fix, *texts):
+    run = quiet(prove(here, *victim(mode), options=("--fix", fix, "--runs", "2")))
+    same(run.status, 0, f"exit status: {run.out}")
+    says(run, f"with fix {fix} (", "identical in all runs", "status    0 in all runs", *texts)
+    check(re.search(r"^predicted +\S", run.out, re.M), "a prediction", run.out)
+    check("predicted nothing: " not in run.out, "a prediction", run.out)
+    return run
+
+
+@case
+def prove_pin(here):
+    run = proved(here, "pin_loop", "pin", "changed   20 asynchronous copies of pageable memory to "
+                 "the device, 30.0 MiB, were staged", "MiB were page-locked")
+    check("by hand" in run.out, "what it leaves to the program's author", run.out)
+    check("frees of cudaMalloc memory did not wait" not in run.out, "nothing about frees", run.out)
+    run = proved(here, "fix_loop", "pin", "changed   0 asynchronous copies")
+    check(re.search(r"^predicted (0 ns to 0 ns|nothing to save)", run.out, re.M), "none", run.out)
+
+
+@case
+def prove_pin_leaves(here):
+    """What was left alone is said, each with its reason."""
+    proved(here, "pin_forms", "pin", "1 asynchronous copies", "left alone: 2 copies to the host: "
+           "programs may read", "left alone: 1 copies to managed memory",
+           "left alone: 1 copies to the device, but in 2D")
+
+
+@case
+def prove_all(here):
+    proved(here, "pin_loop", "all", "20 asynchronous copies", "0 of 0 frees",
+           "free alone 0 ns to 0 ns", "pin alone ")
+    proved(here, "fix_loop", "all", "20 of 20 frees", "0 asynchronous copies",
+           "free alone ", "pin alone 0 ns to 0 ns")
