@@ -40,12 +40,19 @@ static void add(struct finder *f, uint32_t site, uint32_t call, enum ct_change_k
 		f->error = -ENOMEM;
 }
 
+static struct block *find_block(struct finder *f, uint64_t addr)
+{
+	struct block *block;
+
+	HASH_FIND(hh, f->blocks, &addr, sizeof(block->addr), block);
+	return block;
+}
+
 static void note_block(struct finder *f, uint32_t index)
 {
 	const struct ct_host_call *call = &f->model->calls.at[index];
-	struct block *block;
+	struct block *block = find_block(f, call->raw.addr);
 
-	HASH_FIND(hh, f->blocks, &call->raw.addr, sizeof(block->addr), block);
 	if (block) {
 		block->call = index;
 		return;
@@ -65,12 +72,11 @@ static void add_pooled(struct finder *f, uint32_t index)
 {
 	const struct ct_host_call *call = &f->model->calls.at[index];
 	uint32_t site = f->sites->of_call[index], first = f->first_of_site[site];
-	struct block *block;
+	struct block *block = find_block(f, call->raw.addr);
 
-	HASH_FIND(hh, f->blocks, &call->raw.addr, sizeof(block->addr), block);
 	if (!block)
 		return;
-	if (block->call > first)
+	if (block->call > first && !f->model->calls.at[block->call].parts[CT_PART_FIRST_USE])
 		add(f, site, block->call, CT_CHANGE_FREE, 0, 0, CT_REMOVE_WORK);
 	HASH_DEL(f->blocks, block);
 	free(block);
@@ -80,6 +86,29 @@ static bool to_host(const struct finder *f, const struct ct_host_call *call)
 {
 	return call->op_count &&
 	       f->model->ops.at[ct_model_op_of(f->model, call, 0)].raw.u.copy.direction == CT_DIRECTION_D2H;
+}
+
+/* Is what is freed known to be of another kind than what shim/fix.h says it changes? */
+static bool is_unfixed(struct finder *f, const struct ct_host_call *call)
+{
+	const struct block *block = find_block(f, call->raw.addr);
+	enum ct_api by = block ? f->model->calls.at[block->call].api : CT_API_cudaMalloc;
+
+	return call->past & CT_PAST_STREAM_ORDERED ||
+	       (by != CT_API_cudaMalloc && by != CT_API_cuMemAlloc_v2);
+}
+
+static void add_free(struct finder *f, uint32_t index)
+{
+	const struct ct_host_call *call = &f->model->calls.at[index];
+	size_t first = f->out->count;
+	bool unfixed = is_unfixed(f, call);
+
+	add(f, f->sites->of_call[index], index, CT_CHANGE_FREE, CT_REMOVE_WAIT,
+	    CT_REMOVE_WAIT | CT_REMOVE_WORK, CT_REMOVE_WAIT | CT_REMOVE_WORK);
+	add_pooled(f, index);
+	for (; first < f->out->count; first++)
+		f->out->at[first].unfixed = unfixed;
 }
 
 static void add_pin(struct finder *f, uint32_t index)
@@ -103,17 +132,19 @@ static bool add_memory(struct finder *f, uint32_t index)
 
 	if (call->effects & CT_ASYNC || !(call->effects & (CT_ALLOC | CT_FREE)))
 		return false;
-	if (!call->raw.addr || call->raw.error || call->parts[CT_PART_FIRST_USE])
-		return true; /* nothing was allocated or freed, or it paid for something else */
+	if (!call->raw.addr || call->raw.error)
+		return true; /* nothing was allocated or freed */
+	if (call->effects & CT_ALLOC)
+		note_block(f, index);
+	if (call->parts[CT_PART_FIRST_USE])
+		return true; /* it paid for something else */
 	if (call->effects & CT_ALLOC) {
 		if (index != f->first_of_site[site])
 			add(f, site, index, CT_CHANGE_HOIST, all, all, all);
-		note_block(f, index);
 	} else if (call->effects & CT_HOSTMEM) {
 		add(f, site, index, CT_CHANGE_HOIST, CT_REMOVE_WAIT, CT_REMOVE_WAIT, all);
 	} else if (call->effects & CT_DRAINS) {
-		add(f, site, index, CT_CHANGE_FREE, CT_REMOVE_WAIT, all, all);
-		add_pooled(f, index);
+		add_free(f, index);
 	}
 	return true;
 }

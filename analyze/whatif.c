@@ -425,7 +425,8 @@ const char *ct_whatif_fix(const struct ct_analysis *a, const struct ct_change *c
 {
 	const char *name = a->sites->all.at[change->site].name;
 
-	if (change->kind == CT_CHANGE_FREE && (!strcmp(name, "cudaFree") || !strcmp(name, "cuMemFree_v2")))
+	if (change->kind == CT_CHANGE_FREE && change->unfixed < change->calls &&
+	    (!strcmp(name, "cudaFree") || !strcmp(name, "cuMemFree_v2")))
 		return "free";
 	return change->kind == CT_CHANGE_PIN && change->unfixed < change->calls ? "pin" : NULL;
 }

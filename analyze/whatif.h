@@ -69,6 +69,7 @@ struct ct_whatif {
  * a few replays. Returns 0 (also if it refuses) and what ct_whatif_destroy() frees, or -ENOMEM.
  */
 #define CT_WHATIF_EVENTS 12000000u
+#define CT_WHATIF_RECORD_BYTES 400u /* of memory, a record */
 int ct_whatif_find(const struct ct_analysis *analysis, uint64_t events, struct ct_whatif **ret);
 void ct_whatif_destroy(struct ct_whatif *whatif); /* accepts NULL */
 
@@ -79,7 +80,11 @@ const char *ct_whatif_fix(const struct ct_analysis *analysis, const struct ct_ch
 void ct_hazards_find(const struct ct_analysis *analysis, struct ct_change *change,
 		     const struct ct_change_item *items);
 
-/* The section of the report; a row for each change. */
+/*
+ * The change that saves most, in a sentence for the end of a program; nothing where nothing is
+ * predicted. The section of the report; a row for each change.
+ */
+void ct_report_whatif_best(const struct ct_analysis *analysis, FILE *to);
 void ct_report_whatif(const struct ct_analysis *analysis, size_t limit, FILE *to);
 void ct_report_whatif_csv(const struct ct_analysis *analysis, FILE *to);
 

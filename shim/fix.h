@@ -5,7 +5,9 @@
  *   free   cuMemFree(), and so cudaFree(), of memory from cuMemAlloc() does not wait for the
  *          device. The block is kept, with an event for all work that its context has been
  *          given so far (cuCtxRecordEvent()). A later cuMemAlloc() of the same size gets it if
- *          that work is done by then, which is asked for and never waited for.
+ *          that work is done by then. Only an allocation that would take what is allocated and
+ *          kept above a bound (trace/fix.h) waits: for the oldest block of its size, which the
+ *          program as it is waited for when it freed it; else the oldest are freed for real.
  *
  *   pin    an asynchronous copy of pageable memory to the device takes its bytes from a pool of
  *          page-locked blocks, into which they are copied first; so it waits for nothing, and the
@@ -21,12 +23,11 @@
  * Everything that is deferred is freed for real, with the wait that the program would have
  * had: before a call is refused for want of memory (it is then made again), before the
  * program asks how much is free, before a stream is captured (until no stream is being
- * captured, frees are left alone), before a context may end, above a bound, and for good when a
+ * captured, frees are left alone), before a context may end, and for good when a
  * second context or a second device comes in, whose work no event of the first covers.
  *
  * Unlike the real one, a deferred free cannot return an error of work that is still to run: a
- * later call does. What is not seen: memory freed, captures begun and contexts ended by
- * code that is linked to the driver and looks nothing up.
+ * later call does. Code that is linked to the driver and looks nothing up: fix_linked.h.
  *
  * Copies to pageable memory of the host are left alone. The manuals of CUDA 9 to 11 promise that
  * such a copy "will return only once the copy has completed" (API synchronization behavior,
@@ -77,6 +78,7 @@ struct ct_fix_driver {
 	int (*context_record)(void *context, void *event);
 	int (*event_create)(void **ret, unsigned flags);
 	int (*event_query)(void *event);
+	int (*event_wait)(void *event);
 	int (*memory_info)(size_t *ret_free, size_t *ret_total);
 	int (*malloc)(uint64_t *ret, size_t bytes);
 	int (*free)(uint64_t at);
@@ -88,6 +90,13 @@ void ct_fix_free_start(const struct ct_fix_driver *driver, bool frees);
 /* In the place of cuMemAlloc_v2() and cuMemFree_v2(). Return a CUresult. */
 int ct_fix_malloc(uint64_t *ret, size_t bytes);
 int ct_fix_free(uint64_t at);
+
+/*
+ * Memory of another kind was allocated, as which a later cuMemFree() of it is to be counted; and a
+ * call was left alone that is not about memory of cuMemAlloc().
+ */
+void ct_fix_other(uint64_t at, uint64_t bytes, enum ct_fix_left kind);
+void ct_fix_leave(enum ct_fix_left kind);
 
 /* Memory of this address is given to other processes: its block is not deferred. */
 void ct_fix_shares(uint64_t at);
@@ -116,7 +125,7 @@ void ct_fix_stop(enum ct_fix_stop why);
  * may find some now.
  */
 uint64_t ct_fix_given(void);
-bool ct_fix_give_back(uint64_t given);
+bool ct_fix_give_back(uint64_t given, enum ct_fix_give why);
 
 /* fix_pin.c. An asynchronous copy that may be of pageable memory to the device. */
 struct ct_fix_copy {

@@ -19,6 +19,9 @@
 #define ENDS_CONTEXT(name, effects)                                                                \
 	(((effects) & (CT_INIT | CT_DRAINS)) == (CT_INIT | CT_DRAINS) && strstr(name, "Ctx"))
 #define OF_PEERS(name) (strstr(name, "Peer") != NULL)
+#define FREES(effects) (((effects) & (CT_FREE | CT_DRAINS)) == (CT_FREE | CT_DRAINS))
+#define OF_HOST(effects) (FREES(effects) && (effects) & CT_HOSTMEM)
+#define OF_ARRAYS(name, effects) (FREES(effects) && strstr(name, "Array"))
 
 #define REPLACE(name, effects, params, args)                                                       \
 	static CUresult(*behind_##name) params;                                                    \
@@ -34,7 +37,10 @@
 		do {                                                                               \
 			given = ct_fix_given();                                                    \
 			error = behind_##name args;                                                \
-		} while (error == CUDA_ERROR_OUT_OF_MEMORY && ct_fix_give_back(given));            \
+		} while (error == CUDA_ERROR_OUT_OF_MEMORY && \
+			 ct_fix_give_back(given, CT_FIX_GIVE_WANTED));                             \
+		if (error == CUDA_SUCCESS && (OF_HOST(effects) || OF_ARRAYS(#name, effects)))      \
+			ct_fix_leave(OF_HOST(effects) ? CT_FIX_LEFT_HOST : CT_FIX_LEFT_ARRAY);     \
 		return error;                                                                      \
 	}
 
@@ -73,10 +79,28 @@ static CUresult fixed_free(CUdeviceptr at)
 	return (CUresult)ct_fix_free(at);
 }
 
+static CUresult fixed_cuMemAllocManaged PARAMS_cuMemAllocManaged
+{
+	CUresult error = again_cuMemAllocManaged ARGS_cuMemAllocManaged;
+
+	if (error == CUDA_SUCCESS)
+		ct_fix_other(*dptr, bytesize, CT_FIX_LEFT_MANAGED);
+	return error;
+}
+
+static CUresult fixed_cuMemAllocPitch_v2 PARAMS_cuMemAllocPitch_v2
+{
+	CUresult error = again_cuMemAllocPitch_v2 ARGS_cuMemAllocPitch_v2;
+
+	if (error == CUDA_SUCCESS)
+		ct_fix_other(*dptr, *pPitch * Height, CT_FIX_LEFT_PITCHED);
+	return error;
+}
+
 /* The program is to be told the truth: what it has freed is free. */
 static CUresult fixed_memory_info(size_t *ret_free, size_t *ret_total)
 {
-	ct_fix_give_back(0);
+	ct_fix_give_back(0, CT_FIX_GIVE_ASKED);
 	return again_cuMemGetInfo_v2(ret_free, ret_total);
 }
 
@@ -128,6 +152,22 @@ CAPTURED(cuStreamEndCapture_ptsz)
 	KNOWN_cuDevicePrimaryCtxRetain(X(cuDevicePrimaryCtxRetain))
 
 CONTEXT_MAKERS(MAKES_CONTEXT)
+
+/*
+ * An event of the primary context covers its green contexts, but one of a green context made
+ * current covers that one only (cuCtxRecordEvent() in the driver API's manual).
+ */
+#define MAKES_GREEN(name)                                                                          \
+	static CUresult fixed_##name PARAMS_##name                                                 \
+	{                                                                                          \
+		CUresult error = again_##name ARGS_##name;                                         \
+                                                                                                   \
+		if (error == CUDA_SUCCESS)                                                         \
+			ct_fix_stop(CT_FIX_STOP_CONTEXTS);                                         \
+		return error;                                                                      \
+	}
+
+KNOWN_cuCtxFromGreenCtx(MAKES_GREEN(cuCtxFromGreenCtx))
 
 /* Copies of pageable memory, by pin. */
 
@@ -219,6 +259,8 @@ static const struct row by_hand[] = {
 	{ "cuMemAlloc_v2", (void *)fixed_malloc, NULL },
 	{ "cuMemFree_v2", (void *)fixed_free, NULL },
 	{ "cuMemGetInfo_v2", (void *)fixed_memory_info, NULL },
+	BY_HAND(cuMemAllocManaged)
+	BY_HAND(cuMemAllocPitch_v2)
 	BY_HAND(cuStreamBeginCapture_v2)
 	BY_HAND(cuStreamBeginCapture_v2_ptsz)
 	BY_HAND(cuStreamBeginCaptureToGraph)
@@ -226,6 +268,7 @@ static const struct row by_hand[] = {
 	BY_HAND(cuStreamEndCapture)
 	BY_HAND(cuStreamEndCapture_ptsz)
 	CONTEXT_MAKERS(BY_HAND)
+	KNOWN_cuCtxFromGreenCtx(BY_HAND(cuCtxFromGreenCtx))
 };
 
 static const struct row of_pin[] = {
@@ -275,6 +318,7 @@ static bool find_others(struct ct_fix_driver *driver)
 		{ "cuCtxRecordEvent", &driver->context_record },
 		{ "cuEventCreate", &driver->event_create },
 		{ "cuEventQuery", &driver->event_query },
+		{ "cuEventSynchronize", &driver->event_wait },
 	};
 	bool all = true;
 

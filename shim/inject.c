@@ -11,6 +11,7 @@
 #include "cupti/session.h"
 #include "shim/entry.h"
 #include "shim/exits.h"
+#include "shim/fix_linked.h"
 #include "shim/hook.h"
 #include "shim/log.h"
 #include "shim/self.h"
@@ -39,6 +40,7 @@ __attribute__((constructor)) static void constructor(void)
 		setenv(INJECTION_VARIABLE, info.dli_fname, 1);
 	else
 		taken_by_other = strcmp(before, info.dli_fname) != 0;
+	ct_fix_linked();
 }
 
 /* A program that used CUDA and of which we saw nothing must not look like one without CUDA. */
@@ -46,6 +48,7 @@ __attribute__((destructor)) static void destructor(void)
 {
 	void *driver;
 
+	ct_fix_linked_end();
 	if (ct_shim_alive() || ct_shim_closed() || !taken_by_other)
 		return;
 	driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
@@ -193,6 +196,7 @@ int InitializeInjection(void)
 	uint64_t start_ns = ct_now_ns();
 	struct ct_thread *thread;
 
+	ct_fix_linked();
 	if (!ct_shim_start() || __atomic_exchange_n(&once, 1, __ATOMIC_RELAXED))
 		return 1;
 	__atomic_store_n(&injected, true, __ATOMIC_RELEASE);

@@ -223,7 +223,7 @@ def check_site_lost(report, want):
 
 
 def check_predicted(report, want):
-    """What a change at the place saves alone is what it lost. Of runs in parts nothing is predicted."""
+    """What a change at the place saves alone is what it lost. There is no table of runs in parts."""
     if not (report.folder / "whatif.csv").exists():
         return True, "no prediction"
     saved = sum(number(row["Likely Alone (ns)"]) for row in report.rows("whatif")

@@ -156,6 +156,20 @@ DRIVER_EARLY(cuDevicePrimaryCtxRetain, (CUcontext *pctx, CUdevice dev), (pctx, d
 	return dev ? CUDA_ERROR_INVALID_DEVICE : context_create(pctx);
 }
 
+DRIVER(cuCtxFromGreenCtx, (CUcontext *pContext, CUgreenCtx hCtx), (pContext, hCtx))
+{
+	(void)hCtx;
+	*pContext = (CUcontext)&second_object;
+	return CUDA_SUCCESS;
+}
+
+/* There is one device, so nobody to give access to. */
+DRIVER(cuCtxEnablePeerAccess, (CUcontext peerContext, unsigned int Flags), (peerContext, Flags))
+{
+	(void)peerContext, (void)Flags;
+	return CUDA_ERROR_PEER_ACCESS_UNSUPPORTED;
+}
+
 DRIVER_EARLY(cuDevicePrimaryCtxRelease_v2, (CUdevice dev), (dev))
 {
 	return dev ? CUDA_ERROR_INVALID_DEVICE : CUDA_SUCCESS;

@@ -341,6 +341,62 @@ static void test_refuses_parts(void **state)
 	assert_int_equal(ct_whatif_of(&a, CT_FIX_FREE, &range), -ENODATA);
 }
 
+/* What `cutrace prove` leaves alone it is not said to prove, nor to save. */
+static void test_unfixed(void **state)
+{
+	struct ct_device_op *k1, *k2;
+	struct ct_analysis a;
+	struct ct_range range;
+
+	mb_call_about(*state, CT_API_cudaMallocManaged, BLOCK, -10, -5);
+	free_between(*state, &k1, &k2);
+	a = analysis_of(*state);
+	assert_int_equal(ct_whatif_find(&a, 0, &a.whatif), 0);
+	assert_int_equal(a.whatif->changes.at[0].unfixed, 1);
+	assert_int_equal(a.whatif->changes.at[0].saves.likely_ns, 1003000);
+	assert_null(ct_whatif_fix(&a, &a.whatif->changes.at[0]));
+	assert_int_equal(ct_whatif_of(&a, CT_FIX_FREE, &range), 0);
+	assert_int_equal(range.high_ns, 0);
+	ct_whatif_destroy(a.whatif);
+}
+
+static void expect_best(const struct ct_analysis *a, const char *wanted)
+{
+	size_t bytes;
+	char *text;
+	FILE *to = open_memstream(&text, &bytes);
+
+	assert_non_null(to);
+	ct_report_whatif_best(a, to);
+	fclose(to);
+	for (char *c = text; *c; c++)
+		*c = *c == '\n' ? ' ' : *c;
+	if (!strstr(text, wanted) || (!*wanted && *text))
+		fail_msg("%s: not %s", text, wanted);
+	free(text);
+}
+
+/* For the end of a program: only what is predicted, and worth it. */
+static void test_best(void **state)
+{
+	struct ct_device_op *k1, *k2;
+	struct ct_analysis a;
+
+	free_between(*state, &k1, &k2);
+	a = analysis_of(*state);
+	assert_int_equal(ct_whatif_find(&a, 0, &a.whatif), 0);
+	expect_best(&a, "(cudaFree, 1 call): saves 995 us to 1.00 ms   of 2.03 ms, most likely 1.00 ms (49 %);");
+	expect_best(&a, "prove it with: cutrace prove --fix free");
+	a.whatif->refusal = "of a test";
+	expect_best(&a, "");
+	a.whatif->refusal = NULL;
+	a.whatif->ranks = 0;
+	expect_best(&a, "");
+	ct_whatif_destroy(a.whatif);
+	a.whatif = NULL;
+	expect_best(&a, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -360,6 +416,8 @@ int main(void)
 		MB_TEST(test_accepts_a_little_unexplained),
 		MB_TEST(test_refuses_wrong_replay),
 		MB_TEST(test_refuses_parts),
+		MB_TEST(test_unfixed),
+		MB_TEST(test_best),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
