@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "analyze/fixable.h"
 #include "analyze/lookup.h"
 #include "analyze/replay.h"
 #include "analyze/serialize.h"
@@ -112,6 +113,18 @@ static void add_free(struct finder *f, uint32_t index)
 		f->out->at[first].unfixed = unfixed;
 }
 
+static void add_pin(struct finder *f, uint32_t index)
+{
+	const struct ct_host_call *call = &f->model->calls.at[index];
+	const int all = CT_REMOVE_WAIT | CT_REMOVE_PAGEABLE;
+	size_t first = f->out->count;
+
+	add(f, f->sites->of_call[index], index, CT_CHANGE_PIN,
+	    to_host(f, call) ? 0 : CT_REMOVE_WAIT | CT_KEEP_TRANSFER, all, all);
+	for (; first < f->out->count; first++)
+		f->out->at[first].unfixed = !ct_fixable_copy(f->model, index);
+}
+
 /* Memory calls; false for others. */
 static bool add_memory(struct finder *f, uint32_t index)
 {
@@ -148,9 +161,7 @@ static void add_call(struct finder *f, uint32_t index)
 	if (call->effects & CT_SYNC || call->raw.flags & CT_CALL_CAPTURING || add_memory(f, index))
 		return;
 	if (call->effects & CT_COPY && call->effects & CT_ASYNC && call->pageable)
-		add(f, site, index, CT_CHANGE_PIN,
-		    to_host(f, call) ? 0 : CT_REMOVE_WAIT | CT_KEEP_TRANSFER,
-		    CT_REMOVE_WAIT | CT_REMOVE_PAGEABLE, CT_REMOVE_WAIT | CT_REMOVE_PAGEABLE);
+		add_pin(f, index);
 	else if (call->parts[CT_PART_QUEUE_FULL] >= CT_VICTIM_LEAST_NS)
 		add(f, site, index, CT_CHANGE_QUEUE, CT_REMOVE_WAIT, CT_REMOVE_WAIT, CT_REMOVE_WAIT);
 	else if (ct_serialize_culprit(call))

@@ -421,7 +421,7 @@ void ct_whatif_destroy(struct ct_whatif *whatif)
 	free(whatif);
 }
 
-/* The shim leaves alone what is not from cudaMalloc, and what no documented call says is pageable. */
+/* The shim leaves alone what is not from cudaMalloc, and copies that it cannot stage (fixable.h). */
 const char *ct_whatif_fix(const struct ct_analysis *a, const struct ct_change *change)
 {
 	const char *name = a->sites->all.at[change->site].name;
@@ -429,7 +429,7 @@ const char *ct_whatif_fix(const struct ct_analysis *a, const struct ct_change *c
 	if (change->kind == CT_CHANGE_FREE && change->unfixed < change->calls &&
 	    (!strcmp(name, "cudaFree") || !strcmp(name, "cuMemFree_v2")))
 		return "free";
-	return change->kind == CT_CHANGE_PIN ? "pin" : NULL;
+	return change->kind == CT_CHANGE_PIN && change->unfixed < change->calls ? "pin" : NULL;
 }
 
 const char *ct_whatif_refusal(const struct ct_analysis *analysis)
@@ -446,22 +446,28 @@ static void fit_to_fix(struct ct_change_item *item, enum ct_change_kind kind)
 		memset(item->removed, 0, sizeof(item->removed));
 }
 
-/* Leave one rank, of all changes that a fix makes. */
-static void choose_fix(struct prediction *p, enum ct_fix fix)
+/* Is a change one of those that a fix stands for? */
+static bool is_of(enum ct_fix fix, enum ct_change_kind kind)
+{
+	return (kind == CT_CHANGE_FREE && fix != CT_FIX_PIN) ||
+	       (kind == CT_CHANGE_PIN && fix != CT_FIX_FREE);
+}
+
+/* Leave one rank, of all changes that a fix makes, or that its like by hand makes. */
+static void choose_fix(struct prediction *p, enum ct_fix fix, bool by_hand)
 {
 	for (size_t c = 0; c < p->out->changes.count; c++) {
 		struct ct_change *change = &p->out->changes.at[c];
-		const char *does = ct_whatif_fix(p->analysis, change);
+		bool made = by_hand || ct_whatif_fix(p->analysis, change);
 
-		change->rank = does && (fix == CT_FIX_ALL || !strcmp(does, fix == CT_FIX_FREE ? "free" : "pin"))
-				       ? 0
-				       : CT_NONE;
-		for (size_t i = 0; i < change->count; i++)
+		change->rank = made && is_of(fix, change->kind) ? 0 : CT_NONE;
+		for (size_t i = 0; !by_hand && i < change->count; i++)
 			fit_to_fix(&p->items.at[change->first + i], change->kind);
 	}
 }
 
-int ct_whatif_of(const struct ct_analysis *a, enum ct_fix fix, struct ct_range *ret)
+static int predict_fix(const struct ct_analysis *a, enum ct_fix fix, bool by_hand,
+		       struct ct_range *ret)
 {
 	struct ct_whatif fixed = { .span_ns = a->model->end_ns - a->model->begin_ns };
 	struct prediction p = { .analysis = a, .model = a->model, .out = &fixed };
@@ -475,10 +481,20 @@ int ct_whatif_of(const struct ct_analysis *a, enum ct_fix fix, struct ct_range *
 	if (r == 0)
 		r = list_changes(&p);
 	if (r == 0) {
-		choose_fix(&p, fix);
+		choose_fix(&p, fix, by_hand);
 		*ret = range_of(&p, (struct trial){ 1, CT_NONE, CT_CHANGE_KINDS });
 	}
 	finish(&p);
 	free(fixed.changes.at);
 	return r;
+}
+
+int ct_whatif_of(const struct ct_analysis *a, enum ct_fix fix, struct ct_range *ret)
+{
+	return predict_fix(a, fix, false, ret);
+}
+
+int ct_whatif_by_hand(const struct ct_analysis *a, enum ct_fix fix, struct ct_range *ret)
+{
+	return predict_fix(a, fix, true, ret);
 }

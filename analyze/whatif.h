@@ -96,10 +96,17 @@ void ct_report_whatif(const struct ct_analysis *analysis, size_t limit, FILE *to
 void ct_report_whatif_csv(const struct ct_analysis *analysis, FILE *to);
 
 /*
- * What a fix would save the run. Returns 0 and a range (all 0: nothing to save), -ENODATA if
+ * What a fix of `cutrace prove` would save the run; of CT_FIX_ALL, what both would save counts once.
+ * Returns 0 and a range (all 0: nothing to save), -ENODATA if
  * nothing is predicted of this trace (ct_whatif_refusal() says why), or -ENOMEM.
  */
 int ct_whatif_of(const struct ct_analysis *analysis, enum ct_fix fix, struct ct_range *ret);
+
+/*
+ * The same for a program changed by its author: also of the calls that the fix leaves alone, and
+ * with buffers that stay page-locked, where the fix copies into such.
+ */
+int ct_whatif_by_hand(const struct ct_analysis *analysis, enum ct_fix fix, struct ct_range *ret);
 
 /* Why nothing is predicted of this trace, a clause; NULL if something is. Static text. */
 const char *ct_whatif_refusal(const struct ct_analysis *analysis);

@@ -440,6 +440,17 @@ void ct_fix_capture_ends(void)
 	pthread_mutex_unlock(&lock);
 }
 
+/* The lock: no capture begins meanwhile. */
+bool ct_fix_mark(void *there, void *event)
+{
+	bool marked;
+
+	pthread_mutex_lock(&lock);
+	marked = !captures && real.context_record && !real.context_record(there, event);
+	pthread_mutex_unlock(&lock);
+	return marked;
+}
+
 void ct_fix_stop(enum ct_fix_stop why)
 {
 	uint32_t going = CT_FIX_GOES_ON;
@@ -469,7 +480,7 @@ void ct_fix_context(void *now)
 }
 
 /* If it does not end after all, its blocks are unknown from now on, so left alone. */
-void ct_fix_context_ends(void)
+void ct_fix_free_context_ends(void)
 {
 	if (!ours())
 		return;

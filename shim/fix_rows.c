@@ -169,6 +169,90 @@ CONTEXT_MAKERS(MAKES_CONTEXT)
 
 KNOWN_cuCtxFromGreenCtx(MAKES_GREEN(cuCtxFromGreenCtx))
 
+/* Copies of pageable memory, by pin. */
+
+#define STAGES(name, type, to_, from_, twin, any)                                                  \
+	static int submit_##name(uint64_t to, const void *from, size_t bytes, void *stream)        \
+	{                                                                                          \
+		return again_##name(to, (type)(uintptr_t)from, bytes, stream);                     \
+	}                                                                                          \
+	static CUresult fixed_##name PARAMS_##name                                                 \
+	{                                                                                          \
+		const struct ct_fix_copy copy = {                                                  \
+			.to = to_, .from = (const void *)(uintptr_t)from_, .bytes = ByteCount,     \
+			.stream = hStream, .per_thread = twin, .any_way = any,                     \
+			.submit = submit_##name,                                                   \
+		};                                                                                 \
+                                                                                                   \
+		return (CUresult)ct_fix_copy(&copy);                                               \
+	}
+
+STAGES(cuMemcpyHtoDAsync_v2, const void *, dstDevice, srcHost, false, false)
+STAGES(cuMemcpyHtoDAsync_v2_ptsz, const void *, dstDevice, srcHost, true, false)
+STAGES(cuMemcpyAsync, CUdeviceptr, dst, src, false, true)
+STAGES(cuMemcpyAsync_ptsz, CUdeviceptr, dst, src, true, true)
+
+/* Of other forms: they are counted. */
+#define LEAVES(name, to, from)                                                                     \
+	static CUresult fixed_##name PARAMS_##name                                                 \
+	{                                                                                          \
+		CUresult error = again_##name ARGS_##name;                                         \
+                                                                                                   \
+		if (error == CUDA_SUCCESS)                                                         \
+			ct_fix_other_copy(to, from);                                               \
+		return error;                                                                      \
+	}
+/* Where an end of a box is, by what its description says; NULL: in an array. */
+#define END(side)                                                                                  \
+	(pCopy->side##MemoryType == CU_MEMORYTYPE_HOST    ? pCopy->side##Host                      \
+	 : pCopy->side##MemoryType == CU_MEMORYTYPE_ARRAY ? NULL                                   \
+	 : (const void *)pCopy->side##Device)
+
+LEAVES(cuMemcpyDtoHAsync_v2, dstHost, NULL)
+LEAVES(cuMemcpyDtoHAsync_v2_ptsz, dstHost, NULL)
+LEAVES(cuMemcpy2DAsync_v2, END(dst), END(src))
+LEAVES(cuMemcpy2DAsync_v2_ptsz, END(dst), END(src))
+LEAVES(cuMemcpy3DAsync_v2, END(dst), END(src))
+LEAVES(cuMemcpy3DAsync_v2_ptsz, END(dst), END(src))
+LEAVES(cuMemcpyHtoAAsync_v2, NULL, srcHost)
+LEAVES(cuMemcpyHtoAAsync_v2_ptsz, NULL, srcHost)
+LEAVES(cuMemcpyAtoHAsync_v2, dstHost, NULL)
+LEAVES(cuMemcpyAtoHAsync_v2_ptsz, dstHost, NULL)
+
+/* What may write to memory of the host when its time comes; a graph may have either in it. */
+#define WORKS_ON_HOST(name)                                                                        \
+	static CUresult fixed_##name PARAMS_##name                                                 \
+	{                                                                                          \
+		CUresult error = again_##name ARGS_##name;                                         \
+                                                                                                   \
+		if (error == CUDA_SUCCESS)                                                         \
+			ct_fix_host_work();                                                        \
+		return error;                                                                      \
+	}
+
+#define BATCHES(name)                                                                              \
+	static CUresult fixed_##name PARAMS_##name                                                 \
+	{                                                                                          \
+		CUresult error = again_##name ARGS_##name;                                         \
+                                                                                                   \
+		if (error != CUDA_SUCCESS)                                                         \
+			return error;                                                              \
+		ct_fix_host_work();                                                                \
+		for (size_t i = 0; i < count; i++)                                                 \
+			ct_fix_other_copy((const void *)dsts[i], (const void *)srcs[i]);           \
+		return error;                                                                      \
+	}
+
+#define HOST_WORKERS(X)                                                                            \
+	X(cuLaunchHostFunc) X(cuLaunchHostFunc_ptsz) X(cuStreamAddCallback)                        \
+	X(cuStreamAddCallback_ptsz) X(cuGraphLaunch) X(cuGraphLaunch_ptsz)
+#define COPY_BATCHES(X)                                                                            \
+	KNOWN_cuMemcpyBatchAsync(X(cuMemcpyBatchAsync))                                            \
+	KNOWN_cuMemcpyBatchAsync_v2(X(cuMemcpyBatchAsync_v2))
+
+HOST_WORKERS(WORKS_ON_HOST)
+COPY_BATCHES(BATCHES)
+
 #define BY_HAND(name) { #name, (void *)fixed_##name, NULL },
 
 static const struct row by_hand[] = {
@@ -185,6 +269,25 @@ static const struct row by_hand[] = {
 	BY_HAND(cuStreamEndCapture_ptsz)
 	CONTEXT_MAKERS(BY_HAND)
 	KNOWN_cuCtxFromGreenCtx(BY_HAND(cuCtxFromGreenCtx))
+};
+
+static const struct row of_pin[] = {
+	BY_HAND(cuMemcpyHtoDAsync_v2)
+	BY_HAND(cuMemcpyHtoDAsync_v2_ptsz)
+	BY_HAND(cuMemcpyAsync)
+	BY_HAND(cuMemcpyAsync_ptsz)
+	BY_HAND(cuMemcpyDtoHAsync_v2)
+	BY_HAND(cuMemcpyDtoHAsync_v2_ptsz)
+	BY_HAND(cuMemcpy2DAsync_v2)
+	BY_HAND(cuMemcpy2DAsync_v2_ptsz)
+	BY_HAND(cuMemcpy3DAsync_v2)
+	BY_HAND(cuMemcpy3DAsync_v2_ptsz)
+	BY_HAND(cuMemcpyHtoAAsync_v2)
+	BY_HAND(cuMemcpyHtoAAsync_v2_ptsz)
+	BY_HAND(cuMemcpyAtoHAsync_v2)
+	BY_HAND(cuMemcpyAtoHAsync_v2_ptsz)
+	HOST_WORKERS(BY_HAND)
+	COPY_BATCHES(BY_HAND)
 };
 
 static int call_malloc(uint64_t *ret, size_t bytes)
@@ -228,7 +331,15 @@ static bool find_others(struct ct_fix_driver *driver)
 	return all;
 }
 
-bool ct_fix_rows_install(bool frees)
+static void replace(const struct row *table, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		ct_real_replace(&ct_real_driver, table[i].symbol, table[i].by, table[i].behind);
+}
+
+#define REPLACE_ALL(table) replace(table, sizeof(table) / sizeof((table)[0]))
+
+void ct_fix_rows_install(bool frees, bool pins)
 {
 	struct ct_fix_driver driver = {
 		.malloc = call_malloc,
@@ -236,13 +347,16 @@ bool ct_fix_rows_install(bool frees)
 		.memory_info = call_memory_info,
 	};
 	bool able = find_others(&driver);
+	bool stages = pins && ct_fix_pin_start();
 
+	if (frees && !able)
+		ct_fix_counts()->stopped = CT_FIX_STOP_OLD_DRIVER;
+	ct_fix_counts()->pin.cannot = pins && !stages;
 	if (!driver.context_get || !driver.context_push || !driver.context_pop)
-		return false;
+		return;
 	ct_fix_free_start(&driver, frees && able);
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		ct_real_replace(&ct_real_driver, rows[i].symbol, rows[i].by, rows[i].behind);
-	for (size_t i = 0; i < sizeof(by_hand) / sizeof(by_hand[0]); i++)
-		ct_real_replace(&ct_real_driver, by_hand[i].symbol, by_hand[i].by, NULL);
-	return able || !frees;
+	REPLACE_ALL(rows);
+	REPLACE_ALL(by_hand);
+	if (stages)
+		REPLACE_ALL(of_pin);
 }

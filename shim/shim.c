@@ -246,8 +246,17 @@ static void note_sharing(void)
 /* A trace of a changed program must not be taken for one of the program. */
 static void note_fix(void)
 {
-	if (ct_shim.options.fix == CT_FIX_FREES)
-		ct_shim_note(CT_NOTE_FIX, 0, "CUTRACE_FIX=free: frees of device memory wait for nothing");
+	static const char *const texts[] = {
+		[CT_FIX_FREES] = "CUTRACE_FIX=free: frees of device memory wait for nothing",
+		[CT_FIX_PINS] = "CUTRACE_FIX=pin: asynchronous copies of pageable memory to the device "
+				"are staged in page-locked memory",
+		[CT_FIX_BOTH] = "CUTRACE_FIX=all: frees of device memory wait for nothing; "
+				"asynchronous copies of pageable memory to the device are staged in "
+				"page-locked memory",
+	};
+
+	if (ct_shim.options.fix != CT_FIX_OFF)
+		ct_shim_note(CT_NOTE_FIX, 0, "%s", texts[ct_shim.options.fix]);
 }
 
 static void note_number(enum ct_note_code code, uint32_t value, const char *variable)

@@ -18,6 +18,7 @@
 #include "analyze/whatif.h"
 #include "tools/interrupt.h"
 #include "tools/sample.h"
+#include "tools/staged.h"
 #include "tools/tool.h"
 #include "tools/trial.h"
 
@@ -27,11 +28,11 @@
 static const struct fix {
 	const char *name;
 	enum ct_fix fix;
-	const char *what; /* NULL: cannot be made in a program yet */
+	const char *what;
 } fixes[] = {
 	{ "free", CT_FIX_FREE, "frees of device memory wait for nothing" },
-	{ "pin", CT_FIX_PIN, NULL },
-	{ "all", CT_FIX_ALL, NULL },
+	{ "pin", CT_FIX_PIN, "asynchronous copies of pageable memory to the device are staged" },
+	{ "all", CT_FIX_ALL, "frees wait for nothing, pageable copies to the device are staged" },
 };
 
 struct proof {
@@ -98,7 +99,9 @@ static bool print_predicted(const struct proof *proof, struct ct_range *ret)
 	r = ct_whatif_of(analysis, proof->fix->fix, ret);
 	if (r == 0)
 		print_range(ret);
-	else
+	if (r == 0)
+		r = ct_print_beyond(analysis, proof->fix->fix, ret);
+	if (r < 0)
 		printf("nothing: %s\n", r == -ENODATA ? ct_whatif_refusal(analysis) : strerror(-r));
 	ct_analysis_destroy(analysis);
 	return r == 0;
@@ -193,7 +196,7 @@ static const char *const give_reasons[CT_FIX_GIVES] = {
 	[CT_FIX_GIVE_STOP] = "nothing was changed from then on",
 };
 
-/* What the fix did, in the last run of it, and what it left alone. */
+/* What the fix did to frees, in the last run of it, and what it left alone. */
 static void print_left(const struct ct_fix_counts *counts)
 {
 	char calls[48], blocks[48];
@@ -225,7 +228,7 @@ static void print_done(const struct ct_fix_counts *counts)
 	else
 		printf("nothing: the program allocates and frees no cudaMalloc memory\n");
 	if (counts->stopped)
-		more("nothing was changed from some moment on: %s", stop_reason(counts->stopped));
+		more("no free was changed from some moment on: %s", stop_reason(counts->stopped));
 	print_left(counts);
 	if (counts->unreached)
 		more("not seen, so not safe: calls of libraries that are linked to libcuda and were loaded "
@@ -338,7 +341,11 @@ static int print_all(const struct proof *proof)
 	       proof->trials.argv[0], proof->fix->name, proof->fix->what, proof->runs);
 	predicted = print_predicted(proof, &range);
 	print_times(proof, predicted ? &range : NULL, values);
-	print_done(&proof->fixed[proof->runs - 1].counts);
+	if (proof->fix->fix != CT_FIX_PIN)
+		print_done(&proof->fixed[proof->runs - 1].counts);
+	if (proof->fix->fix != CT_FIX_FREE)
+		ct_print_staged(&proof->fixed[proof->runs - 1].counts,
+				proof->fix->fix == CT_FIX_PIN);
 	print_memory(proof);
 	same = print_output(proof);
 	same &= print_ends(proof);
@@ -416,12 +423,15 @@ static int prove_in_folder(struct proof *proof)
 
 static int print_help(void)
 {
-	puts("usage: cutrace prove [--fix free] [--runs N] [--] PROGRAM [arguments]\n\n"
+	puts("usage: cutrace prove [--fix free|pin|all] [--runs N] [--] PROGRAM [arguments]\n\n"
 	     "Runs the program once traced, then N times (5) bare and as often with a change made\n"
 	     "inside it, in turn, and prints what was predicted and what was saved. Fixes:\n\n"
 	     "  free   cudaFree and cuMemFree of device memory do not wait; the memory is used again\n"
 	     "         when all work submitted before is done, and freed when memory runs short; it\n"
-	     "         is twice the program's own at most, or 64 MiB more\n\n"
+	     "         is twice the program's own at most, or 64 MiB more\n"
+	     "  pin    asynchronous copies of pageable memory to the device are made from page-\n"
+	     "         locked memory, into which it is copied first; those to the host stay\n"
+	     "  all    both\n\n"
 	     "Ends with 1 if a run could not be made or if the change changed the program's standard\n"
 	     "output or exit status. A signal that ends it (Ctrl-C) ends the program first.");
 	return 0;
@@ -466,10 +476,7 @@ int ct_cmd_prove(int argc, char **argv)
 			continue;
 		proof.fix = find_fix(optarg);
 		if (!proof.fix)
-			return ct_usage("prove", "the only fix so far is --fix=free");
-		if (!proof.fix->what)
-			return ct_usage("prove", "this fix cannot be made inside a program yet; --fix=free "
-					"can");
+			return ct_usage("prove", "the fixes are --fix=free, --fix=pin and --fix=all");
 	}
 	if (optind >= argc)
 		return ct_usage("prove", "a program to run is needed");

@@ -17,7 +17,7 @@ static const struct ct_command commands[] = {
 	{ "dump", "DIRECTORY", "print every record of a trace", ct_cmd_dump },
 	{ "pack", "[--unpack] DIRECTORY...", "make traces small; every command reads them as before",
 	  ct_cmd_pack },
-	{ "prove", "[--fix free] [--runs N] [--] PROGRAM [arguments]",
+	{ "prove", "[--fix free|pin|all] [--runs N] [--] PROGRAM [arguments]",
 	  "change the program inside it, and measure what that saves", ct_cmd_prove },
 	{ "doctor", "", "say what works on this machine and what to do about the rest",
 	  ct_cmd_doctor },

@@ -9,7 +9,9 @@
 
 #include <stdint.h>
 
-/* Why the changes ended before the program did: everything is as without them from then on. */
+#include "trace/pin.h"
+
+/* Why frees were deferred no more before the program ended: they are the driver's from then on. */
 enum ct_fix_stop {
 	CT_FIX_GOES_ON = 0,
 	CT_FIX_STOP_OLD_DRIVER = 1, /* it lacks cuCtxRecordEvent() (CUDA 12.5) */
@@ -71,6 +73,7 @@ struct ct_fix_counts {
 	uint64_t live_bytes, held_bytes; /* now: allocated; freed by the program only */
 	uint64_t peak_bytes;             /* most of both at a time */
 	uint64_t own_peak_bytes;         /* most of what was allocated at a time */
+	struct ct_pin_counts pin;        /* stays last */
 };
 
 #endif

@@ -77,6 +77,7 @@ VICTIMS = [
     (['waves', '8'], 0, {}),
     (['work', '100'], 12, {}),
     (['exit_while_busy'], 8, {}),
+    (['pin_threads'], 0, {'CUTRACE_FIX': 'all'}),
 ]
 
 

@@ -11,15 +11,22 @@ FIELDS = ("pid", "others", "stopped", "unreached", "mallocs", "reused", "frees",
           "live", "held", "peak", "own_peak")
 LAYOUT = struct.Struct("4I28Q")  # struct ct_fix_counts of trace/fix.h
 CONTEXTS, PEERS = 2, 3  # enum ct_fix_stop
+PIN_LEFT = ("to_host", "small", "large", "form", "target", "capture", "second_context", "host_work",
+            "full", "refused", "failed")  # enum ct_pin_left
+PIN_FIELDS = ("cannot_pin", "kernels_reach", "staged", "staged_bytes", *PIN_LEFT, "pool", "pool_ns",
+              "lost")
+PIN_LAYOUT = struct.Struct("18Q")  # struct ct_pin_counts of trace/pin.h, which follows
 SMALL_DEVICE = str(64 << 20)
 
 
 def fixed(here, command, fix="free", **variables):
     """Run bare and with the fix, compare, and return the run and what the fix counted."""
     counts = here.folder() / "counts"
-    counts.write_bytes(bytes(LAYOUT.size))
+    counts.write_bytes(bytes(4096))
     run = quiet(here.both(command, CUTRACE_FIX=fix, CUTRACE_FIX_COUNTS=str(counts), **variables))
-    counts = dict(zip(FIELDS, LAYOUT.unpack(counts.read_bytes())))
+    data = counts.read_bytes()
+    values = LAYOUT.unpack_from(data) + PIN_LAYOUT.unpack_from(data, LAYOUT.size)
+    counts = dict(zip((*FIELDS, *PIN_FIELDS), values))
     same(counts["frees"], counts["deferred"] + sum(counts[left] for left in LEFT[:6]),
          f"each free was deferred, or left alone for a reason: {counts}")
     return run, counts
