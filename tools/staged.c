@@ -38,7 +38,8 @@ int ct_print_beyond(const struct ct_analysis *analysis, enum ct_fix fix, const s
 	if (r < 0)
 		return r;
 	print_range("free alone", &frees, "");
-	print_range("pin alone", &copies, "; what both would save counts once");
+	print_range("pin alone", &copies, ",\n          which can be less together (both save the same) or more (one takes over the other's "
+		    "wait)");
 	return 0;
 }
 
