@@ -433,27 +433,6 @@ static void test_best(void **state)
 	expect_best(&a, "");
 }
 
-/* The library's own pinning: its staging takes as long as the driver's, so only the wait is gone. */
-static void test_fix_pins(void **state)
-{
-	struct ct_whatif *w;
-	struct ct_range range, all;
-	struct ct_analysis a;
-
-	pageable_copy(*state);
-	a = analysis_of(*state);
-	assert_int_equal(ct_whatif_find(&a, 0, &w), 0);
-	assert_int_equal(ct_whatif_of(&a, CT_FIX_PIN, &range), 0);
-	assert_int_equal(range.likely_ns, w->changes.at[0].saves.low_ns);
-	assert_int_equal(range.high_ns, w->changes.at[0].saves.high_ns);
-	assert_true(range.likely_ns < w->changes.at[0].saves.likely_ns);
-	assert_int_equal(ct_whatif_of(&a, CT_FIX_ALL, &all), 0);
-	assert_memory_equal(&all, &range, sizeof(all));
-	assert_int_equal(ct_whatif_of(&a, CT_FIX_FREE, &range), 0);
-	assert_int_equal(range.high_ns, 0);
-	ct_whatif_destroy(w);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -462,7 +441,6 @@ int main(void)
 		MB_TEST(test_copy_engines),
 		MB_TEST(test_pinned),
 		MB_TEST(test_pinned_speed),
-		MB_TEST(test_fix_pins),
 		MB_TEST(test_default_stream),
 		MB_TEST(test_queue),
 		MB_TEST(test_hoist),
