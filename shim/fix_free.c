@@ -109,14 +109,14 @@ static void wait_for(void *event)
 	ct_fix_show(hidden);
 }
 
-/* Would so much more stay below the bound? Whatever else is on its way counts as well. */
+/* Would so much more stay below the bound? What is on its way counts, if not as the program's. */
 static bool fits(size_t bytes)
 {
 	const struct ct_fix_counts *counts = ct_fix_counts();
-	uint64_t live = counts->live_bytes + coming + bytes;
+	uint64_t live = counts->live_bytes + bytes;
 	uint64_t own = live > counts->own_peak_bytes ? live : counts->own_peak_bytes;
 
-	return live + counts->held_bytes <=
+	return live + coming + counts->held_bytes <=
 	       own + (own > CT_FIX_KEPT_LEAST ? own : CT_FIX_KEPT_LEAST);
 }
 
@@ -129,13 +129,11 @@ static uint64_t use_again(struct ct_block *block)
 	return block->at;
 }
 
-/* Where an allocation comes from. */
-enum source {
-	AGAIN,  /* a deferred block whose time has come */
-	DRIVER,
-	LATER,  /* a block once its event has passed: there is no room for another one */
-	NO_ROOM /* the driver, once some block was freed */
-};
+/*
+ * Where an allocation comes from. AGAIN: a deferred block whose time has come. There is no room for
+ * another one: LATER, a block once its event has passed; NO_ROOM, the driver once one was freed.
+ */
+enum source { AGAIN, DRIVER, LATER, NO_ROOM };
 
 /* Returns also, of AGAIN, where the block is, and of LATER, the event. */
 static enum source source_of(size_t bytes, bool may_wait, uint64_t *ret_at, void **ret_event)
@@ -303,13 +301,11 @@ int ct_fix_malloc(uint64_t *ret, size_t bytes)
 	return error;
 }
 
-/* What is to become of a free. */
-enum way {
-	REAL,
-	DEFERRED,
-	TWICE, /* it is deferred already: the program's mistake, which it is told of as ever */
-	FULL   /* a real one, and all that is deferred before it */
-};
+/*
+ * What is to become of a free. TWICE: it is deferred already, the program's mistake, which it is
+ * told of as ever. FULL: it is a real one, and all that is deferred goes before it.
+ */
+enum way { REAL, DEFERRED, TWICE, FULL };
 
 /* Why a block of cuMemAlloc() is not deferred; CT_FIX_LEFTS: it is. */
 static enum ct_fix_left defer(struct ct_block *block)
@@ -357,12 +353,16 @@ int ct_fix_free(uint64_t at)
 	enum ct_fix_left left;
 	enum way way;
 	int error;
+	bool over;
 
 	if (!at || !ours())
 		return real.free(at);
 	pthread_mutex_lock(&lock);
 	way = way_of(at, &left);
+	over = way == DEFERRED && !fits(0); /* by allocations that were under way all at once */
 	pthread_mutex_unlock(&lock);
+	if (over)
+		release_first();
 	if (way == DEFERRED)
 		return CUDA_SUCCESS;
 	if (way == TWICE)
