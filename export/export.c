@@ -9,6 +9,7 @@
 
 const struct ct_export_format *const ct_export_formats[] = {
 	&ct_export_folded,
+	&ct_export_jsonl,
 	NULL,
 };
 
@@ -17,12 +18,26 @@ struct progress {
 	const struct ct_export_job *job;
 	struct ct_export_process process;
 	void *writer;
+	bool begun;
 };
+
+static int begin(struct progress *p, const struct ct_model *model)
+{
+	const struct ct_export_format *format = p->job->format;
+
+	if (p->begun || !format->begin_process)
+		return 0;
+	p->begun = true;
+	return format->begin_process(p->writer, &p->process, model);
+}
 
 static int give_part(void *arg, const struct ct_analysis *part)
 {
 	struct progress *p = arg;
+	int r = begin(p, part->model);
 
+	if (r < 0)
+		return r;
 	return p->job->format->part ? p->job->format->part(p->writer, &p->process, part) : 0;
 }
 
@@ -89,6 +104,7 @@ static int write_all(const struct ct_export *export, struct progress *p,
 
 	for (size_t i = 0; i < p->job->count; i++) {
 		p->process = (struct ct_export_process){ export, p->job->directories[i], (uint32_t)i };
+		p->begun = false;
 		*ret_directory = p->process.directory;
 		r = write_process(p);
 		if (r < 0)
