@@ -10,6 +10,7 @@
 const struct ct_export_format *const ct_export_formats[] = {
 	&ct_export_folded,
 	&ct_export_jsonl,
+	&ct_export_sqlite,
 	NULL,
 };
 
