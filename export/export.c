@@ -8,9 +8,10 @@
 #include "analyze/identity.h"
 
 const struct ct_export_format *const ct_export_formats[] = {
-	&ct_export_folded,
-	&ct_export_jsonl,
+	&ct_export_perfetto,
 	&ct_export_sqlite,
+	&ct_export_jsonl,
+	&ct_export_folded,
 	NULL,
 };
 

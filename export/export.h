@@ -60,6 +60,7 @@ struct ct_export_format {
 
 extern const struct ct_export_format ct_export_folded;
 extern const struct ct_export_format ct_export_jsonl;
+extern const struct ct_export_format ct_export_perfetto;
 extern const struct ct_export_format ct_export_sqlite;
 
 /* Every format; ends with NULL. */
