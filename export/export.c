@@ -23,6 +23,14 @@ struct progress {
 	bool begun;
 };
 
+/* What became of writing that began with errno = 0: its result r, or why the stream failed. */
+static int written(const struct progress *p, int r)
+{
+	if (r < 0 || !p->job->to || !ferror(p->job->to))
+		return r;
+	return errno ? -errno : -EIO;
+}
+
 static int begin(struct progress *p, const struct ct_model *model)
 {
 	const struct ct_export_format *format = p->job->format;
@@ -36,11 +44,30 @@ static int begin(struct progress *p, const struct ct_model *model)
 static int give_part(void *arg, const struct ct_analysis *part)
 {
 	struct progress *p = arg;
-	int r = begin(p, part->model);
+	int r;
 
-	if (r < 0)
-		return r;
-	return p->job->format->part ? p->job->format->part(p->writer, &p->process, part) : 0;
+	errno = 0;
+	r = begin(p, part->model);
+	if (r == 0 && p->job->format->part)
+		r = p->job->format->part(p->writer, &p->process, part);
+	return written(p, r);
+}
+
+static int end_process(struct progress *p, const struct ct_analysis *analysis)
+{
+	errno = 0;
+	return written(p, p->job->format->end_process(p->writer, &p->process, analysis));
+}
+
+static int finish(struct progress *p)
+{
+	int r;
+
+	errno = 0;
+	r = p->job->format->finish ? p->job->format->finish(p->writer) : 0;
+	if (r == 0 && p->job->to && fflush(p->job->to) != 0)
+		r = -errno;
+	return written(p, r);
 }
 
 static int write_process(struct progress *p)
@@ -59,7 +86,7 @@ static int write_process(struct progress *p)
 	if (!analysis->parts)
 		r = give_part(p, analysis);
 	if (r == 0)
-		r = p->job->format->end_process(p->writer, &p->process, analysis);
+		r = end_process(p, analysis);
 	if (r == 0 && ct_places_failed(analysis->sites->places))
 		r = -ENOMEM; /* the places in it are not whole */
 	ct_analysis_destroy(analysis);
@@ -113,7 +140,7 @@ static int write_all(const struct ct_export *export, struct progress *p,
 			return r;
 	}
 	*ret_directory = NULL;
-	return p->job->format->finish ? p->job->format->finish(p->writer) : 0;
+	return finish(p);
 }
 
 int ct_export_write(const struct ct_export_job *job, const char **ret_directory)
@@ -127,14 +154,11 @@ int ct_export_write(const struct ct_export_job *job, const char **ret_directory)
 		return r;
 	*ret_directory = NULL;
 	r = job->format->open(&export, &p.writer);
-	if (r < 0)
-		return r;
-	r = write_all(&export, &p, ret_directory);
+	if (r == 0)
+		r = write_all(&export, &p, ret_directory);
 	job->format->destroy(p.writer);
-	if (job->to && ferror(job->to)) {
+	if (job->to && ferror(job->to))
 		*ret_directory = NULL;
-		return r < 0 ? r : -EIO;
-	}
 	return r;
 }
 

@@ -132,6 +132,8 @@ static int write_poll(void *arg, const struct ct_analysis *a, const struct ct_po
 	close_call(s);
 	ct_pf_begin_slice(pf, lane, poll->start_ns, "wait", "polling");
 	ct_pf_number(pf, "queries", poll->queries);
+	if (poll->op != CT_NONE)
+		ct_pf_text(pf, "waited for", ct_export_op_name(a->model, poll->op));
 	ct_pf_text(pf, "site", ct_export_site(a, poll->call));
 	ct_pf_end_event(pf);
 	ct_pf_end_slice(pf, lane, poll->end_ns);
