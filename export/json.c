@@ -6,10 +6,23 @@
 
 #include "trace/tame.h"
 
+/* How many bytes at the beginning of a text stand for themselves: most names are all that. */
+static size_t plain(const char *text)
+{
+	size_t n = 0;
+
+	while (text[n] >= ' ' && text[n] < 127 && text[n] != '"' && text[n] != '\\')
+		n++;
+	return n;
+}
+
 static void put_text(FILE *to, const char *text)
 {
+	size_t run = plain(text);
+
 	putc_unlocked('"', to);
-	while (*text) {
+	fwrite_unlocked(text, 1, run, to);
+	for (text += run; *text;) {
 		unsigned char c = (unsigned char)*text;
 		unsigned length = ct_utf8_length(text);
 

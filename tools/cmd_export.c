@@ -163,5 +163,6 @@ int ct_cmd_export(int argc, char **argv)
 		return ct_usage("export", "this format needs the name of a file: -o FILE");
 	if (to_stdout && wish.format->binary && isatty(STDOUT_FILENO))
 		return ct_usage("export", "this format is not for a terminal: -o FILE");
+	ct_keep_memory();
 	return export(argv + optind, argc - optind, &wish);
 }
