@@ -6,8 +6,9 @@
 
 #include "analyze/report.h"
 
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define NAME_IN(table, index)                                                                      \
-	((index) < sizeof(table) / sizeof((table)[0]) && (table)[index] ? (table)[index] : "unknown")
+	((index) < COUNT(table) && (table)[index] ? (table)[index] : "unknown")
 
 static const char *const kinds[] = { [CT_DEVICE_KERNEL] = "kernel", [CT_DEVICE_COPY] = "copy",
 				     [CT_DEVICE_FILL] = "memset", [CT_DEVICE_GRAPH] = "graph" };
@@ -19,7 +20,8 @@ static const char *const memories[] = { "unknown", "pageable", "pinned",        
 static const char *const origins[] = { NULL, "wrapper", "runtime", "driver", "driver-entry" };
 static const char *const causes[] = { [CT_IDLE_CALL] = "call", [CT_IDLE_HOST] = "host code",
 				      [CT_IDLE_DEVICE] = "device" };
-static const char *const syncs[] = { [CT_SYNC_EVENT] = "event", [CT_SYNC_STREAM_WAIT] = "stream wait",
+static const char *const syncs[] = { [CT_SYNC_EVENT] = "event",
+				     [CT_SYNC_STREAM_WAIT] = "stream wait",
 				     [CT_SYNC_STREAM] = "stream", [CT_SYNC_CONTEXT] = "context" };
 
 const char *ct_export_kind(const struct ct_device_op *op)
@@ -73,8 +75,9 @@ const char *ct_export_evidence(const struct ct_pair *pair)
 {
 	if (pair->edge != CT_EDGES)
 		return ct_report_edge(pair->edge);
-	return pair->through != CT_NONE ? "the victim's call waited for the lock until the culprit returned"
-					: "the culprit waited, and the victim was submitted after it";
+	if (pair->through != CT_NONE)
+		return "the victim's call waited for the lock until the culprit returned";
+	return "the culprit waited, and the victim was submitted after it";
 }
 
 static int by_start(const void *a, const void *b)
@@ -116,12 +119,14 @@ static int visit_waits(const struct ct_analysis *part, uint32_t call,
 	return r;
 }
 
-static int visit_calls(const struct ct_analysis *part, const struct ct_export_events *events, void *arg)
+static int visit_calls(const struct ct_analysis *part, const struct ct_export_events *events,
+		       void *arg)
 {
+	const struct ct_core *core = &part->model->core;
 	struct order order = { .room = 0 };
 	int r = 0;
 
-	for (uint32_t i = part->model->core.first_call; r == 0 && i < part->model->core.end_call; i++) {
+	for (uint32_t i = core->first_call; r == 0 && i < core->end_call; i++) {
 		if (events->call)
 			r = events->call(arg, part, i);
 		if (r == 0 && events->wait)
@@ -131,7 +136,8 @@ static int visit_calls(const struct ct_analysis *part, const struct ct_export_ev
 	return r;
 }
 
-static int visit_polls(const struct ct_analysis *part, const struct ct_export_events *events, void *arg)
+static int visit_polls(const struct ct_analysis *part, const struct ct_export_events *events,
+		       void *arg)
 {
 	int r = 0;
 
@@ -141,7 +147,8 @@ static int visit_polls(const struct ct_analysis *part, const struct ct_export_ev
 	return r;
 }
 
-static int visit_syncs(const struct ct_analysis *part, const struct ct_export_events *events, void *arg)
+static int visit_syncs(const struct ct_analysis *part, const struct ct_export_events *events,
+		       void *arg)
 {
 	const struct ct_core *core = &part->model->core;
 	int r = 0;
@@ -155,7 +162,8 @@ static int visit_syncs(const struct ct_analysis *part, const struct ct_export_ev
 	return r;
 }
 
-int ct_export_visit(const struct ct_analysis *part, const struct ct_export_events *events, void *arg)
+int ct_export_visit(const struct ct_analysis *part, const struct ct_export_events *events,
+		    void *arg)
 {
 	int r = visit_calls(part, events, arg);
 

@@ -16,7 +16,8 @@ struct ct_export_events {
 };
 
 /* Visit the core of a part. Returns 0, -ENOMEM or what a function returned. */
-int ct_export_visit(const struct ct_analysis *part, const struct ct_export_events *events, void *arg);
+int ct_export_visit(const struct ct_analysis *part, const struct ct_export_events *events,
+		    void *arg);
 
 /* The place that a call was made from. */
 const char *ct_export_site(const struct ct_analysis *analysis, uint32_t call);

@@ -21,14 +21,16 @@ struct progress {
 	struct ct_export_process process;
 	void *writer;
 	bool begun;
+	bool write_failed; /* and not reading */
 };
 
 /* What became of writing that began with errno = 0: its result r, or why the stream failed. */
-static int written(const struct progress *p, int r)
+static int written(struct progress *p, int r)
 {
-	if (r < 0 || !p->job->to || !ferror(p->job->to))
-		return r;
-	return errno ? -errno : -EIO;
+	if (r == 0 && p->job->to && ferror(p->job->to))
+		r = errno ? -errno : -EIO;
+	p->write_failed |= r < 0;
+	return r;
 }
 
 static int begin(struct progress *p, const struct ct_model *model)
@@ -132,7 +134,9 @@ static int write_all(const struct ct_export *export, struct progress *p,
 	int r;
 
 	for (size_t i = 0; i < p->job->count; i++) {
-		p->process = (struct ct_export_process){ export, p->job->directories[i], (uint32_t)i };
+		p->process = (struct ct_export_process){ .export = export,
+							 .directory = p->job->directories[i],
+							 .index = (uint32_t)i };
 		p->begun = false;
 		*ret_directory = p->process.directory;
 		r = write_process(p);
@@ -157,7 +161,7 @@ int ct_export_write(const struct ct_export_job *job, const char **ret_directory)
 	if (r == 0)
 		r = write_all(&export, &p, ret_directory);
 	job->format->destroy(p.writer);
-	if (job->to && ferror(job->to))
+	if (p.write_failed)
 		*ret_directory = NULL;
 	return r;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON lines: an object for each thing that happened, and for each sum. docs/exports.md has its keys. */
+/* JSON lines: an object for each thing that happened, and for each sum (docs/exports.md). */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -258,8 +258,9 @@ static int write_sync(void *arg, const struct ct_analysis *a, const struct ct_sy
 static int write_part(void *writer, const struct ct_export_process *process,
 		      const struct ct_analysis *part)
 {
-	static const struct ct_export_events events = { write_call, write_wait, write_poll, write_op,
-							write_sync };
+	static const struct ct_export_events events = { .call = write_call, .wait = write_wait,
+							.poll = write_poll, .op = write_op,
+							.sync = write_sync };
 
 	(void)process;
 	return ct_export_visit(part, &events, writer);

@@ -17,6 +17,7 @@ struct block {
 	struct ct_link link; /* by place */
 	struct place place;
 	uint64_t bytes;
+	uint32_t context;
 	size_t sum; /* into sums */
 };
 
@@ -95,72 +96,126 @@ static long sum_of(struct ct_memory_map *map, enum ct_memory kind, uint32_t devi
 	return CT_PUSH(&map->sums, fresh) < 0 ? -ENOMEM : (long)map->sums.count - 1;
 }
 
-static void tell(const struct ct_memory_map *map, const struct block *block, bool freed,
-		 struct ct_memory_event *ret)
-{
-	const struct sum *sum = &map->sums.at[block->sum];
+/* A call, and who is to be told what it does. */
+struct teller {
+	struct ct_memory_map *map;
+	const struct ct_host_call *call;
+	int (*visit)(void *arg, const struct ct_host_call *call,
+		     const struct ct_memory_event *event);
+	void *arg;
+};
 
-	*ret = (struct ct_memory_event){ .time_ns = map->last_ns, .bytes = block->bytes,
-					 .now_bytes = sum->bytes, .address = block->place.address,
-					 .device = sum->device, .kind = sum->kind, .freed = freed };
+static int tell(const struct teller *t, const struct block *block, bool freed)
+{
+	const struct sum *sum = &t->map->sums.at[block->sum];
+	struct ct_memory_event event = {
+		.bytes = block->bytes, .now_bytes = sum->bytes,
+		.address = block->place.address, .device = sum->device, .kind = sum->kind,
+		.freed = freed,
+	};
+
+	if (t->call->raw.leave_ns > t->map->last_ns)
+		t->map->last_ns = t->call->raw.leave_ns;
+	event.time_ns = t->map->last_ns;
+	return t->visit(t->arg, t->call, &event);
 }
 
-static int allocated(struct ct_memory_map *map, const struct ct_model *model,
-		     const struct ct_host_call *call, struct ct_memory_event *ret)
+static struct block *add_block(struct ct_memory_map *map, struct place place)
 {
-	enum ct_memory kind = kind_of(call);
-	struct place place = place_of(call);
+	struct block *block = calloc(1, sizeof(*block));
+
+	if (!block)
+		return NULL;
+	block->place = place;
+	if (ct_lookup_add(&map->blocks, block, &block->place, sizeof(block->place)) == 0)
+		return block;
+	free(block);
+	return NULL;
+}
+
+static int allocated(const struct teller *t, const struct ct_model *model)
+{
+	struct ct_memory_map *map = t->map;
+	enum ct_memory kind = kind_of(t->call);
+	struct place place = place_of(t->call);
 	struct block *block = ct_lookup_find(&map->blocks, &place, sizeof(place));
+	uint32_t context = t->call->raw.context;
 	long sum = sum_of(map, kind,
-			  kind == CT_MEMORY_PINNED ? CT_NONE : device_of(model, call->raw.context));
+			  kind == CT_MEMORY_PINNED ? CT_NONE : device_of(model, context));
 
 	if (sum < 0)
 		return -ENOMEM;
-	if (block) { /* its free was not seen */
+	if (block) /* its free was not seen */
 		map->sums.at[block->sum].bytes -= block->bytes;
-	} else {
-		block = calloc(1, sizeof(*block));
-		if (!block)
-			return -ENOMEM;
-		block->place = place;
-		if (ct_lookup_add(&map->blocks, block, &block->place, sizeof(block->place)) < 0) {
-			free(block);
-			return -ENOMEM;
-		}
-	}
-	block->bytes = call->raw.bytes;
+	else
+		block = add_block(map, place);
+	if (!block)
+		return -ENOMEM;
+	block->bytes = t->call->raw.bytes;
+	block->context = context;
 	block->sum = (size_t)sum;
 	map->sums.at[sum].bytes += block->bytes;
-	tell(map, block, false, ret);
-	return 1;
+	return tell(t, block, false);
 }
 
-static int freed(struct ct_memory_map *map, const struct ct_host_call *call,
-		 struct ct_memory_event *ret)
+static int drop(const struct teller *t, struct block *block)
 {
-	struct place place = place_of(call);
-	struct block *block = ct_lookup_find(&map->blocks, &place, sizeof(place));
+	int r;
 
-	if (!block) {
-		map->unknown++;
-		return 0;
-	}
-	map->sums.at[block->sum].bytes -= block->bytes;
-	tell(map, block, true, ret);
-	ct_lookup_remove(&map->blocks, block);
+	t->map->sums.at[block->sum].bytes -= block->bytes;
+	r = tell(t, block, true);
+	ct_lookup_remove(&t->map->blocks, block);
 	free(block);
-	return 1;
+	return r;
+}
+
+static int freed(const struct teller *t)
+{
+	struct place place = place_of(t->call);
+	struct block *block = ct_lookup_find(&t->map->blocks, &place, sizeof(place));
+
+	if (block)
+		return drop(t, block);
+	t->map->unknown++;
+	return 0;
+}
+
+/* Does a call end a context, and free all that was allocated in it? */
+static bool resets(const struct ct_host_call *call)
+{
+	return call->effects & CT_INIT && call->effects & CT_DRAINS &&
+	       (strstr(call->name, "Reset") || strstr(call->name, "CtxDestroy"));
+}
+
+static int reset(const struct teller *t)
+{
+	struct ct_link *link, *next;
+	int r = 0;
+
+	HASH_ITER(hh, t->map->blocks.first, link, next) {
+		struct block *block = (struct block *)link;
+
+		if (r == 0 && (!t->call->raw.context || block->context == t->call->raw.context))
+			r = drop(t, block);
+	}
+	return r;
 }
 
 int ct_memory_take(struct ct_memory_map *map, const struct ct_model *model,
-		   const struct ct_host_call *call, struct ct_memory_event *ret)
+		   const struct ct_host_call *call,
+		   int (*visit)(void *arg, const struct ct_host_call *call,
+				const struct ct_memory_event *event),
+		   void *arg)
 {
-	if (!(call->effects & (CT_ALLOC | CT_FREE)) || call->raw.error || !call->raw.addr ||
-	    call->raw.flags & CT_CALL_CAPTURING || moves_nothing(call->name))
+	const struct teller t = { map, call, visit, arg };
+
+	if (call->raw.error || call->raw.flags & CT_CALL_CAPTURING)
 		return 0;
-	if (call->raw.leave_ns > map->last_ns)
-		map->last_ns = call->raw.leave_ns;
-	return call->effects & CT_ALLOC ? allocated(map, model, call, ret) : freed(map, call, ret);
+	if (resets(call))
+		return reset(&t);
+	if (!(call->effects & (CT_ALLOC | CT_FREE)) || !call->raw.addr || moves_nothing(call->name))
+		return 0;
+	return call->effects & CT_ALLOC ? allocated(&t, model) : freed(&t);
 }
 
 uint64_t ct_memory_unknown(const struct ct_memory_map *map)

@@ -27,14 +27,19 @@ int ct_memory_create(struct ct_memory_map **ret);
 void ct_memory_destroy(struct ct_memory_map *map); /* accepts NULL */
 
 /*
- * Take in a call; calls come in the order in which they began. Returns 1 and an event, 0 if
- * there is none, or -ENOMEM. A free of a block that is not known is counted, and no event.
+ * Take in a call; calls come in the order in which they began. visit() is told what becomes of
+ * blocks by it: most calls allocate or free none, and a reset of a device frees all. A free of
+ * a block that is not known is counted. Returns 0, -ENOMEM or what visit() returned if not 0.
  */
 int ct_memory_take(struct ct_memory_map *map, const struct ct_model *model,
-		   const struct ct_host_call *call, struct ct_memory_event *ret);
+		   const struct ct_host_call *call,
+		   int (*visit)(void *arg, const struct ct_host_call *call,
+				const struct ct_memory_event *event),
+		   void *arg);
 
 /* Frees of blocks whose allocation was not seen; and how to say so behind their number. */
-#define CT_MEMORY_UNKNOWN_TEXT "frees of memory whose allocation was not seen: how much is in use is a lower bound"
+#define CT_MEMORY_UNKNOWN_TEXT                                                                     \
+	"frees of memory whose allocation was not seen: more was in use than is known"
 uint64_t ct_memory_unknown(const struct ct_memory_map *map);
 
 #endif

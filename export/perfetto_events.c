@@ -27,15 +27,14 @@ static int result(const struct ct_pf *pf)
 	return pf->no_memory ? -ENOMEM : 0;
 }
 
-static int write_memory(struct ct_pf *pf, const struct ct_host_call *call)
+static int write_memory(void *arg, const struct ct_host_call *call,
+			const struct ct_memory_event *event)
 {
-	struct ct_memory_event event;
-	int r = ct_memory_take(pf->memory, pf->model, call, &event);
+	struct ct_pf *pf = arg;
+	uint64_t track = ct_pf_track(pf, CT_PF_MEMORY, event->kind, event->device);
 
-	if (r <= 0)
-		return r;
-	ct_pf_counter(pf, ct_pf_track(pf, CT_PF_MEMORY, event.kind, event.device), event.time_ns,
-		      event.now_bytes);
+	(void)call;
+	ct_pf_counter(pf, track, event->time_ns, event->now_bytes);
 	return result(pf);
 }
 
@@ -62,9 +61,10 @@ static void put_wait(struct ct_pf *pf, const struct ct_wait *wait, uint64_t lane
 
 	ct_report_waited_for(model, wait, name, sizeof(name));
 	ct_pf_begin_slice(pf, lane, wait->start_ns, "wait", ct_part_names[wait->part]);
-	if (*name)
-		ct_pf_text(pf, "waited for", wait->op != CT_NONE ? ct_export_op_name(model, wait->op)
-								 : name);
+	if (wait->op != CT_NONE)
+		ct_pf_text(pf, "waited for", ct_export_op_name(model, wait->op));
+	else if (*name)
+		ct_pf_text(pf, "waited for", name);
 	if (wait->why)
 		ct_pf_text(pf, "why", wait->why);
 	ct_pf_end_event(pf);
@@ -99,17 +99,22 @@ static int write_call(void *arg, const struct ct_analysis *a, uint32_t index)
 	const struct ct_host_call *call = &a->model->calls.at[index];
 
 	close_call(s);
-	s->lane = ct_pf_lane(pf, CT_PF_THREAD, call->tid, 0, call->raw.enter_ns, call->raw.leave_ns);
+	s->lane = ct_pf_lane(pf, CT_PF_THREAD, call->tid, 0, call->raw.enter_ns,
+			     call->raw.leave_ns);
 	s->end_ns = call->raw.leave_ns;
 	s->open = true;
 	ct_pf_begin_slice(pf, s->lane, call->raw.enter_ns, "call", call->name);
 	annotate_call(pf, a, index);
 	ct_pf_flow(pf, flow_of_call(pf, call));
-	for (uint32_t i = 0; i < call->op_count; i++)
-		ct_pf_flow(pf, flow_of_op(pf, SUBMITTED,
-					  &a->model->ops.at[ct_model_op_of(a->model, call, i)].raw));
+	for (uint32_t i = 0; i < call->op_count; i++) {
+		uint32_t op = ct_model_op_of(a->model, call, i);
+
+		ct_pf_flow(pf, flow_of_op(pf, SUBMITTED, &a->model->ops.at[op].raw));
+	}
 	ct_pf_end_event(pf);
-	return pf->no_memory ? -ENOMEM : write_memory(pf, call);
+	if (pf->no_memory)
+		return -ENOMEM;
+	return ct_memory_take(pf->memory, a->model, call, write_memory, pf);
 }
 
 static int write_wait(void *arg, const struct ct_analysis *a, const struct ct_wait *wait)

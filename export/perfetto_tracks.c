@@ -39,14 +39,12 @@ static void put_process(struct ct_pf *pf)
 	const struct ct_file_header *header = pf->model->header;
 	struct ct_identity id = ct_identity_of(pf->model);
 	size_t mark = ct_proto_begin(&pf->packet, PROCESS);
-	char name[384];
+	char name[384], rank[32] = "";
 
 	if (id.rank != CT_NONE)
-		snprintf(name, sizeof(name), "rank %u: %.*s%s%.256s", id.rank,
-			 (int)sizeof(header->program), header->program, *id.host ? " on " : "", id.host);
-	else
-		snprintf(name, sizeof(name), "%.*s%s%.256s", (int)sizeof(header->program),
-			 header->program, *id.host ? " on " : "", id.host);
+		snprintf(rank, sizeof(rank), "rank %u: ", id.rank);
+	snprintf(name, sizeof(name), "%s%.*s%s%.256s", rank, (int)sizeof(header->program),
+		 header->program, *id.host ? " on " : "", id.host);
 	ct_proto_varint(&pf->packet, PROCESS_PID, pf->pid);
 	ct_proto_text(&pf->packet, PROCESS_NAME, name);
 	ct_proto_end(&pf->packet, mark);
@@ -72,7 +70,8 @@ static void put_counter(struct ct_pf *pf, unsigned unit)
 	ct_proto_end(&pf->packet, mark);
 }
 
-static void name_track(const struct ct_pf *pf, const struct ct_pf_track *track, char *ret, size_t size)
+static void name_track(const struct ct_pf *pf, const struct ct_pf_track *track, char *ret,
+		       size_t size)
 {
 	uint32_t a = track->key.a, b = track->key.b;
 
@@ -82,10 +81,8 @@ static void name_track(const struct ct_pf *pf, const struct ct_pf_track *track, 
 								   : "stream %u", b, a);
 		break;
 	case CT_PF_MEMORY:
-		if (b == CT_NONE)
-			snprintf(ret, size, "%s memory", ct_export_memory((uint8_t)a));
-		else
-			snprintf(ret, size, "%s memory on device %u", ct_export_memory((uint8_t)a), b);
+		snprintf(ret, size, b == CT_NONE ? "%s memory" : "%s memory on device %u",
+			 ct_export_memory((uint8_t)a), b);
 		break;
 	case CT_PF_RUNNING:
 		snprintf(ret, size, "operations running on device %u", a);

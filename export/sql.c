@@ -53,7 +53,9 @@ static int check(struct ct_sql *sql, int code)
 
 static int run(struct ct_sql *sql, const char *statement)
 {
-	return sql->error ? sql->error : check(sql, sqlite3_exec(sql->db, statement, NULL, NULL, NULL));
+	if (sql->error)
+		return sql->error;
+	return check(sql, sqlite3_exec(sql->db, statement, NULL, NULL, NULL));
 }
 
 /* "INSERT INTO t VALUES (?,?)" with as many as the table has columns. */
@@ -81,7 +83,8 @@ static int make_tables(struct ct_sql *sql)
 	char text[2048];
 
 	for (int i = 0; i < CT_SQL_TABLES && !sql->error; i++) {
-		snprintf(text, sizeof(text), "CREATE TABLE %s (%s)", tables[i].name, tables[i].columns);
+		snprintf(text, sizeof(text), "CREATE TABLE %s (%s)", tables[i].name,
+			 tables[i].columns);
 		if (run(sql, text) == 0)
 			prepare(sql, (enum ct_sql_table)i);
 	}
@@ -178,16 +181,19 @@ static struct string *add_string(struct ct_sql *sql, const char *text)
 
 void ct_row_string(struct ct_row *row, const char *text)
 {
-	struct string *string = text ? ct_lookup_find(&row->sql->strings, text, strlen(text)) : NULL;
+	struct string *string;
 
-	if (text && !string)
+	if (!text) {
+		ct_row_null(row);
+		return;
+	}
+	string = ct_lookup_find(&row->sql->strings, text, strlen(text));
+	if (!string)
 		string = add_string(row->sql, text);
-	if (text && !string)
-		check(row->sql, SQLITE_NOMEM);
 	if (string)
 		ct_row_number(row, string->id);
 	else
-		ct_row_null(row);
+		check(row->sql, SQLITE_NOMEM);
 }
 
 int ct_row_end(struct ct_row *row)

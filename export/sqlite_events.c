@@ -13,26 +13,29 @@ static void put_span(struct ct_row *row, const struct ct_sqlite *s, const struct
 	ct_row_number(row, ct_sqlite_time(s, model, end_ns));
 }
 
-static int write_memory(struct ct_sqlite *s, const struct ct_model *model,
-			const struct ct_host_call *call)
-{
-	struct ct_memory_event event;
-	struct ct_row row;
-	int r = ct_memory_take(s->memory, model, call, &event);
+/* What it is of. */
+struct scene {
+	struct ct_sqlite *s;
+	const struct ct_model *model;
+};
 
-	if (r <= 0)
-		return r;
-	row = ct_row_begin(&s->sql, CT_SQL_MEMORY);
-	ct_row_number(&row, ct_sqlite_time(s, model, event.time_ns));
-	ct_row_number(&row, ct_sqlite_pid(s, model));
-	ct_row_id(&row, event.device);
+static int write_memory(void *arg, const struct ct_host_call *call,
+			const struct ct_memory_event *event)
+{
+	const struct scene *scene = arg;
+	struct ct_sqlite *s = scene->s;
+	struct ct_row row = ct_row_begin(&s->sql, CT_SQL_MEMORY);
+
+	ct_row_number(&row, ct_sqlite_time(s, scene->model, event->time_ns));
+	ct_row_number(&row, ct_sqlite_pid(s, scene->model));
+	ct_row_id(&row, event->device);
 	ct_row_number(&row, call->raw.context);
-	ct_row_number(&row, (int64_t)event.address);
-	ct_row_number(&row, (int64_t)event.bytes);
-	ct_row_number(&row, ct_sqlite_memory((uint8_t)event.kind));
-	ct_row_number(&row, event.freed);
+	ct_row_number(&row, (int64_t)event->address);
+	ct_row_number(&row, (int64_t)event->bytes);
+	ct_row_number(&row, ct_sqlite_memory((uint8_t)event->kind));
+	ct_row_number(&row, event->freed);
 	ct_row_number(&row, call->raw.correlation);
-	ct_row_number(&row, (int64_t)event.now_bytes);
+	ct_row_number(&row, (int64_t)event->now_bytes);
 	return ct_row_end(&row);
 }
 
@@ -62,7 +65,9 @@ static int write_call(void *arg, const struct ct_analysis *a, uint32_t index)
 	ct_row_string(&row, ct_export_site(a, index));
 	for (int part = 0; part < CT_PART_COUNT; part++)
 		ct_row_number(&row, (int64_t)call->parts[part]);
-	return ct_row_end(&row) < 0 ? s->sql.error : write_memory(s, model, call);
+	if (ct_row_end(&row) < 0)
+		return s->sql.error;
+	return ct_memory_take(s->memory, model, call, write_memory, &(struct scene){ s, model });
 }
 
 /* What a wait was for: kind, name, stream, start, end and correlation id. */
@@ -123,11 +128,12 @@ static int write_poll(void *arg, const struct ct_analysis *a, const struct ct_po
 static const char *short_name(const char *name, char *ret, size_t size)
 {
 	static const char anonymous[] = "(anonymous namespace)";
+	const size_t length = sizeof(anonymous) - 1;
 	const char *begin = name, *at = name;
 
-	while (*at && *at != '<' && (*at != '(' || !strncmp(at, anonymous, sizeof(anonymous) - 1))) {
+	while (*at && *at != '<' && (*at != '(' || !strncmp(at, anonymous, length))) {
 		if (*at == '(')
-			at += sizeof(anonymous) - 2;
+			at += length - 1;
 		else if (*at == ' ' || *at == ':')
 			begin = at + 1;
 		at++;
@@ -236,8 +242,9 @@ static int write_sync(void *arg, const struct ct_analysis *a, const struct ct_sy
 
 int ct_sqlite_part(struct ct_sqlite *s, const struct ct_analysis *part)
 {
-	static const struct ct_export_events events = { write_call, write_wait, write_poll, write_op,
-							write_sync };
+	static const struct ct_export_events events = { .call = write_call, .wait = write_wait,
+							.poll = write_poll, .op = write_op,
+							.sync = write_sync };
 
 	return ct_export_visit(part, &events, s);
 }

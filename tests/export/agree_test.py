@@ -11,6 +11,7 @@ import csv
 import gzip
 import json
 import pathlib
+import re
 import sqlite3
 import subprocess
 import sys
@@ -23,6 +24,25 @@ BLOCKED = ("Device Wait (ns)", "Lock Wait (ns)", "Queue Full (ns)", "Transfer (n
 PARTS = {"device_wait": "Device Wait (ns)", "lock_wait": "Lock Wait (ns)",
          "queue_full": "Queue Full (ns)", "transfer": "Transfer (ns)",
          "first_use": "First Use (ns)", "tool": "Tool (ns)", "unexplained": "Unexplained (ns)"}
+
+
+def memory_of(calls):
+    """Blocks that came into being, and bytes left at the end, as calls.csv tells."""
+    blocks, made, unknown = {}, 0, 0
+    for call in sorted(calls, key=lambda call: int(call["Start (ns)"])):
+        name, address = call["Name"], call["Address"]
+        if call["Result"] != "0" or call["Captured"]:
+            continue
+        if name == "cudaDeviceReset":
+            blocks.clear()
+        elif re.fullmatch("(cudaMalloc|cuMemAlloc|cuArray.*Create|cuMipmapped.*Create|cudaHost(Alloc|Register)"
+                          "|cuMemHost(Alloc|Register)|cuMemCreate).*", name) and address != "0x0":
+            made += 1
+            blocks[address] = int(call["Bytes"])
+        elif re.fullmatch("(cudaFree|cuMemFree|cu.*ArrayDestroy|cu.*HostUnregister|cuMemRelease).*", name):
+            unknown += address != "0x0" and address not in blocks
+            blocks.pop(address, None)
+    return made, sum(blocks.values()), unknown
 
 
 class Tables:
@@ -43,6 +63,7 @@ class Tables:
         self.copied = sum(int(row["Bytes"] or 0) for row in device if row["Kind"] == "copy")
         self.polling = sum(int(row["Blocked (ns)"]) for row in rows("blocked.csv")
                            if row["Class"] == "polling")
+        self.memory = memory_of(calls)
         pairs = rows("serialized.csv")
         self.pairs = (len(pairs), sum(int(row["Lost (ns)"]) for row in pairs))
         self.idle = sum(int(row["Duration (ns)"]) for row in rows("idle.csv"))
@@ -87,6 +108,12 @@ def check_sqlite(path, tables):
         ns += sum_ns
     same("device time", ns, tables.device_ns)
     same("bytes", one("SELECT ifnull(sum(bytes), 0) FROM CUPTI_ACTIVITY_KIND_MEMCPY")[0], tables.copied)
+    memory = "CUDA_GPU_MEMORY_USAGE_EVENTS"
+    made, = one(f"SELECT count(*) FROM {memory} WHERE memoryOperationType = 0")
+    left, = one(f"SELECT ifnull(sum(now), 0) FROM {memory} WHERE rowid IN "
+                f"(SELECT max(rowid) FROM {memory} GROUP BY deviceId, memKind)")
+    unknown = one("SELECT ifnull(sum(count), 0) FROM CUTRACE_LOSSES WHERE text LIKE 'frees of memory%'")[0]
+    same("memory", (made, left, unknown), tables.memory)
     same("pairs", one("SELECT count(*), ifnull(sum(lost), 0) FROM CUTRACE_SERIALIZED"), tables.pairs)
     same("idle", one("SELECT ifnull(sum(end - start), 0) FROM CUTRACE_IDLE")[0], tables.idle)
     same("sites", one("SELECT count(*), ifnull(sum(blocked), 0) FROM CUTRACE_CALLSITES"), tables.sites)
@@ -176,6 +203,8 @@ def check_perfetto(path, tables):
                if trace.name(track).startswith("operations running")}
     for values in running.values():
         same("operations that never end", values[-1][1], 0)
+    same("memory left", sum(values[-1][1] for track, values in trace.counters.items()
+                            if " memory" in trace.name(track)), tables.memory[1])
     busy = sum(value * (then - time) for values in running.values()
                for (time, value), (then, _) in zip(values, values[1:]))
     same("concurrency, integrated", busy, tables.device_ns)
