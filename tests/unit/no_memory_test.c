@@ -396,11 +396,12 @@ static void test_run(void **state)
 
 static void test_exports(void **state)
 {
+	size_t places;
+
 	(void)state;
-	assert_true(each_fails(export_folded) > 100);
-	assert_true(each_fails(export_jsonl) > 100);
-	assert_true(each_fails(export_perfetto) > 100);
-	assert_true(each_fails(export_sqlite) > 100);
+	places = each_fails(export_folded) + each_fails(export_jsonl) + each_fails(export_perfetto) +
+		 each_fails(export_sqlite);
+	assert_true(places > 40); /* beyond those of the analysis */
 }
 
 static void test_pack(void **state)
