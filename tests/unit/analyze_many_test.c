@@ -260,6 +260,26 @@ static void nested_frees(struct many *m, uint32_t count)
 	}
 }
 
+/* Calls of all sorts, lengths and threads, at the same time. */
+static void crowd(struct many *m, uint32_t count)
+{
+	static const enum ct_api apis[] = { CT_API_cudaMalloc, CT_API_cudaFree, CT_API_cudaLaunchKernel,
+					    CT_API_cudaMemcpyAsync, CT_API_cudaStreamCreate };
+	uint64_t seed = 1;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct ct_call call = { .stream = CT_STREAM_NONE, .context = 1 };
+
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		if (i % 2 == 0)
+			become(m, 100 + (seed >> 60));
+		call.api = (uint16_t)apis[(seed >> 40) % 5];
+		call.enter_ns = START_NS + 5000ull * i;
+		call.leave_ns = call.enter_ns + (seed >> 33) % 200000;
+		put(m, CT_RECORD_CALL, &call);
+	}
+}
+
 static const struct kind {
 	const char *name;
 	void (*write)(struct many *m, uint32_t count);
@@ -267,7 +287,7 @@ static const struct kind {
 #define KIND(name) { #name, name }
 	KIND(names), KIND(handles), KIND(modules), KIND(one_handle), KIND(contexts),
 	KIND(learnt_contexts), KIND(devices), KIND(threads), KIND(waiting), KIND(captures),
-	KIND(nested), KIND(nested_frees),
+	KIND(nested), KIND(nested_frees), KIND(crowd),
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -389,6 +409,34 @@ static void test_one_handle(void **state)
 	ct_analysis_destroy(a);
 }
 
+/* The first is in nobody's way but its own; all others wait for it, and so not for each other. */
+static void test_threads(void **state)
+{
+	struct ct_analysis *a = report(threads, MANY);
+	const struct ct_model *model = a->model;
+
+	(void)state;
+	assert_int_equal(model->calls.at[0].parts[CT_PART_LOCK_WAIT], 0);
+	for (uint32_t i = 1; i < MANY; i++) {
+		const struct ct_wait *wait = &model->waits.at[model->calls.at[i].first_wait];
+
+		assert_int_equal(wait->part, CT_PART_LOCK_WAIT);
+		assert_int_equal(wait->other, 0);
+	}
+	ct_analysis_destroy(a);
+}
+
+/* No thread waits for itself. */
+static void test_nested(void **state)
+{
+	struct ct_analysis *a = report(nested, MANY);
+
+	(void)state;
+	for (uint32_t i = 0; i < MANY; i++)
+		assert_int_equal(a->model->calls.at[i].parts[CT_PART_LOCK_WAIT], 0);
+	ct_analysis_destroy(a);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -396,6 +444,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_modules, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_handles, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_one_handle, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_threads, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_nested, set_up, tear_down),
 	};
 
 	return argc == 4 ? write_one(argv + 1) : cmocka_run_group_tests(tests, NULL, NULL);
