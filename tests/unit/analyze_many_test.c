@@ -179,13 +179,11 @@ static void learnt_contexts(struct many *m, uint32_t count)
 static void devices(struct many *m, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		const struct ct_gpu gpu = { .device = i, .multiprocessors = 132 };
+		const struct ct_gpu gpu = { .device = count - 1 - i, .multiprocessors = 1 + i % 2 };
 
 		put(m, CT_RECORD_GPU, &gpu);
-		put_context(m, i + 2, i, 7);
-		put_call(m, CT_API_cudaLaunchKernel, 0, i + 2);
-		put_kernel(m, i + 2, 7, 0, (uint16_t)i);
-		put_call(m, CT_API_cudaFree, CT_STREAM_NONE, i + 2);
+		put_call(m, CT_API_cudaLaunchKernel, 5, 1);
+		put_kernel(m, 1, 13, 0, (uint16_t)i);
 	}
 }
 
@@ -301,6 +299,7 @@ static void write_trace(const char *directory, const struct kind *kind, uint32_t
 	m = (struct many){ .now_ns = START_NS };
 	mkdir(directory, 0777);
 	snprintf(path, sizeof(path), "%s/trace.cutrace", directory);
+	unlink(path);
 	assert_int_equal(ct_file_create(&m.file, path, "program"), 0);
 	ct_writer_init(&m.writer, &m.file, 11);
 	for (int api = 1; api < CT_API_COUNT; api++)
@@ -437,6 +436,17 @@ static void test_nested(void **state)
 	ct_analysis_destroy(a);
 }
 
+/* There are no more devices than a record can name; of every second one a block fills half. */
+static void test_devices(void **state)
+{
+	struct ct_analysis *a = report(devices, 65536);
+
+	(void)state;
+	for (uint32_t i = 0; i < 65536; i++)
+		assert_true(a->model->ops.at[i].spread == (i % 2 ? 1.0f : 0.5f));
+	ct_analysis_destroy(a);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -446,6 +456,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_one_handle, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_threads, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_nested, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_devices, set_up, tear_down),
 	};
 
 	return argc == 4 ? write_one(argv + 1) : cmocka_run_group_tests(tests, NULL, NULL);
