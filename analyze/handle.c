@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "analyze/lookup.h"
+
 #define COMPARE(a, b) ((a) < (b) ? -1 : (a) > (b))
 
 static int by_handle(const void *a, const void *b)
@@ -23,21 +25,20 @@ void ct_handles_sort(struct ct_model *model)
 static const struct ct_handle *handle_at(const struct ct_model *model, uint64_t handle,
 					 uint64_t time_ns)
 {
-	const struct ct_handle *found = NULL;
+	const struct ct_handle want = { .handle = handle, .since_ns = time_ns }, *at = model->handles.at;
 	size_t low = 0, high = model->handles.count;
 
-	while (low < high) { /* the first of this handle */
+	while (low < high) { /* the first that comes after it */
 		size_t middle = low + (high - low) / 2;
 
-		if (model->handles.at[middle].handle < handle)
+		if (by_handle(&at[middle], &want) <= 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	for (; low < model->handles.count && model->handles.at[low].handle == handle; low++)
-		if (!found || model->handles.at[low].since_ns <= time_ns)
-			found = &model->handles.at[low];
-	return found;
+	if (low && at[low - 1].handle == handle)
+		return &at[low - 1];
+	return low < model->handles.count && at[low].handle == handle ? &at[low] : NULL;
 }
 
 static uint32_t stream_of_handle(const struct ct_model *model, uint64_t handle, uint64_t time_ns)
@@ -79,19 +80,43 @@ static bool shows_stream(const struct ct_model *model, const struct ct_host_call
 	       !model->ops.at[ct_model_op_of(model, call, 0)].raw.graph;
 }
 
-static int learn_handle(struct ct_model *model, const struct ct_host_call *call,
-			const struct ct_device_op *op)
-{
-	struct ct_handle fresh = { .handle = call->raw.stream, .context = op->context,
-				   .stream = op->stream };
-	const struct ct_handle *known = handle_at(model, fresh.handle, call->raw.leave_ns);
+/* A handle that was learnt: from the beginning, so once. */
+struct learnt {
+	struct ct_link link;
+	struct ct_handle handle;
+};
 
-	if (known && known->since_ns <= call->raw.leave_ns)
+static int learn_handle(const struct ct_model *model, struct ct_lookup *learnt,
+			const struct ct_host_call *call, const struct ct_device_op *op)
+{
+	const struct ct_handle *known = handle_at(model, call->raw.stream, call->raw.leave_ns);
+	struct learnt *fresh;
+
+	if ((known && known->since_ns <= call->raw.leave_ns) ||
+	    ct_lookup_find(learnt, &call->raw.stream, sizeof(call->raw.stream)))
 		return 0;
-	if (CT_PUSH(&model->handles, fresh) < 0)
+	fresh = calloc(1, sizeof(*fresh));
+	if (!fresh)
 		return -ENOMEM;
-	ct_handles_sort(model);
+	fresh->handle = (struct ct_handle){ .handle = call->raw.stream, .context = op->context,
+					    .stream = op->stream };
+	if (ct_lookup_add(learnt, fresh, &fresh->handle.handle, sizeof(fresh->handle.handle)) < 0) {
+		free(fresh);
+		return -ENOMEM;
+	}
 	return 0;
+}
+
+/* Among the others, all at once: they stay in order. */
+static int add_learnt(struct ct_model *model, const struct ct_lookup *learnt)
+{
+	int r = 0;
+
+	for (const struct ct_link *link = learnt->first; r == 0 && link; link = link->hh.next)
+		r = CT_PUSH(&model->handles, ((const struct learnt *)link)->handle);
+	if (learnt->first)
+		ct_handles_sort(model);
+	return r;
 }
 
 static int learn_default(struct ct_model *model, const struct ct_device_op *op)
@@ -118,6 +143,7 @@ static int learn_default(struct ct_model *model, const struct ct_device_op *op)
 
 int ct_handles_learn(struct ct_model *model)
 {
+	struct ct_lookup learnt = { 0 };
 	int r = 0;
 
 	if (model->facts) /* runs whose mode changed, and with them such streams, have no parts */
@@ -131,8 +157,11 @@ int ct_handles_learn(struct ct_model *model)
 		op = &model->ops.at[ct_model_op_of(model, call, 0)].raw;
 		r = call->raw.stream == 0 || call->raw.stream == STREAM_LEGACY
 			    ? learn_default(model, op)
-			    : learn_handle(model, call, op);
+			    : learn_handle(model, &learnt, call, op);
 	}
+	if (r == 0)
+		r = add_learnt(model, &learnt);
+	ct_lookup_free(&learnt);
 	return r;
 }
 

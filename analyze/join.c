@@ -354,6 +354,14 @@ static void span_of_run(struct ct_model *model)
 		model->begin_ns = model->end_ns;
 }
 
+/* A device has one record; those of one that has more are in the same order, whatever wrote them. */
+static int by_device(const void *a, const void *b)
+{
+	const struct ct_gpu *x = a, *y = b;
+
+	return COMPARE(x->device, y->device) ?: memcmp(x, y, sizeof(*x));
+}
+
 static int sort_records(struct ct_model *model)
 {
 	if (CT_SORT_BY(model->calls, raw.enter_ns, by_enter) < 0 ||
@@ -361,8 +369,10 @@ static int sort_records(struct ct_model *model)
 	    CT_SORT_BY(model->events, event_sync, by_event_sync) < 0 ||
 	    CT_SORT_BY(model->overheads, start_ns, by_overhead_start) < 0)
 		return -ENOMEM;
-	if (!model->facts) /* those of a part are shared, and in order */
-		ct_handles_sort(model);
+	if (model->facts) /* those of a part are shared, and in order */
+		return 0;
+	SORT(model->gpus, by_device);
+	ct_handles_sort(model);
 	return 0;
 }
 

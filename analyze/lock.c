@@ -6,21 +6,38 @@
 #include <stdlib.h>
 
 #include "analyze/scope.h"
+#include "analyze/sort.h"
 
 #define LEAST_NS 20000   /* a shorter call cannot be told from one that waited for nobody */
 #define AGAIN_NS 100000  /* between calls of a thread that takes the lock again and again */
 #define TAIL_NS 2000000  /* a holder may work on for so long after it has let the lock go */
 
-struct holder {
-	uint64_t leave_ns;
-	uint32_t call;
-	uint32_t blocks; /* enum ct_effect: kinds of calls it stops elsewhere */
+/* When the earliest of some calls let the lock go, and the earliest one of another thread. */
+struct release {
+	uint64_t first_ns, other_ns; /* NEVER: there is none */
+	uint32_t tid;                /* of the first */
 };
+
+#define NEVER UINT64_MAX
+
+/*
+ * Calls that stop the same kinds of calls elsewhere, in order of their return. A tree over them
+ * has the releases of those that may have held the lock: [n] is the sum of [2n] and [2n + 1], and the
+ * leaves are the last half. They come in once they have been split, in order of time.
+ */
+struct holders {
+	uint32_t blocks;         /* enum ct_effect */
+	struct ct_ranked *at;    /* by leave_ns; which of them it is in order of calls */
+	uint32_t *calls, *place; /* in order of calls: which call, where in `at` */
+	struct release *tree;
+	size_t count, leaves, split;
+};
+
+#define KINDS 3
 
 struct ct_locks {
 	const struct ct_model *model;
-	struct holder *holders; /* by leave_ns */
-	size_t count;
+	struct holders kinds[KINDS];
 };
 
 /*
@@ -42,13 +59,69 @@ static uint32_t blocks(const struct ct_host_call *call)
 	return 0;
 }
 
-static int by_leave(const void *a, const void *b)
+/* Where a call belongs; NULL if it stops none. Of kinds there are as many as blocks() tells apart. */
+static struct holders *kind_of(struct ct_locks *locks, const struct ct_host_call *call)
 {
-	const struct holder *x = a, *y = b;
+	uint64_t took = call->raw.leave_ns - call->raw.enter_ns;
+	uint32_t stops = took >= LEAST_NS ? blocks(call) : 0;
+	struct holders *h = locks->kinds;
 
-	if (x->leave_ns != y->leave_ns)
-		return x->leave_ns < y->leave_ns ? -1 : 1;
-	return x->call < y->call ? -1 : x->call > y->call;
+	while (stops && h->blocks && h->blocks != stops)
+		h++;
+	h->blocks = stops ? stops : h->blocks;
+	return stops ? h : NULL;
+}
+
+static int make_room(struct holders *h)
+{
+	for (h->leaves = 1; h->leaves <= h->count;)
+		h->leaves *= 2;
+	h->at = malloc((h->count + 1) * sizeof(*h->at));
+	h->calls = malloc((h->count + 1) * sizeof(*h->calls));
+	h->place = malloc((h->count + 1) * sizeof(*h->place));
+	h->tree = malloc(2 * h->leaves * sizeof(*h->tree));
+	if (!h->at || !h->calls || !h->place || !h->tree)
+		return -ENOMEM;
+	for (size_t i = 0; i < 2 * h->leaves; i++)
+		h->tree[i] = (struct release){ NEVER, NEVER, 0 };
+	h->count = 0;
+	return 0;
+}
+
+static int sort_holders(struct holders *h)
+{
+	int r = ct_sort_ranked(h->at, h->count);
+
+	for (uint32_t i = 0; i < h->count; i++)
+		h->place[h->at[i].index] = i;
+	return r;
+}
+
+static int fill(struct ct_locks *locks)
+{
+	const struct ct_model *model = locks->model;
+	int r = 0;
+
+	for (size_t i = 0; i < model->calls.count; i++) {
+		struct holders *h = kind_of(locks, &model->calls.at[i]);
+
+		if (h)
+			h->count++;
+	}
+	for (int kind = 0; r == 0 && kind < KINDS; kind++)
+		r = make_room(&locks->kinds[kind]);
+	for (size_t i = 0; r == 0 && i < model->calls.count; i++) {
+		struct holders *h = kind_of(locks, &model->calls.at[i]);
+
+		if (!h)
+			continue;
+		h->at[h->count] = (struct ct_ranked){ model->calls.at[i].raw.leave_ns,
+						      (uint32_t)h->count };
+		h->calls[h->count++] = (uint32_t)i;
+	}
+	for (int kind = 0; r == 0 && kind < KINDS; kind++)
+		r = sort_holders(&locks->kinds[kind]);
+	return r;
 }
 
 int ct_locks_create(const struct ct_model *model, struct ct_locks **ret)
@@ -58,22 +131,10 @@ int ct_locks_create(const struct ct_model *model, struct ct_locks **ret)
 	if (!locks)
 		return -ENOMEM;
 	locks->model = model;
-	locks->holders = malloc((model->calls.count + 1) * sizeof(*locks->holders));
-	if (!locks->holders) {
-		free(locks);
+	if (fill(locks) < 0) {
+		ct_locks_destroy(locks);
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < model->calls.count; i++) {
-		const struct ct_host_call *call = &model->calls.at[i];
-		uint64_t took = call->raw.leave_ns - call->raw.enter_ns;
-		uint32_t stops = took >= LEAST_NS ? blocks(call) : 0;
-
-		if (!stops)
-			continue;
-		locks->holders[locks->count++] =
-			(struct holder){ call->raw.leave_ns, (uint32_t)i, stops };
-	}
-	qsort(locks->holders, locks->count, sizeof(*locks->holders), by_leave);
 	*ret = locks;
 	return 0;
 }
@@ -82,19 +143,24 @@ void ct_locks_destroy(struct ct_locks *locks)
 {
 	if (!locks)
 		return;
-	free(locks->holders);
+	for (int kind = 0; kind < KINDS; kind++) {
+		free(locks->kinds[kind].at);
+		free(locks->kinds[kind].calls);
+		free(locks->kinds[kind].place);
+		free(locks->kinds[kind].tree);
+	}
 	free(locks);
 }
 
 /* Number of holders that returned at or before a time. */
-static size_t returned_by(const struct ct_locks *locks, uint64_t time_ns)
+static size_t returned_by(const struct holders *h, uint64_t time_ns)
 {
-	size_t low = 0, high = locks->count;
+	size_t low = 0, high = h->count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (locks->holders[middle].leave_ns <= time_ns)
+		if (h->at[middle].key <= time_ns)
 			low = middle + 1;
 		else
 			high = middle;
@@ -119,21 +185,6 @@ static uint64_t release_of(const struct ct_model *model, const struct ct_host_ca
 	return release;
 }
 
-/*
- * Could `other` have held the lock that `call` waited for? It must have begun first (else
- * someone else held the lock before it; calls are in order of their begin), not have spent its time waiting for the lock
- * itself, and have let it go before `call` returned.
- */
-static bool could_hold(const struct ct_model *model, const struct ct_host_call *call,
-		       const struct ct_host_call *other)
-{
-	uint64_t took = other->raw.leave_ns - other->raw.enter_ns;
-
-	return other->tid != call->tid && other < call &&
-	       other->parts[CT_PART_LOCK_WAIT] <= took / 2 &&
-	       release_of(model, other) <= call->raw.leave_ns + CT_TOUCH_NS;
-}
-
 static uint64_t overlap(const struct ct_call *a, const struct ct_call *b)
 {
 	uint64_t start = a->enter_ns > b->enter_ns ? a->enter_ns : b->enter_ns;
@@ -142,29 +193,96 @@ static uint64_t overlap(const struct ct_call *a, const struct ct_call *b)
 	return end > start ? end - start : 0;
 }
 
-uint32_t ct_locks_holder(const struct ct_locks *locks, const struct ct_host_call *call,
+static struct release sum(struct release a, struct release b)
+{
+	struct release first = a.first_ns <= b.first_ns ? a : b;
+	struct release last = a.first_ns <= b.first_ns ? b : a;
+	uint64_t other_ns = last.tid == first.tid ? last.other_ns : last.first_ns;
+
+	if (other_ns < first.other_ns)
+		first.other_ns = other_ns;
+	return first;
+}
+
+/*
+ * Let in those that began before a call (else someone else held the lock before it; calls are in
+ * order of their begin), unless they have spent their time waiting for the lock themselves.
+ */
+static void let_in(const struct ct_model *model, struct holders *h, uint32_t before)
+{
+	for (; h->split < h->count && h->calls[h->split] < before; h->split++) {
+		const struct ct_host_call *call = &model->calls.at[h->calls[h->split]];
+		uint64_t took = call->raw.leave_ns - call->raw.enter_ns;
+		size_t node = h->leaves + h->place[h->split];
+
+		if (call->parts[CT_PART_LOCK_WAIT] > took / 2)
+			continue;
+		h->tree[node] = (struct release){ release_of(model, call), NEVER, call->tid };
+		while (node /= 2)
+			h->tree[node] = sum(h->tree[2 * node], h->tree[2 * node + 1]);
+	}
+}
+
+/* Did one below the node, of another thread than this, let the lock go by then? */
+static bool released(const struct holders *h, size_t node, uint32_t tid, uint64_t time_ns)
+{
+	const struct release *r = &h->tree[node];
+	uint64_t release_ns = r->tid == tid ? r->other_ns : r->first_ns;
+
+	return release_ns <= time_ns && release_ns != NEVER;
+}
+
+/*
+ * The last to return that may have held the lock that a call waited for: of another thread, and
+ * it let the lock go before the call returned. CT_NONE if there is none.
+ */
+static uint32_t last_holder(const struct holders *h, const struct ct_host_call *call)
+{
+	uint64_t time_ns = call->raw.leave_ns + CT_TOUCH_NS;
+	size_t node = h->leaves + returned_by(h, call->raw.leave_ns + TAIL_NS);
+
+	/* what lies before a node is on its left, and on the left of those above it */
+	while (node > 1 && !(node % 2 && released(h, node - 1, call->tid, time_ns)))
+		node /= 2;
+	if (node <= 1)
+		return CT_NONE;
+	for (node--; node < h->leaves;)
+		node = 2 * node + released(h, 2 * node + 1, call->tid, time_ns);
+	return h->calls[h->at[node - h->leaves].index];
+}
+
+static bool returned_later(const struct ct_model *model, uint32_t a, uint32_t b)
+{
+	uint64_t x = model->calls.at[a].raw.leave_ns, y = model->calls.at[b].raw.leave_ns;
+
+	return x != y ? x > y : a > b;
+}
+
+/* All that may have held the lock began before the call: the last to return overlaps it most. */
+uint32_t ct_locks_holder(struct ct_locks *locks, const struct ct_host_call *call,
 			 uint64_t unexplained_ns)
 {
-	uint64_t most = LEAST_NS;
+	const struct ct_model *model = locks->model;
 	uint32_t found = CT_NONE;
 
 	/* stream-ordered allocation and polling were measured to need no such lock */
 	if (unexplained_ns < LEAST_NS || call->effects & (CT_SYNC | CT_POLL) ||
 	    (call->effects & (CT_ALLOC | CT_FREE) && call->effects & CT_ASYNC))
 		return CT_NONE;
-	for (size_t i = returned_by(locks, call->raw.leave_ns + TAIL_NS); i-- > 0;) {
-		const struct holder *h = &locks->holders[i];
-		const struct ct_host_call *other = &locks->model->calls.at[h->call];
-		uint64_t shared = overlap(&call->raw, &other->raw);
+	for (int kind = 0; kind < KINDS; kind++) {
+		struct holders *h = &locks->kinds[kind];
+		uint32_t last;
 
-		if (h->leave_ns <= call->raw.enter_ns)
-			break;
-		if (h->blocks & call->effects && shared > most &&
-		    could_hold(locks->model, call, other)) {
-			most = shared;
-			found = h->call;
-		}
+		if (!(h->blocks & call->effects))
+			continue;
+		let_in(model, h, (uint32_t)(call - model->calls.at));
+		last = last_holder(h, call);
+		if (last != CT_NONE && (found == CT_NONE || returned_later(model, last, found)))
+			found = last;
 	}
+	if (found == CT_NONE ||
+	    overlap(&call->raw, &model->calls.at[found].raw) <= LEAST_NS)
+		return CT_NONE;
 	return found;
 }
 

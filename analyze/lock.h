@@ -20,7 +20,7 @@ void ct_locks_destroy(struct ct_locks *locks); /* accepts NULL */
  * its time is still unexplained; CT_NONE if there is none or it is too little to
  * tell.
  */
-uint32_t ct_locks_holder(const struct ct_locks *locks, const struct ct_host_call *call,
+uint32_t ct_locks_holder(struct ct_locks *locks, const struct ct_host_call *call,
 			 uint64_t unexplained_ns);
 
 /*

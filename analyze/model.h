@@ -235,7 +235,7 @@ struct ct_model {
 	CT_ARRAY(struct ct_thread_info) threads; /* by tid */
 	CT_ARRAY(struct ct_context) contexts;
 	CT_ARRAY(uint32_t) context_tids;     /* whose call created each of them */
-	CT_ARRAY(struct ct_gpu) gpus;
+	CT_ARRAY(struct ct_gpu) gpus;        /* by device */
 	CT_ARRAY(struct ct_handle) handles;  /* by handle, then since_ns */
 	CT_ARRAY(struct ct_stack_info) stacks; /* by id */
 	CT_ARRAY(struct ct_script_info) scripts; /* by id */

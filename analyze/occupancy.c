@@ -1,15 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyze/occupancy.h"
 
+#include <stdlib.h>
+
 #define BLOCKS_PER_MULTIPROCESSOR 32 /* of compute capability 8.0 and later, most before */
 #define WARP_THREADS 32
 
+static int by_device(const void *a, const void *b)
+{
+	const struct ct_gpu *x = a, *y = b;
+
+	return x->device < y->device ? -1 : x->device > y->device;
+}
+
 static const struct ct_gpu *gpu_of(const struct ct_model *model, uint32_t device)
 {
-	for (size_t i = 0; i < model->gpus.count; i++)
-		if (model->gpus.at[i].device == device)
-			return &model->gpus.at[i];
-	return NULL;
+	const struct ct_gpu want = { .device = device };
+
+	return model->gpus.count ? bsearch(&want, model->gpus.at, model->gpus.count, sizeof(want),
+					   by_device)
+				 : NULL;
 }
 
 static uint64_t least(uint64_t a, uint64_t b)

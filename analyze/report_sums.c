@@ -9,9 +9,11 @@
 #include <string.h>
 
 #include "analyze/csv.h"
+#include "analyze/lookup.h"
 #include "analyze/report.h"
 
 struct row {
+	struct ct_link link; /* by name */
 	const char *name;
 	uint64_t *ns; /* every duration; NULL: they are only summed up */
 	size_t count, room;
@@ -20,40 +22,119 @@ struct row {
 };
 
 struct rows {
-	struct row *at;
-	size_t count, room;
+	struct ct_lookup by_name;
+	CT_ARRAY(struct row *) all;
 	bool no_memory; /* something was not added */
 };
 
+/*
+ * By where the name is: names are long, and calls many. That two names are the same text, as when
+ * two mangled ones say the same to people, unite_rows() finds.
+ */
 static struct row *row_of(struct rows *rows, const char *name)
 {
-	struct row fresh = { .name = name };
+	struct row *row = ct_lookup_find(&rows->by_name, &name, sizeof(name));
 
-	for (size_t i = 0; i < rows->count; i++)
-		if (rows->at[i].name == name || !strcmp(rows->at[i].name, name))
-			return &rows->at[i];
-	return CT_PUSH(rows, fresh) < 0 ? NULL : &rows->at[rows->count - 1];
+	if (row)
+		return row;
+	row = calloc(1, sizeof(*row));
+	if (!row)
+		return NULL;
+	row->name = name;
+	if (CT_PUSH(&rows->all, row) < 0) {
+		free(row);
+		return NULL;
+	}
+	return ct_lookup_add(&rows->by_name, row, &row->name, sizeof(row->name)) < 0 ? NULL : row;
+}
+
+static int add_duration(struct row *row, uint64_t ns)
+{
+	if (ct_grow(&row->ns, row->count, &row->room, sizeof(*row->ns)) < 0)
+		return -ENOMEM;
+	row->ns[row->count++] = ns;
+	row->total += ns;
+	return 0;
 }
 
 static void add(struct rows *rows, const char *name, uint64_t ns)
 {
 	struct row *row = row_of(rows, name);
 
-	if (!row || ct_grow(&row->ns, row->count, &row->room, sizeof(*row->ns))) {
+	if (!row || add_duration(row, ns) < 0)
 		rows->no_memory = true;
+}
+
+static void add_summed(struct rows *rows, const char *name, const struct ct_durations *durations)
+{
+	struct row *row;
+
+	if (!durations->count)
 		return;
-	}
-	row->ns[row->count++] = ns;
-	row->total += ns;
+	row = row_of(rows, name);
+	if (row && ct_durations_merge(&row->summed, durations) == 0)
+		row->total += durations->total_ns;
+	else
+		rows->no_memory = true;
+}
+
+static void free_row(struct row *row)
+{
+	free(row->ns);
+	ct_durations_free(&row->summed);
+	free(row);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct row *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
 }
 
 static int by_total(const void *a, const void *b)
 {
-	const struct row *x = a, *y = b;
+	const struct row *const *x = a, *const *y = b;
 
-	if (x->total != y->total)
-		return x->total > y->total ? -1 : 1;
-	return strcmp(x->name, y->name);
+	if ((*x)->total != (*y)->total)
+		return (*x)->total > (*y)->total ? -1 : 1;
+	return by_name(a, b);
+}
+
+/* What a row has goes to another one. */
+static int move_row(struct row *to, const struct row *from)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < from->count; i++)
+		r = add_duration(to, from->ns[i]);
+	if (from->summed.count)
+		to->total += from->total;
+	return r == 0 ? ct_durations_merge(&to->summed, &from->summed) : r;
+}
+
+/* A row for each text. */
+static void unite_rows(struct rows *rows)
+{
+	size_t kept = 0;
+
+	ct_lookup_clear(&rows->by_name);
+	if (!rows->all.count)
+		return;
+	qsort(rows->all.at, rows->all.count, sizeof(*rows->all.at), by_name);
+	for (size_t i = 0; i < rows->all.count; i++) {
+		struct row *row = rows->all.at[i];
+
+		if (!kept || strcmp(rows->all.at[kept - 1]->name, row->name)) {
+			rows->all.at[kept++] = row;
+			continue;
+		}
+		if (move_row(rows->all.at[kept - 1], row) < 0)
+			rows->no_memory = true;
+		free_row(row);
+	}
+	rows->all.count = kept;
+	qsort(rows->all.at, kept, sizeof(*rows->all.at), by_total);
 }
 
 static int by_value(const void *a, const void *b)
@@ -129,37 +210,23 @@ static void write_rows(struct rows *rows, FILE *to)
 	struct ct_csv csv = { .to = to };
 	uint64_t all = 0;
 
+	unite_rows(rows);
 	if (rows->no_memory)
 		write_no_memory(&csv);
+	for (size_t i = 0; i < rows->all.count; i++)
+		all += rows->all.at[i]->total;
+	for (size_t i = 0; i < rows->all.count; i++) {
+		struct row *row = rows->all.at[i];
 
-	for (size_t i = 0; i < rows->count; i++)
-		all += rows->at[i].total;
-	if (rows->count)
-		qsort(rows->at, rows->count, sizeof(*rows->at), by_total);
-	for (size_t i = 0; i < rows->count; i++) {
 		if (rows->no_memory)
 			; /* only freed */
-		else if (rows->at[i].ns)
-			write_row(&csv, &rows->at[i], all);
+		else if (row->ns)
+			write_row(&csv, row, all);
 		else
-			write_summed_row(&csv, &rows->at[i], all);
-		free(rows->at[i].ns);
-		ct_durations_free(&rows->at[i].summed);
+			write_summed_row(&csv, row, all);
+		free_row(row);
 	}
-	free(rows->at);
-}
-
-static void add_summed(struct rows *rows, const char *name, const struct ct_durations *durations)
-{
-	struct row *row;
-
-	if (!durations->count)
-		return;
-	row = row_of(rows, name);
-	if (row && ct_durations_merge(&row->summed, durations) == 0)
-		row->total += durations->total_ns;
-	else
-		rows->no_memory = true;
+	free(rows->all.at);
 }
 
 void ct_report_api_sum(const struct ct_analysis *a, FILE *to)

@@ -5,6 +5,7 @@
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
 #include <errno.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,11 +16,10 @@
 enum state { UNOPENED, OPEN, UNUSABLE };
 
 struct module {
-	struct module *next; /* newest first */
+	struct module *next; /* of all modules: frames may point into those that were replaced */
 	uint64_t bias, start, end;
 	uint8_t build_id[32];
 	uint32_t build_id_length;
-	bool replaced; /* by a later one; kept, for frames may point into it */
 	enum state state;
 	bool has_lines; /* if open: its debug information may be read */
 	bool outside;   /* some of that is in other files */
@@ -29,11 +29,11 @@ struct module {
 };
 
 /* The frames of one address, by pc. */
-struct entry {
+struct resolved {
 	struct ct_link link;
 	uint64_t pc;
 	const struct module *module; /* NULL = none; resolved again when it was replaced */
-	struct entry *next;          /* of all entries */
+	struct resolved *next;          /* of all entries */
 	int count;
 	struct ct_frame frames[];
 };
@@ -46,8 +46,9 @@ struct text {
 
 struct ct_symbols {
 	struct module *modules;
+	void *mapped; /* a tree, as of tsearch(), of those that no later one has replaced */
 	struct ct_lookup by_pc;
-	struct entry *entries;
+	struct resolved *entries;
 	struct text *texts;
 	uint32_t mismatched, missing, unverified, outside;
 	bool failed;
@@ -66,12 +67,19 @@ int ct_symbols_create(struct ct_symbols **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
+/* A tree's modules are freed with all others. */
+static void keep(void *module)
+{
+	(void)module;
+}
+
 void ct_symbols_destroy(struct ct_symbols *symbols)
 {
 	if (!symbols)
 		return;
+	tdestroy(symbols->mapped, keep);
 	ct_lookup_clear(&symbols->by_pc);
-	for (struct entry *e = symbols->entries, *next; e; e = next) {
+	for (struct resolved *e = symbols->entries, *next; e; e = next) {
 		next = e->next;
 		free(e);
 	}
@@ -122,19 +130,28 @@ static bool same_module(const struct module *a, const struct module *b)
 	       strcmp(a->path, b->path) == 0;
 }
 
-static bool is_known(const struct ct_symbols *symbols, const struct module *module)
+/* By address; modules that overlap are equal, of which none are in the tree. */
+static int by_address(const void *a, const void *b)
 {
-	for (const struct module *m = symbols->modules; m; m = m->next)
-		if (!m->replaced && same_module(m, module))
-			return true;
-	return false;
+	const struct module *x = a, *y = b;
+
+	return x->end <= y->start ? -1 : y->end <= x->start;
+}
+
+/* Some mapped module with an address in [start, end); NULL if there is none. */
+static struct module *find_mapped(const struct ct_symbols *symbols, uint64_t start, uint64_t end)
+{
+	const struct module range = { .start = start, .end = end };
+	struct module *const *found = tfind(&range, &symbols->mapped, by_address);
+
+	return found ? *found : NULL;
 }
 
 int ct_symbols_module(struct ct_symbols *symbols, const char *path, uint64_t bias, uint64_t start,
 		      uint64_t end, const uint8_t *build_id, uint32_t build_id_length)
 {
 	size_t path_bytes = strlen(path) + 1;
-	struct module *module;
+	struct module *module, *known;
 
 	if (start >= end || build_id_length > sizeof(module->build_id))
 		return -EINVAL;
@@ -148,24 +165,20 @@ int ct_symbols_module(struct ct_symbols *symbols, const char *path, uint64_t bia
 	if (build_id_length)
 		memcpy(module->build_id, build_id, build_id_length);
 	memcpy(module->path, path, path_bytes);
-	if (is_known(symbols, module)) {
+	known = find_mapped(symbols, start, end);
+	if (known && same_module(known, module)) {
 		free(module);
 		return 0;
 	}
-	for (struct module *m = symbols->modules; m; m = m->next)
-		if (m->start < end && start < m->end)
-			m->replaced = true;
+	for (; known; known = find_mapped(symbols, start, end))
+		tdelete(known, &symbols->mapped, by_address);
+	if (!tsearch(module, &symbols->mapped, by_address)) {
+		free(module);
+		return -ENOMEM;
+	}
 	module->next = symbols->modules;
 	symbols->modules = module;
 	return 0;
-}
-
-static struct module *find_module(struct ct_symbols *symbols, uint64_t address)
-{
-	for (struct module *m = symbols->modules; m; m = m->next)
-		if (!m->replaced && address >= m->start && address < m->end)
-			return m;
-	return NULL;
 }
 
 /*
@@ -390,7 +403,8 @@ static int find_frames(struct ct_symbols *symbols, struct module *m, uint64_t ad
 }
 
 /* Keep an entry in the place of an older one with its pc. Returns it; NULL without memory. */
-static struct entry *keep_entry(struct ct_symbols *symbols, struct entry *entry, struct entry *old)
+static struct resolved *keep_entry(struct ct_symbols *symbols, struct resolved *entry,
+				   struct resolved *old)
 {
 	entry->next = symbols->entries;
 	symbols->entries = entry;
@@ -400,9 +414,9 @@ static struct entry *keep_entry(struct ct_symbols *symbols, struct entry *entry,
 }
 
 /* The entry of a script frame; an id nobody told of has a frame without a place. */
-static struct entry *make_script(struct ct_symbols *symbols, uint64_t pc)
+static struct resolved *make_script(struct ct_symbols *symbols, uint64_t pc)
 {
-	struct entry *entry = calloc(1, sizeof(*entry) + sizeof(entry->frames[0]));
+	struct resolved *entry = calloc(1, sizeof(*entry) + sizeof(entry->frames[0]));
 
 	if (!entry)
 		return NULL;
@@ -417,7 +431,7 @@ int ct_symbols_script(struct ct_symbols *symbols, uint32_t id, const char *path,
 		      const char *function)
 {
 	uint64_t pc = CT_PC_SCRIPT(id);
-	struct entry *entry = ct_lookup_find(&symbols->by_pc, &pc, sizeof(pc));
+	struct resolved *entry = ct_lookup_find(&symbols->by_pc, &pc, sizeof(pc));
 
 	if (entry)
 		return 0;
@@ -431,11 +445,11 @@ int ct_symbols_script(struct ct_symbols *symbols, uint32_t id, const char *path,
 	return 0;
 }
 
-static struct entry *make_entry(struct ct_symbols *symbols, uint64_t pc, struct module *m,
-				struct entry *old)
+static struct resolved *make_entry(struct ct_symbols *symbols, uint64_t pc, struct module *m,
+				struct resolved *old)
 {
 	struct ct_frame frames[CT_FRAMES_MAX] = { 0 };
-	struct entry *entry;
+	struct resolved *entry;
 	int count = 1;
 
 	if (m && open_module(symbols, m))
@@ -457,8 +471,9 @@ static struct entry *make_entry(struct ct_symbols *symbols, uint64_t pc, struct 
 int ct_symbols_resolve(struct ct_symbols *symbols, uint64_t pc, const struct ct_frame **ret_frames)
 {
 	bool script = CT_PC_IS_SCRIPT(pc);
-	struct module *module = script ? NULL : find_module(symbols, pc ? pc - 1 : 0);
-	struct entry *entry = ct_lookup_find(&symbols->by_pc, &pc, sizeof(pc));
+	uint64_t inside = pc ? pc - 1 : 0; /* the call that it returns from */
+	struct module *module = script ? NULL : find_mapped(symbols, inside, inside + 1);
+	struct resolved *entry = ct_lookup_find(&symbols->by_pc, &pc, sizeof(pc));
 
 	if (script && !entry)
 		entry = make_script(symbols, pc);

@@ -39,6 +39,8 @@ const char *ct_trace_error(int r)
 		return "not a cutrace trace, or its header is damaged or cut off";
 	case -EPROTONOSUPPORT:
 		return "written by another version of cutrace or on another kind of machine";
+	case -EFBIG:
+		return "unpacks to more than 128 times its size, as no real trace does";
 	case -EINVAL:
 		return "not a regular file";
 	case -ENOENT:

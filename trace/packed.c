@@ -122,6 +122,8 @@ int ct_packed_find(struct ct_reader *r)
 		end = head.offset + head.image_bytes;
 		found += head.image_bytes;
 	}
+	if (found > CT_PACKED_FREE_BYTES && found / CT_PACKED_RATIO_MAX > r->size)
+		err = err ? err : -EFBIG;
 	r->lost_bytes = found < promised ? promised - found : found - promised;
 	ct_damage_add(&r->damage, lost_at == UINT64_MAX ? end : lost_at, r->lost_bytes);
 	return err;

@@ -10,6 +10,16 @@
 
 #define CT_PACKED_MAGIC "CUTRACEZ"
 #define CT_PACKED_VERSION 1
+
+/*
+ * A file is refused if its images are more than so many times its size: a small one could be made
+ * that takes days to read. Real traces have 8 to 30 times: a
+ * record's times alone take more than the half byte that it has by this. It holds only for those
+ * of more than so many bytes; others do not take long.
+ */
+#define CT_PACKED_RATIO_MAX 128
+#define CT_PACKED_FREE_BYTES ((uint64_t)256 << 20)
+
 #define CT_PACKED_BLOCK_MAGIC 0x4b434c42u /* "BLCK" */
 
 /* At offset 0. Blocks follow without gaps. */
@@ -51,7 +61,8 @@ uint64_t ct_packed_check(const void *bytes, size_t count);
 /*
  * Find the blocks of a mapped packed file. What cannot be found is added to r->damage.
  *
- * Returns 0, -EBADMSG (its header is damaged), -EPROTONOSUPPORT or -ENOMEM.
+ * Returns 0, -EBADMSG (its header is damaged), -EPROTONOSUPPORT, -EFBIG (its images
+ * are more than CT_PACKED_RATIO_MAX allows) or -ENOMEM.
  */
 int ct_packed_find(struct ct_reader *r);
 

@@ -32,6 +32,7 @@ struct ct_item {
  *   -EBADMSG          not a cutrace file, or shorter than its header, or packed and its
  *                     header is damaged
  *   -EPROTONOSUPPORT  written by a newer version or on another byte order
+ *   -EFBIG            packed, and would become larger than any such trace does
  *   -EINVAL           not a regular file
  *   -ENOMEM
  *   -errno            from open, fstat or mmap

@@ -11,7 +11,7 @@
 #include "trace/packed.h"
 #include "trace/planes.h"
 
-#define FILE_BYTES ((uint64_t)64 * CT_CHUNK_UNIT) /* that the file is said to have had */
+#define FILE_BYTES ((uint64_t)64 * CT_CHUNK_UNIT) /* that most files are said to have had */
 
 static bool no_memory; /* zstd has none */
 
@@ -49,6 +49,7 @@ size_t __wrap_ZSTD_decompress(void *to, size_t bytes, const void *frame, size_t 
 /* A packed file in the making. */
 static FILE *to;
 static uint64_t promised; /* bytes of images it is said to have */
+static uint64_t file_bytes; /* that the file is said to have had */
 
 static void begin(void)
 {
@@ -56,6 +57,7 @@ static void begin(void)
 	assert_non_null(to);
 	assert_int_equal(fseek(to, sizeof(struct ct_packed_header), SEEK_SET), 0);
 	promised = 0;
+	file_bytes = FILE_BYTES;
 }
 
 /* Write the header, and open what has been made. */
@@ -64,7 +66,7 @@ static int end(struct ct_reader **ret_reader)
 	struct ct_packed_header head = {
 		.version = CT_PACKED_VERSION,
 		.byte_order = CT_BYTE_ORDER,
-		.file_bytes = FILE_BYTES,
+		.file_bytes = file_bytes,
 		.image_bytes = promised,
 	};
 
@@ -78,7 +80,7 @@ static int end(struct ct_reader **ret_reader)
 
 struct encoded {
 	struct ct_sink sink;
-	uint8_t at[3 * CT_CHUNK_UNIT];
+	uint8_t at[2 * CT_CHUNK_MAX];
 	size_t count;
 };
 
@@ -95,7 +97,7 @@ static int append(struct ct_sink *sink, const void *bytes, size_t count)
 /* Write a block of an image; what `head` leaves at 0 is filled in as it should be. */
 static void put_block(struct ct_packed_block head, const uint8_t *image, size_t bytes)
 {
-	static uint8_t frame[4 * CT_CHUNK_UNIT];
+	static uint8_t frame[2 * CT_CHUNK_MAX];
 	static struct encoded encoded;
 
 	encoded = (struct encoded){ .sink.put = append };
@@ -295,6 +297,39 @@ static void test_more_than_promised(void **state)
 	expect(1 << 1, 1, CT_SLOT_BYTES);
 }
 
+/* Whole blocks of nothing, which hardly take room, and so many bytes behind them. */
+static int open_large(uint32_t blocks, size_t bytes, struct ct_reader **ret_reader)
+{
+	static uint8_t image[CT_CHUNK_MAX];
+	struct ct_packed_block head = { .kind = CT_PACKED_CHUNK };
+
+	begin();
+	file_bytes = UINT64_MAX;
+	put_header();
+	for (uint32_t i = 0; i < blocks; i++) {
+		head.offset = CT_CHUNK_UNIT + (uint64_t)i * CT_CHUNK_MAX;
+		put_block(head, image, sizeof(image));
+	}
+	while (bytes--)
+		putc(0, to);
+	return end(ret_reader);
+}
+
+/* As many images as any file may have are read; with one more the file must have its size. */
+static void test_bomb(void **state)
+{
+	const uint32_t most = CT_PACKED_FREE_BYTES / CT_CHUNK_MAX - 1; /* and the header */
+	struct ct_reader *reader;
+
+	(void)state;
+	assert_int_equal(open_large(most, 0, &reader), 0);
+	assert_int_equal(ct_reader_blocks(reader), most);
+	ct_reader_close(reader);
+	assert_int_equal(open_large(most + 1, 0, &reader), -EFBIG);
+	assert_int_equal(open_large(most + 1, CT_PACKED_FREE_BYTES / CT_PACKED_RATIO_MAX, &reader), 0);
+	ct_reader_close(reader);
+}
+
 static void test_no_memory_for_zstd(void **state)
 {
 	struct ct_reader *plain, *reader;
@@ -336,6 +371,7 @@ int main(void)
 		PACK_TEST(test_no_header),
 		PACK_TEST(test_image_of_another_size),
 		PACK_TEST(test_more_than_promised),
+		PACK_TEST(test_bomb),
 		PACK_TEST(test_no_memory_for_zstd),
 	};
 
