@@ -286,22 +286,42 @@ uint32_t ct_locks_holder(struct ct_locks *locks, const struct ct_host_call *call
 	return found;
 }
 
+/* The first of them that began at a time or later. */
+static size_t begun_by(const struct ct_model *model, const struct holders *h, uint64_t time_ns)
+{
+	size_t low = 0, high = h->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (model->calls.at[h->calls[middle]].raw.enter_ns < time_ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /* A call that had the lock returned before the one that waited for it did. */
 uint32_t ct_locks_next(const struct ct_locks *locks, const struct ct_host_call *call,
 		       uint32_t holder)
 {
 	const struct ct_host_call *calls = locks->model->calls.at;
 	uint64_t free_ns = calls[holder].raw.leave_ns;
+	uint32_t next = CT_NONE;
 
-	for (size_t i = returned_by(locks, free_ns); i < locks->count; i++) {
-		const struct holder *h = &locks->holders[i];
-		const struct ct_call *other = &calls[h->call].raw;
+	for (const struct holders *h = locks->kinds; h < locks->kinds + KINDS; h++) {
+		if (!(h->blocks & call->effects))
+			continue;
+		for (size_t i = begun_by(locks->model, h, free_ns); i < h->count; i++) {
+			const struct ct_host_call *other = &calls[h->calls[i]];
 
-		if (h->leave_ns > call->raw.leave_ns)
-			break;
-		if (calls[h->call].tid == calls[holder].tid && h->blocks & call->effects &&
-		    other->enter_ns >= free_ns && other->enter_ns - free_ns <= AGAIN_NS)
-			return h->call;
+			if (other->raw.enter_ns - free_ns > AGAIN_NS)
+				break;
+			if (other->tid == calls[holder].tid && h->calls[i] < next &&
+			    other->raw.leave_ns <= call->raw.leave_ns)
+				next = h->calls[i];
+		}
 	}
-	return CT_NONE;
+	return next;
 }
