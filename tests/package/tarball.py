@@ -11,17 +11,17 @@ What the loader then loads must be glibc's, the tarball's or the program's.
 
 Exit status: 0 yes; 1 no.
 """
-import os
 import pathlib
 import re
 import subprocess
 import sys
 import tempfile
 
+from host import Host, check_runs
+
 # glibc 2.28's own libraries.
 GLIBC = {"libc.so.6", "libdl.so.2", "libm.so.6", "libpthread.so.0", "librt.so.1",
          "ld-linux-x86-64.so.2"}
-ROUNDS = 5  # of victim's calls
 
 
 def read(*command):
@@ -63,60 +63,23 @@ def check_elf(tree, glibc):
         yield f"only these are in the tarball: {inside}"
 
 
+def exports(library):
+    return set(read("nm", "-D", "--defined-only", "--format=just-symbols", library).split())
+
+
+def check_exports(tree, build):
+    """Yield what the library puts in place of the program's own, and should not."""
+    wanted, found = exports(build / "shim/libcutrace.so"), exports(tree / "lib/libcutrace.so")
+    if found != wanted:
+        yield f"libcutrace.so: exports {found - wanted}, and lacks {wanted - found}"
+
+
 def check_paths(tree, folders):
     """Yield the files that hold a path of this machine."""
     for path in sorted(tree.rglob("*")):
         for folder in folders:
             if path.is_file() and bytes(folder) in path.read_bytes():
                 yield f"{path.name}: holds the path {folder}"
-
-
-class Host:
-    """A folder to run in, without this machine's libunwind."""
-
-    def __init__(self, folder, build):
-        self.folder, self.build = folder, build
-        (folder / "hidden").mkdir()
-        (folder / "hidden/libunwind.so.8").touch()  # found first, and no library
-        kept = {name: value for name, value in os.environ.items()
-                if not name.startswith(("CUTRACE_", "CUDA_", "FAKE_", "LD_", "VICTIM_"))}
-        self.environment = {**kept, "LC_ALL": "C", "LD_DEBUG": "files",
-                            "LD_DEBUG_OUTPUT": str(folder / "loaded"),
-                            "LD_LIBRARY_PATH": f"{folder / 'hidden'}:{build / 'tests/fake'}"}
-
-    def run(self, *command, **variables):
-        done = subprocess.run(command, cwd=self.folder, env={**self.environment, **variables},
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              errors="replace", timeout=60, check=False)
-        return done.returncode, done.stdout + done.stderr
-
-    def loaded(self):
-        """The paths of all libraries that any of the processes has loaded."""
-        logs = [path.read_text(errors="replace") for path in self.folder.glob("loaded.*")]
-        return set(re.findall(r"calling init: (.*)", "\n".join(logs)))
-
-
-def check_runs(tree, host):
-    """Yield what does not work when run."""
-    victim, cutrace = str(host.build / "tests/shim/victim"), str(tree / "bin/cutrace")
-    plain = host.folder / "plain"  # LD_PRELOAD ends names at spaces
-    plain.symlink_to(tree)
-    runs = {
-        "cutrace run": (7, (cutrace, "run", "--output=run.dir", victim, "return"), {}),
-        "cutrace report": (0, (cutrace, "report", "run.dir"), {}),
-        "cutrace doctor": (0, (cutrace, "doctor"), {}),
-        "LD_PRELOAD": (7, (victim, "return"), {"LD_PRELOAD": f"{plain}/lib/libcutrace.so",
-                                               "CUTRACE_OUTPUT": "preload.dir"}),
-    }
-    for name, (wanted, command, variables) in runs.items():
-        status, printed = host.run(*command, **variables)
-        if status != wanted:
-            yield f"{name}: exit status {status}, wanted {wanted}; it printed: {printed}"
-    for trace in ("run.dir", "preload.dir"):
-        calls = host.folder / trace / "calls.csv"
-        rows = calls.read_text().count("cudaFree") if calls.exists() else -1
-        if rows != ROUNDS:
-            yield f"{trace}: cudaFree is {rows} times in calls.csv, wanted {ROUNDS}"
 
 
 def check_loaded(tree, host):
@@ -137,12 +100,14 @@ def main():
     with tempfile.TemporaryDirectory(prefix="cutrace-tarball.") as folder:
         folder = pathlib.Path(folder).resolve()
         (folder / "with space").mkdir()
-        (folder / "host").mkdir()
         subprocess.run(["tar", "-C", folder / "with space", "-xf", tarball], check=True)
         tree, = (folder / "with space").iterdir()
+        (folder / "plain").symlink_to(tree)
         host = Host(folder / "host", build)
-        bad = [*check_elf(tree, glibc), *check_paths(tree, (source, build)),
-               *check_runs(tree, host), *check_loaded(tree, host)]
+        host.hide("libunwind.so.8")
+        bad = [*check_elf(tree, glibc), *check_paths(tree, (source, build)), *check_exports(tree, build),
+               *check_runs(host, str(tree / "bin/cutrace"), f"{folder}/plain/lib/libcutrace.so"),
+               *check_loaded(tree, host)]
     print(*(f"not ok {one}" for one in bad), sep="\n")
     print(f"{len(bad)} faults")
     return bool(bad)
