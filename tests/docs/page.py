@@ -94,8 +94,9 @@ class Terminal:
             (folder / f"{name}.h200").mkdir()
             with gzip.open(source / f"tests/golden/{name}.trace.gz") as packed:
                 (folder / f"{name}.h200/trace.cutrace").write_bytes(packed.read())
-        for tarball in (build / "packaging").glob("cutrace-*.tar.gz"):
-            (folder / tarball.name).symlink_to(tarball)
+        tarballs = (build / "packaging").glob("cutrace-*.tar.gz")
+        for newest in sorted(tarballs, key=lambda path: path.stat().st_mtime)[-1:]:
+            (folder / newest.name).symlink_to(newest)
         self.environment = {**os.environ, "PATH": f"{build / 'tools'}:{os.environ['PATH']}",
                             "LD_LIBRARY_PATH": f"{build / 'shim'}:{build / 'tests/fake'}",
                             "LC_ALL": "C.UTF-8"}

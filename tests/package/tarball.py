@@ -57,7 +57,7 @@ def newer(version, glibc):
 def old_functions(glibc):
     """What glibc has had since then or before: a newer one still has it, in that version too."""
     libraries = re.findall(r"(?:lib[cm]|ld-linux-x86-64)\.so\.\d \(.*\bx86-64.*\) => (.*)",
-                           read("ldconfig", "-p"))
+                           read("/sbin/ldconfig", "-p"))
     return {name for path in libraries for undefined, _, name, version in symbols(path)
             if not undefined and version.startswith("GLIBC_") and not newer(version, glibc)}
 
