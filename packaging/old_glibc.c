@@ -5,6 +5,7 @@
  * objects and the archives linked with them find these first, and nobody else does. Suite
  * `package` names what is missing here.
  */
+
 /* The caller's address stays on the stack: dlopen() and dlsym() look at it to know who asks. */
 #define OLD(name, version)                                                                         \
 	__asm__(".pushsection .text\n"                                                             \
