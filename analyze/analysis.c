@@ -121,6 +121,7 @@ static void free_durations(struct ct_durations *list, size_t count)
 
 void ct_analysis_clear(struct ct_analysis *a)
 {
+	ct_analysis_destroy(a->excerpt);
 	free_durations(a->by_api, CT_API_COUNT);
 	free_durations(a->by_name, a->name_count);
 	ct_whatif_destroy(a->whatif);

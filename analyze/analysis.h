@@ -35,6 +35,11 @@ struct ct_analysis {
 	struct ct_totals totals;
 	struct ct_site_totals *site_totals;
 	struct ct_whatif *whatif;      /* NULL in parts */
+	/*
+	 * In parts: the one in the middle of the run, with its predictions, which are of nothing but
+	 * that part. It has places of the whole.
+	 */
+	struct ct_analysis *excerpt;
 	bool all_rows;                 /* tables by event are made all the same */
 	size_t parts, parts_cut;       /* in parts: how many, and those cut while work was under way */
 	struct ct_durations *by_api;   /* in parts: of calls, by enum ct_api; else NULL */

@@ -201,26 +201,37 @@ static void claim_staging(struct splitter *s)
 		      ct_model_op_of(s->model, call, 0), CT_NONE, "staging of pageable memory");
 }
 
-static void claim_lock_wait(struct splitter *s)
+static void claim_held(struct splitter *s, uint32_t holder, uint64_t since_ns, const char *why)
 {
-	uint32_t holder = ct_locks_holder(s->locks, s->call, ct_spans_total(&s->left));
-	const struct ct_host_call *other;
-	uint64_t end;
+	uint64_t end = s->model->calls.at[holder].raw.leave_ns;
 
-	if (holder == CT_NONE)
-		return;
-	other = &s->model->calls.at[holder];
-	end = other->raw.leave_ns;
 	if (s->call->op_count) { /* by then its own work was with the device */
 		uint64_t own = s->model->ops.at[ct_model_op_of(s->model, s->call, 0)].raw.start_ns;
 
 		end = own < end ? own : end;
 	}
+	claim(s, since_ns, end, CT_PART_LOCK_WAIT, CT_NONE, holder, why);
+}
+
+static void claim_lock_wait(struct splitter *s)
+{
+	uint32_t holder = ct_locks_holder(s->locks, s->call, ct_spans_total(&s->left));
+	const struct ct_host_call *other;
+	uint64_t free_ns;
+
+	if (holder == CT_NONE)
+		return;
+	other = &s->model->calls.at[holder];
 	/* it held the lock once it had got it itself */
-	claim(s, other->submitted_ns, end, CT_PART_LOCK_WAIT, CT_NONE, holder,
-	      other->parts[CT_PART_DEVICE_WAIT] || other->parts[CT_PART_TRANSFER]
-		      ? "another thread's call held the driver's lock"
-		      : "another thread's call worked in the driver at the time");
+	claim_held(s, holder, other->submitted_ns,
+		   other->parts[CT_PART_DEVICE_WAIT] || other->parts[CT_PART_TRANSFER]
+			   ? "another thread's call held the driver's lock"
+			   : "another thread's call worked in the driver at the time");
+	free_ns = other->raw.leave_ns;
+	while ((holder = ct_locks_next(s->locks, s->call, holder)) != CT_NONE) {
+		claim_held(s, holder, free_ns, "another thread's call took the driver's lock again");
+		free_ns = s->model->calls.at[holder].raw.leave_ns;
+	}
 }
 
 static bool creates_context(const struct splitter *s)

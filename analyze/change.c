@@ -4,9 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
+#include "analyze/fixable.h"
+#include "analyze/lookup.h"
 #include "analyze/replay.h"
 #include "analyze/serialize.h"
 #include "analyze/sort.h"
@@ -14,9 +13,9 @@
 
 /* A block that is allocated at the moment. */
 struct block {
+	struct ct_link link; /* by addr */
 	uint64_t addr;
 	uint32_t call;
-	UT_hash_handle hh;
 };
 
 struct finder {
@@ -25,7 +24,7 @@ struct finder {
 	struct ct_change_items *out;
 	uint32_t *first_of_site; /* its first call; CT_NONE */
 	uint8_t *seen;           /* by call: kinds of order that it was found to cause */
-	struct block *blocks;
+	struct ct_lookup blocks;
 	int error;
 };
 
@@ -33,30 +32,41 @@ static void add(struct finder *f, uint32_t site, uint32_t call, enum ct_change_k
 		int likely, int high)
 {
 	struct ct_change_item item = { CT_CHANGE_KEY(site, kind), call,
-				       { (uint8_t)low, (uint8_t)likely, (uint8_t)high } };
+				       { (uint8_t)low, (uint8_t)likely, (uint8_t)high }, false };
 
 	if (CT_PUSH(f->out, item) < 0)
 		f->error = -ENOMEM;
 }
 
+static struct block *find_block(const struct finder *f, uint64_t addr)
+{
+	return ct_lookup_find(&f->blocks, &addr, sizeof(addr));
+}
+
+static struct block *add_block(struct finder *f, uint64_t addr)
+{
+	struct block *block = calloc(1, sizeof(*block));
+
+	if (!block)
+		return NULL;
+	block->addr = addr;
+	if (ct_lookup_add(&f->blocks, block, &block->addr, sizeof(block->addr)) == 0)
+		return block;
+	free(block);
+	return NULL;
+}
+
 static void note_block(struct finder *f, uint32_t index)
 {
-	const struct ct_host_call *call = &f->model->calls.at[index];
-	struct block *block;
+	uint64_t addr = f->model->calls.at[index].raw.addr;
+	struct block *block = find_block(f, addr);
 
-	HASH_FIND(hh, f->blocks, &call->raw.addr, sizeof(block->addr), block);
-	if (block) {
+	if (!block)
+		block = add_block(f, addr);
+	if (block)
 		block->call = index;
-		return;
-	}
-	block = calloc(1, sizeof(*block));
-	if (!block) {
+	else
 		f->error = -ENOMEM;
-		return;
-	}
-	block->addr = call->raw.addr;
-	block->call = index;
-	HASH_ADD(hh, f->blocks, addr, sizeof(block->addr), block);
 }
 
 /* The allocation of what is freed costs nothing either, once the pool has something to give. */
@@ -64,14 +74,13 @@ static void add_pooled(struct finder *f, uint32_t index)
 {
 	const struct ct_host_call *call = &f->model->calls.at[index];
 	uint32_t site = f->sites->of_call[index], first = f->first_of_site[site];
-	struct block *block;
+	struct block *block = find_block(f, call->raw.addr);
 
-	HASH_FIND(hh, f->blocks, &call->raw.addr, sizeof(block->addr), block);
 	if (!block)
 		return;
-	if (block->call > first)
+	if (block->call > first && !f->model->calls.at[block->call].parts[CT_PART_FIRST_USE])
 		add(f, site, block->call, CT_CHANGE_FREE, 0, 0, CT_REMOVE_WORK);
-	HASH_DEL(f->blocks, block);
+	ct_lookup_remove(&f->blocks, block);
 	free(block);
 }
 
@@ -79,6 +88,41 @@ static bool to_host(const struct finder *f, const struct ct_host_call *call)
 {
 	return call->op_count &&
 	       f->model->ops.at[ct_model_op_of(f->model, call, 0)].raw.u.copy.direction == CT_DIRECTION_D2H;
+}
+
+/* Is what is freed known to be of another kind than what shim/fix.h says it changes? */
+static bool is_unfixed(struct finder *f, const struct ct_host_call *call)
+{
+	const struct block *block = find_block(f, call->raw.addr);
+	enum ct_api by = block ? f->model->calls.at[block->call].api : CT_API_cudaMalloc;
+
+	return call->past & CT_PAST_STREAM_ORDERED ||
+	       (by != CT_API_cudaMalloc && by != CT_API_cuMemAlloc_v2);
+}
+
+static void add_free(struct finder *f, uint32_t index)
+{
+	const struct ct_host_call *call = &f->model->calls.at[index];
+	size_t first = f->out->count;
+	bool unfixed = is_unfixed(f, call);
+
+	add(f, f->sites->of_call[index], index, CT_CHANGE_FREE, CT_REMOVE_WAIT,
+	    CT_REMOVE_WAIT | CT_REMOVE_WORK, CT_REMOVE_WAIT | CT_REMOVE_WORK);
+	add_pooled(f, index);
+	for (; first < f->out->count; first++)
+		f->out->at[first].unfixed = unfixed;
+}
+
+static void add_pin(struct finder *f, uint32_t index)
+{
+	const struct ct_host_call *call = &f->model->calls.at[index];
+	const int all = CT_REMOVE_WAIT | CT_REMOVE_PAGEABLE;
+	size_t first = f->out->count;
+
+	add(f, f->sites->of_call[index], index, CT_CHANGE_PIN,
+	    to_host(f, call) ? 0 : CT_REMOVE_WAIT | CT_KEEP_TRANSFER, all, all);
+	for (; first < f->out->count; first++)
+		f->out->at[first].unfixed = !ct_fixable_copy(f->model, index);
 }
 
 /* Memory calls; false for others. */
@@ -90,17 +134,19 @@ static bool add_memory(struct finder *f, uint32_t index)
 
 	if (call->effects & CT_ASYNC || !(call->effects & (CT_ALLOC | CT_FREE)))
 		return false;
-	if (!call->raw.addr || call->raw.error || call->parts[CT_PART_FIRST_USE])
-		return true; /* nothing was allocated or freed, or it paid for something else */
+	if (!call->raw.addr || call->raw.error)
+		return true; /* nothing was allocated or freed */
+	if (call->effects & CT_ALLOC)
+		note_block(f, index);
+	if (call->parts[CT_PART_FIRST_USE])
+		return true; /* it paid for something else */
 	if (call->effects & CT_ALLOC) {
 		if (index != f->first_of_site[site])
 			add(f, site, index, CT_CHANGE_HOIST, all, all, all);
-		note_block(f, index);
 	} else if (call->effects & CT_HOSTMEM) {
-		add(f, site, index, CT_CHANGE_HOIST, CT_REMOVE_WAIT, CT_REMOVE_WAIT, all);
+		add(f, site, index, CT_CHANGE_HOIST, CT_REMOVE_WAIT, all, all);
 	} else if (call->effects & CT_DRAINS) {
-		add(f, site, index, CT_CHANGE_FREE, CT_REMOVE_WAIT, all, all);
-		add_pooled(f, index);
+		add_free(f, index);
 	}
 	return true;
 }
@@ -115,9 +161,7 @@ static void add_call(struct finder *f, uint32_t index)
 	if (call->effects & CT_SYNC || call->raw.flags & CT_CALL_CAPTURING || add_memory(f, index))
 		return;
 	if (call->effects & CT_COPY && call->effects & CT_ASYNC && call->pageable)
-		add(f, site, index, CT_CHANGE_PIN,
-		    to_host(f, call) ? 0 : CT_REMOVE_WAIT | CT_KEEP_TRANSFER,
-		    CT_REMOVE_WAIT | CT_REMOVE_PAGEABLE, CT_REMOVE_WAIT | CT_REMOVE_PAGEABLE);
+		add_pin(f, index);
 	else if (call->parts[CT_PART_QUEUE_FULL] >= CT_VICTIM_LEAST_NS)
 		add(f, site, index, CT_CHANGE_QUEUE, CT_REMOVE_WAIT, CT_REMOVE_WAIT, CT_REMOVE_WAIT);
 	else if (ct_serialize_culprit(call))
@@ -164,12 +208,7 @@ static void add_orders(struct finder *f, const struct ct_op *op)
 
 static void forget(struct finder *f)
 {
-	struct block *block, *next;
-
-	HASH_ITER(hh, f->blocks, block, next) {
-		HASH_DEL(f->blocks, block);
-		free(block);
-	}
+	ct_lookup_free(&f->blocks);
 	free(f->first_of_site);
 	free(f->seen);
 }

@@ -24,6 +24,7 @@ struct ct_change_item {
 	uint64_t key;  /* CT_CHANGE_KEY(): items of one change are together */
 	uint32_t call;
 	uint8_t removed[CT_ENDS];
+	bool unfixed; /* `cutrace prove` is known to leave it alone */
 };
 #define CT_CHANGE_KEY(site, kind) ((uint64_t)(site) << 8 | (uint64_t)(kind))
 #define CT_CHANGE_KEY_SITE(key) ((uint32_t)((key) >> 8))

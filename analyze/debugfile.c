@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,15 +95,18 @@ static int find_elf(Dwfl_Module *module, void **userdata, const char *name, Dwar
 	return -1;
 }
 
+/* Longer ones are not recorded (shim/modules.c). */
+#define BUILD_ID_MAX 32
+
 static int check_build_id(Dwfl_Module *module, const uint8_t *build_id, uint32_t length)
 {
 	const unsigned char *found;
 	GElf_Addr unused;
 	int n = dwfl_module_build_id(module, &found, &unused);
 
-	if (length && (n != (int)length || memcmp(found, build_id, length) != 0))
-		return -ESTALE;
-	return 0;
+	if (n < 0 || n > BUILD_ID_MAX)
+		n = 0;
+	return n == (int)length && memcmp(found, build_id, length) == 0 ? 0 : -ESTALE;
 }
 
 int ct_debugfile_open(const char *path, uint64_t bias, const uint8_t *build_id,
@@ -145,4 +147,14 @@ int ct_debugfile_open(const char *path, uint64_t bias, const uint8_t *build_id,
 out_end:
 	dwfl_end(dwfl);
 	return err;
+}
+
+bool ct_debugfile_outside(Dwfl_Module *module)
+{
+	Dwarf_Addr unused;
+	Dwarf *dwarf = dwfl_module_getdwarf(module, &unused);
+	const char *name;
+	const void *id;
+
+	return dwarf && dwelf_dwarf_gnu_debugaltlink(dwarf, &name, &id) != 0;
 }

@@ -10,6 +10,7 @@
 #include "analyze/occupancy.h"
 #include "analyze/order.h"
 #include "analyze/sort.h"
+#include "analyze/unite.h"
 
 #define COMPARE(a, b) ((a) < (b) ? -1 : (a) > (b))
 
@@ -52,22 +53,36 @@ static int by_overhead_start(const void *a, const void *b)
 			qsort((array).at, (array).count, sizeof(*(array).at), compare);            \
 	} while (0)
 
-uint32_t ct_stream_index(struct ct_model *model, uint32_t context, uint32_t id, bool add)
+/* Where a stream is or belongs among the first `count`, which are in order. */
+static size_t place_of(const struct ct_model *model, size_t count, uint32_t context, uint32_t id)
 {
-	struct ct_stream_info fresh = { .context = context, .id = id };
-	size_t low = 0, high = model->streams.count;
+	size_t low = 0, high = count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		const struct ct_stream_info *s = &model->streams.at[middle];
 
-		if (s->context == context && s->id == id)
-			return (uint32_t)middle;
 		if (s->context < context || (s->context == context && s->id < id))
 			low = middle + 1;
 		else
 			high = middle;
 	}
+	return low;
+}
+
+static bool is_stream(const struct ct_model *model, size_t index, uint32_t context, uint32_t id)
+{
+	return index < model->streams.count && model->streams.at[index].context == context &&
+	       model->streams.at[index].id == id;
+}
+
+uint32_t ct_stream_index(struct ct_model *model, uint32_t context, uint32_t id, bool add)
+{
+	const struct ct_stream_info fresh = { .context = context, .id = id };
+	size_t low = place_of(model, model->streams.count, context, id);
+
+	if (is_stream(model, low, context, id))
+		return (uint32_t)low;
 	if (!add || CT_PUSH(&model->streams, fresh) < 0)
 		return CT_NONE;
 	memmove(&model->streams.at[low + 1], &model->streams.at[low],
@@ -195,33 +210,66 @@ static void forget_streams(struct stream_memo *memos)
 		memos[i].index = CT_NONE;
 }
 
+static bool remembers(const struct stream_memo *memo, const struct ct_device_op *op)
+{
+	return memo->index != CT_NONE && memo->context == op->context && memo->id == op->stream;
+}
+
 static uint32_t stream_of_op(struct ct_model *model, struct stream_memo *memos,
-			     const struct ct_device_op *op, bool add)
+			     const struct ct_device_op *op)
 {
 	struct stream_memo *memo = &memos[op->stream % STREAM_MEMOS];
 
-	if (memo->index == CT_NONE || memo->context != op->context || memo->id != op->stream)
+	if (!remembers(memo, op))
 		*memo = (struct stream_memo){ op->context, op->stream,
-					      ct_stream_index(model, op->context, op->stream, add) };
+					      ct_stream_index(model, op->context, op->stream, false) };
 	return memo->index;
+}
+
+#define LISTED_LEAST 4096
+
+/*
+ * Streams that no record describes, but operations were on. They are listed behind those that are
+ * known, some more than once, and united when they are as many.
+ */
+static int add_streams(struct ct_model *model)
+{
+	struct stream_memo memos[STREAM_MEMOS];
+	size_t known = model->streams.count;
+	int r = 0;
+
+	forget_streams(memos);
+	for (size_t i = 0; r == 0 && i < model->ops.count; i++) {
+		const struct ct_device_op *op = &model->ops.at[i].raw;
+		const struct ct_stream_info fresh = { .context = op->context, .id = op->stream };
+		struct stream_memo *memo = &memos[op->stream % STREAM_MEMOS];
+
+		if (remembers(memo, op))
+			continue;
+		*memo = (struct stream_memo){ op->context, op->stream, 0 };
+		if (!is_stream(model, place_of(model, known, op->context, op->stream), op->context,
+			       op->stream))
+			r = CT_PUSH(&model->streams, fresh);
+		if (r == 0 && model->streams.count - known > LISTED_LEAST + known) {
+			r = ct_unite_streams(model);
+			known = model->streams.count;
+		}
+	}
+	return r == 0 && model->streams.count > known ? ct_unite_streams(model) : r;
 }
 
 /* A stream is a queue: the order of its operations is that in which they started. */
 static int join_streams(struct ct_model *model)
 {
 	struct stream_memo memos[STREAM_MEMOS];
-	int r = 0;
+	int r = add_streams(model);
 
 	forget_streams(memos);
-	for (size_t i = 0; i < model->ops.count; i++)
-		if (stream_of_op(model, memos, &model->ops.at[i].raw, true) == CT_NONE)
-			return -ENOMEM;
-	forget_streams(memos); /* adding has moved them */
 	for (size_t i = 0; r == 0 && i < model->ops.count; i++) {
 		struct ct_op *op = &model->ops.at[i];
 		struct ct_stream_info *stream;
 
-		op->stream = stream_of_op(model, memos, &op->raw, false);
+		op->stream = stream_of_op(model, memos, &op->raw);
 		stream = &model->streams.at[op->stream];
 		stream->device = op->raw.device;
 		r = push_index(&stream->ops, &stream->op_count, &stream->op_room, (uint32_t)i);

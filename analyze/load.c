@@ -6,6 +6,7 @@
 
 #include "analyze/demangle.h"
 #include "analyze/load.h"
+#include "analyze/unite.h"
 #include "trace/tame.h"
 
 #define API_IDS 65536 /* as many as a record can name */
@@ -222,20 +223,21 @@ static int load_note(struct ct_model *model, const struct ct_note *record)
 
 static int load_stream(struct ct_model *model, const struct ct_stream *record)
 {
-	uint32_t stream = ct_stream_index(model, record->context, record->stream, true);
-	struct ct_handle handle = {
+	const struct ct_stream_info stream = {
+		.context = record->context,
+		.id = record->stream,
+		.flag = record->flag,
+		.priority = record->flag ? record->priority : 0,
+	};
+	const struct ct_handle handle = {
 		.handle = record->handle,
 		.since_ns = record->seen_ns,
 		.context = record->context,
 		.stream = record->stream,
 	};
 
-	if (stream == CT_NONE)
+	if (CT_PUSH(&model->streams, stream) < 0)
 		return -ENOMEM;
-	if (record->flag) {
-		model->streams.at[stream].flag = record->flag;
-		model->streams.at[stream].priority = record->priority;
-	}
 	if (record->handle && !record->destroyed)
 		return CT_PUSH(&model->handles, handle);
 	return 0;
@@ -243,19 +245,6 @@ static int load_stream(struct ct_model *model, const struct ct_stream *record)
 
 static int load_context(struct ct_model *model, const struct ct_context *record, uint32_t tid)
 {
-	for (size_t i = 0; i < model->contexts.count; i++) {
-		struct ct_context *known = &model->contexts.at[i];
-
-		if (known->context != record->context)
-			continue;
-		if (record->null_stream != CT_ID_NONE)
-			known->null_stream = record->null_stream;
-		if (record->seen_ns && !record->destroyed) {
-			known->seen_ns = record->seen_ns;
-			model->context_tids.at[i] = tid;
-		}
-		return 0;
-	}
 	if (CT_PUSH(&model->context_tids, tid) < 0)
 		return -ENOMEM;
 	return CT_PUSH(&model->contexts, *record);
@@ -264,10 +253,10 @@ static int load_context(struct ct_model *model, const struct ct_context *record,
 static int load_thread(struct ct_model *model, const struct ct_thread_record *record)
 {
 	struct ct_thread_info fresh = { .tid = record->tid };
+	size_t n = model->threads.count;
 
-	for (size_t i = 0; i < model->threads.count; i++)
-		if (model->threads.at[i].tid == record->tid)
-			return 0;
+	if (n && model->threads.at[n - 1].tid == record->tid) /* each of its chunks has one */
+		return 0;
 	memcpy(fresh.name, record->name, sizeof(record->name));
 	ct_tame(fresh.name, '?');
 	return CT_PUSH(&model->threads, fresh);
@@ -348,12 +337,19 @@ static void name_late(struct ct_model *model)
 		name_total(model, &model->totals.at[i]);
 }
 
-static void end_facts(struct ct_model *model)
+static int end_facts(struct ct_model *model)
 {
+	int r = ct_unite_threads(model);
+
+	if (r == 0)
+		r = ct_unite_contexts(model);
+	if (r == 0)
+		r = ct_unite_streams(model);
 	name_late(model);
 	model->has_device = model->has_cupti && !model->has_no_cupti;
 	if (!model->has_device)
 		model->cupti_end_ns = 0;
+	return r;
 }
 
 int ct_load_records(struct ct_model *model)
@@ -372,7 +368,7 @@ int ct_load_records(struct ct_model *model)
 	if (r == 0)
 		r = got;
 	if (r == 0)
-		end_facts(model);
+		r = end_facts(model);
 	model->unknown_records = ct_reader_unknown(model->reader);
 	model->damaged_bytes = ct_reader_damage(model->reader, &model->damaged_at);
 	return r;
@@ -402,7 +398,7 @@ int ct_load_facts(struct ct_model *model, const struct ct_survey *survey)
 		if (survey->blocks[i].facts)
 			r = load_block(model, i, load_fact);
 	if (r == 0)
-		end_facts(model);
+		r = end_facts(model);
 	model->damaged_bytes = survey->damaged_bytes;
 	model->damaged_at = survey->damaged_at;
 	model->untimed_ops = survey->untimed_ops;

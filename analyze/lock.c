@@ -8,6 +8,7 @@
 #include "analyze/scope.h"
 
 #define LEAST_NS 20000   /* a shorter call cannot be told from one that waited for nobody */
+#define AGAIN_NS 100000  /* between calls of a thread that takes the lock again and again */
 #define TAIL_NS 2000000  /* a holder may work on for so long after it has let the lock go */
 
 struct holder {
@@ -165,4 +166,24 @@ uint32_t ct_locks_holder(const struct ct_locks *locks, const struct ct_host_call
 		}
 	}
 	return found;
+}
+
+/* A call that had the lock returned before the one that waited for it did. */
+uint32_t ct_locks_next(const struct ct_locks *locks, const struct ct_host_call *call,
+		       uint32_t holder)
+{
+	const struct ct_host_call *calls = locks->model->calls.at;
+	uint64_t free_ns = calls[holder].raw.leave_ns;
+
+	for (size_t i = returned_by(locks, free_ns); i < locks->count; i++) {
+		const struct holder *h = &locks->holders[i];
+		const struct ct_call *other = &calls[h->call].raw;
+
+		if (h->leave_ns > call->raw.leave_ns)
+			break;
+		if (calls[h->call].tid == calls[holder].tid && h->blocks & call->effects &&
+		    other->enter_ns >= free_ns && other->enter_ns - free_ns <= AGAIN_NS)
+			return h->call;
+	}
+	return CT_NONE;
 }

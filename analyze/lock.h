@@ -23,4 +23,11 @@ void ct_locks_destroy(struct ct_locks *locks); /* accepts NULL */
 uint32_t ct_locks_holder(const struct ct_locks *locks, const struct ct_host_call *call,
 			 uint64_t unexplained_ns);
 
+/*
+ * The call by which the same thread took the lock again before `call` got it: the lock is not
+ * handed over, and who has just let it go is faster than who sleeps. CT_NONE if it did not.
+ */
+uint32_t ct_locks_next(const struct ct_locks *locks, const struct ct_host_call *call,
+		       uint32_t holder);
+
 #endif

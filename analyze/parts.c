@@ -7,16 +7,21 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "analyze/analysis.h"
 #include "analyze/fold.h"
 #include "analyze/history.h"
 #include "analyze/survey.h"
+#include "analyze/whatif.h"
 
 /* When calls are missing: so many times as far back, until so many times nothing was found. */
 #define WIDER 4
 #define IN_VAIN 2
+
+#define EXCERPT_PARTS 8
+#define EXCERPT_SHARE 4 /* of all parts, one in so many */
 
 struct crew {
 	const struct ct_analysis_options *options;
@@ -28,6 +33,8 @@ struct crew {
 	uint64_t around; /* records that a part sees on either side, at first */
 	struct ct_history *history;
 	struct ct_fold *fold;
+	size_t middle;  /* the part of which something is predicted */
+	struct ct_analysis *excerpt;
 	/* of the lock: */
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
@@ -105,6 +112,20 @@ static int load(struct crew *c, size_t part, struct ct_model **model)
 	return r;
 }
 
+/* Predict from a part, and keep it. Only one thread comes here. */
+static int keep_excerpt(struct crew *c, struct ct_analysis *part)
+{
+	int r = ct_whatif_find(part, c->options->whatif_events, &part->whatif);
+
+	if (r == 0)
+		c->excerpt = malloc(sizeof(*c->excerpt));
+	if (!c->excerpt)
+		return -ENOMEM;
+	*c->excerpt = *part;
+	memset(part, 0, sizeof(*part));
+	return 0;
+}
+
 /* *old: the model of the part before, of the same thread; it becomes that of this one. */
 static int do_part(struct crew *c, size_t part, struct ct_model **old)
 {
@@ -117,6 +138,8 @@ static int do_part(struct crew *c, size_t part, struct ct_model **old)
 		r = ct_analysis_of_model(&a, c->places, c->options->process);
 	if (r == 0)
 		r = fold(c, part, &a);
+	if (r == 0 && part == c->middle)
+		r = keep_excerpt(c, &a);
 	*old = a.model;
 	a.model = NULL;
 	ct_analysis_clear(&a);
@@ -179,8 +202,39 @@ unsigned ct_analysis_threads(const struct ct_analysis_options *options)
 								      : (unsigned)processors;
 }
 
-static void count_cuts(const struct crew *c, struct ct_analysis *to)
+/* Which part the middle of the run lies in, by time. */
+static size_t find_middle(const struct crew *c, const struct ct_survey *survey)
 {
+	uint64_t middle_ns = survey->begin_ns + (survey->end_ns - survey->begin_ns) / 2;
+	size_t part = 0;
+
+	while (part + 1 < c->count && c->windows[part + 1].begin_ns <= middle_ns)
+		part++;
+	return part;
+}
+
+/*
+ * The part that predictions are of: several in one, since what saves much may be rare, but no
+ * more than a share of the run.
+ */
+static void make_middle(struct crew *c, const struct ct_survey *survey)
+{
+	size_t some = c->count / EXCERPT_SHARE < EXCERPT_PARTS ? c->count / EXCERPT_SHARE : EXCERPT_PARTS;
+	size_t middle = find_middle(c, survey), first = middle > some / 2 ? middle - some / 2 : 0;
+	size_t end = first + (some ? some : 1);
+
+	if (end > c->count)
+		end = c->count;
+	c->middle = first;
+	c->windows[first].end_ns = c->windows[end - 1].end_ns;
+	c->windows[first].to_ns = c->windows[end - 1].to_ns;
+	memmove(&c->windows[first + 1], &c->windows[end], (c->count - end) * sizeof(*c->windows));
+	c->count -= end - first - 1;
+}
+
+static void finish(const struct crew *c, struct ct_analysis *to)
+{
+	to->excerpt = c->excerpt;
 	to->parts = c->count;
 	to->all_rows = c->options->part != NULL;
 	for (size_t i = 0; i < c->count; i++)
@@ -205,11 +259,15 @@ static int analyze_parts(struct ct_analysis *to, const struct ct_survey *survey,
 	if (r == 0)
 		r = ct_fold_create(to->facts, to->places, &c.fold);
 	if (r == 0)
+		make_middle(&c, survey);
+	if (r == 0)
 		r = work_together(&c, ct_analysis_threads(options));
 	if (r == 0)
 		r = ct_fold_finish(c.fold, to);
 	if (r == 0)
-		count_cuts(&c, to);
+		finish(&c, to);
+	else
+		ct_analysis_destroy(c.excerpt);
 	ct_fold_destroy(c.fold);
 	ct_history_destroy(c.history);
 	free(c.windows);

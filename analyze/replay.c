@@ -189,11 +189,24 @@ static struct release lock_of(const struct ct_replay *r, uint32_t index, uint64_
 	return release;
 }
 
+/*
+ * Does a call that waited for another's lock come first now? Threads that are no longer held up
+ * leave the order in which they were: they need not wait for each other in turn.
+ */
+static bool comes_first(const struct ct_replay *r, uint32_t index, uint32_t holder)
+{
+	int64_t was = (int64_t)(r->calls[holder].enter_ns - r->calls[index].enter_ns);
+	int64_t is = (int64_t)(r->enter_ns[holder] - r->enter_ns[index]);
+
+	return !r->known_only && is > (was > 0 ? was : 0);
+}
+
 /* When the call's work went to the device: once it had the lock and room in the queue. */
 static struct release submission_of(const struct ct_replay *r, const struct ct_host_call *call)
 {
-	struct release release = { call->raw.enter_ns, r->enter_ns[call - r->model->calls.at] };
-	bool removed = r->removed[call - r->model->calls.at] & CT_REMOVE_WAIT;
+	uint32_t index = (uint32_t)(call - r->model->calls.at);
+	struct release release = { call->raw.enter_ns, r->enter_ns[index] };
+	bool removed = r->removed[index] & CT_REMOVE_WAIT;
 	struct release lock;
 
 	if (call->parts[CT_PART_QUEUE_FULL] && !removed)
@@ -206,7 +219,8 @@ static struct release submission_of(const struct ct_replay *r, const struct ct_h
 			continue;
 		lock = lock_of(r, wait->other, wait->end_ns);
 		release.was_ns = later(release.was_ns, lock.was_ns);
-		release.is_ns = later(release.is_ns, lock.is_ns);
+		if (!comes_first(r, index, wait->other))
+			release.is_ns = later(release.is_ns, lock.is_ns);
 	}
 	if (removed) /* without its own waits, that is */
 		release.was_ns = call->submitted_ns;

@@ -226,6 +226,30 @@ static int print_flight(const struct ct_model *model, FILE *to, int printed)
 	return 1;
 }
 
+/* What the files of modules did not say, or may say wrongly. */
+static int print_modules(const struct ct_symbols *symbols, FILE *to, int printed)
+{
+	char modules[48];
+
+	if (ct_symbols_mismatched(symbols) || ct_symbols_missing(symbols)) {
+		printed = line(to, printed);
+		fprintf(to, "source lines in %u modules whose file has changed since, %u whose file is "
+			"gone\n", ct_symbols_mismatched(symbols), ct_symbols_missing(symbols));
+	}
+	if (ct_symbols_unverified(symbols)) {
+		printed = line(to, printed);
+		fprintf(to, "whether %s without a build id changed since: their source lines may be wrong\n",
+			ct_report_count(ct_symbols_unverified(symbols), "module", modules));
+	}
+	if (ct_symbols_outside(symbols)) {
+		printed = line(to, printed);
+		fprintf(to, "source lines or inlined functions of %s: files that their debug information "
+			"names (.dwo, dwz) are not opened\n",
+			ct_report_count(ct_symbols_outside(symbols), "module", modules));
+	}
+	return printed;
+}
+
 /* What is wrong with the file itself. */
 static int print_damage(const struct ct_analysis *a, FILE *to, int printed)
 {
@@ -297,13 +321,7 @@ static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 			a->totals.unjoined_ops,
 			ct_seen_partly(model) ? ": made while the mode was light" : "");
 	}
-	if (ct_symbols_mismatched(a->sites->places->symbols) ||
-	    ct_symbols_missing(a->sites->places->symbols)) {
-		printed = line(to, printed);
-		fprintf(to, "source lines in %u modules whose file has changed since, %u whose file is "
-			"gone\n", ct_symbols_mismatched(a->sites->places->symbols),
-			ct_symbols_missing(a->sites->places->symbols));
-	}
+	printed = print_modules(a->sites->places->symbols, to, printed);
 	if (a->totals.without_line) {
 		printed = line(to, printed);
 		fprintf(to, "the source lines of %" PRIu64 " blocked calls: no module on their stacks has "

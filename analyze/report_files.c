@@ -158,6 +158,18 @@ static int remove_table(const char *directory, const char *file)
 	return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+/* One that this report does not have may still be there from an earlier one. */
+static int make_table(const struct table_job *job, const struct ct_rows *rows)
+{
+	bool refused = job->table->predicted && ct_whatif_refusal(job->analysis);
+	bool apart = job->analysis->parts && job->table->by_event; /* then it is in rows, if anywhere */
+	const char *directory = job->analysis->directory;
+
+	if (!refused && !apart)
+		return ct_report_write_file(directory, job->table->file, write_table, job);
+	return refused || !rows ? remove_table(directory, job->table->file) : 0;
+}
+
 int ct_report_write(const struct ct_analysis *analysis, struct ct_rows *rows,
 		    const char **ret_file)
 {
@@ -173,12 +185,7 @@ int ct_report_write(const struct ct_analysis *analysis, struct ct_rows *rows,
 		if (table->of_limit && !analysis->model->header->limit_bytes)
 			continue;
 		*ret_file = table->file;
-		if (table->predicted && ct_whatif_refusal(analysis))
-			r = remove_table(directory, table->file);
-		else if (!analysis->parts || !table->by_event)
-			r = ct_report_write_file(directory, table->file, write_table, &job);
-		else if (!rows)
-			r = remove_table(directory, table->file);
+		r = make_table(&job, rows);
 		if (r == 0 && ct_places_failed(analysis->sites->places))
 			r = -ENOMEM; /* the stacks in it are not whole */
 	}

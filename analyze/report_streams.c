@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* streams.csv: the streams there were, and how much ran on each. */
-#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
 
 #include "analyze/csv.h"
 #include "analyze/report.h"
@@ -15,39 +16,62 @@ static const char *const kinds[] = {
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-static bool has_handle(const struct ct_model *model, const struct ct_stream_info *stream)
+#define NAMED 1      /* a handle names it */
+#define PER_THREAD 2 /* it is a thread's own default stream */
+
+/* Marks by stream, for free(); NULL: no memory. */
+static uint8_t *marks_of(const struct ct_model *model)
 {
-	for (size_t i = 0; i < model->handles.count; i++)
-		if (model->handles.at[i].context == stream->context &&
-		    model->handles.at[i].stream == stream->id)
-			return true;
-	return false;
+	uint8_t *marks = calloc(model->streams.count + 1, 1);
+
+	for (size_t i = 0; marks && i < model->handles.count; i++) {
+		const struct ct_handle *handle = &model->handles.at[i];
+		uint32_t stream = ct_stream_index((struct ct_model *)(uintptr_t)model,
+						  handle->context, handle->stream, false);
+
+		if (stream != CT_NONE)
+			marks[stream] |= NAMED;
+	}
+	for (size_t t = 0; marks && t < model->threads.count; t++)
+		if (model->threads.at[t].default_stream < model->streams.count)
+			marks[model->threads.at[t].default_stream] |= PER_THREAD;
+	return marks;
 }
 
-static const char *kind_of(const struct ct_model *model, uint32_t index)
+static const char *kind_of(const struct ct_stream_info *stream, uint8_t marks)
 {
-	const struct ct_stream_info *stream = &model->streams.at[index];
-
-	for (size_t t = 0; t < model->threads.count; t++)
-		if (model->threads.at[t].default_stream == index)
-			return kinds[CT_STREAM_FLAG_PER_THREAD];
+	if (marks & PER_THREAD)
+		return kinds[CT_STREAM_FLAG_PER_THREAD];
 	return stream->flag < KINDS ? kinds[stream->flag] : "?";
+}
+
+static void write_no_memory(struct ct_csv *csv)
+{
+	for (int column = 0; column < 7; column++)
+		if (column == 3)
+			ct_csv_text(csv, "(no memory for this table)");
+		else
+			ct_csv_number(csv, 0);
+	ct_csv_end_row(csv);
 }
 
 /* Streams of the driver's own, on which nothing of the program's runs, are left out. */
 void ct_report_streams_csv(const struct ct_analysis *a, FILE *to)
 {
 	struct ct_csv csv = { .to = to };
+	uint8_t *marks = marks_of(a->model);
 
-	for (size_t i = 0; i < a->model->streams.count; i++) {
+	if (!marks)
+		write_no_memory(&csv);
+	for (size_t i = 0; marks && i < a->model->streams.count; i++) {
 		const struct ct_stream_info *stream = &a->model->streams.at[i];
 
-		if (!stream->core_ops && !has_handle(a->model, stream))
+		if (!stream->core_ops && !(marks[i] & NAMED))
 			continue;
 		ct_csv_number(&csv, stream->device);
 		ct_csv_number(&csv, stream->context);
 		ct_csv_number(&csv, stream->id);
-		ct_csv_text(&csv, kind_of(a->model, (uint32_t)i));
+		ct_csv_text(&csv, kind_of(stream, marks[i]));
 		if (stream->flag)
 			ct_csv_decimal(&csv, stream->priority, 0);
 		else
@@ -56,4 +80,5 @@ void ct_report_streams_csv(const struct ct_analysis *a, FILE *to)
 		ct_csv_number(&csv, stream->work_ns);
 		ct_csv_end_row(&csv);
 	}
+	free(marks);
 }

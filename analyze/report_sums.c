@@ -85,8 +85,7 @@ static void write_row(struct ct_csv *csv, struct row *row, uint64_t all)
 {
 	double mean = (double)row->total / (double)row->count;
 
-	if (row->count)
-		qsort(row->ns, row->count, sizeof(*row->ns), by_value);
+	qsort(row->ns, row->count, sizeof(*row->ns), by_value);
 	ct_csv_decimal(csv, all ? 100.0 * (double)row->total / (double)all : 0, 1);
 	ct_csv_number(csv, row->total);
 	ct_csv_number(csv, row->count);

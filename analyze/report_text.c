@@ -346,6 +346,7 @@ void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)
 	print_sites(a, summary_only ? SITES_SUMMARY : SITES_SHOWN, to);
 	ct_report_totals(a, !summary_only ? SITES_SHOWN : a->model->kept_from_ns ? SITES_SUMMARY : 0, to);
 	if (summary_only) {
+		ct_report_whatif_best(a, to);
 		fprintf(to, "\ncutrace: the whole report is in %s/report.txt, tables beside it\n",
 			a->directory);
 		return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What changes of the program would save: the section of report.txt, and whatif.csv. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "analyze/csv.h"
 #include "analyze/report.h"
@@ -23,8 +24,8 @@ static const char *const kind_texts[CT_CHANGE_KINDS] = {
 	[CT_CHANGE_HOIST] = "allocate once and keep the memory",
 	[CT_CHANGE_PIN] = "pin the host buffer",
 	[CT_CHANGE_STREAM] = "use a non-blocking stream instead of the default stream",
-	[CT_CHANGE_QUEUE] = "let the queue be deep enough (fewer, larger submissions; a stream for "
-			    "each hardware queue)",
+	[CT_CHANGE_QUEUE] = ("let the queue be deep enough (fewer, larger submissions; a stream "
+			     "for each hardware queue)"),
 	[CT_CHANGE_OTHER] = "take the wait away",
 };
 
@@ -68,16 +69,94 @@ static void print_hazard(const struct ct_analysis *a, const struct ct_change *ch
 			  hazard_texts[change->hazard]);
 }
 
+static bool is_array(const struct ct_site *site)
+{
+	return strstr(site->name, "Array") != NULL;
+}
+
+/* What to do, a clause. */
+static const char *text_of(const struct ct_analysis *a, const struct ct_change *change)
+{
+	const struct ct_site *site = &a->sites->all.at[change->site];
+	const char *remedy = ct_site_remedy(a->model, site);
+
+	if (change->kind == CT_CHANGE_FREE && is_array(site))
+		return "keep the array and use it again"; /* there are no pools of them */
+	return change->kind == CT_CHANGE_OTHER && *remedy ? remedy : kind_texts[change->kind];
+}
+
+/* A place follows it: a remedy, which may be several clauses, is for the place. */
+static const char *where_of(const struct ct_change *change)
+{
+	return change->kind == CT_CHANGE_OTHER ? ", for" : " at";
+}
+
 /* Another change that saves only together with the first of its rank. */
 static void print_with(const struct ct_analysis *a, const struct ct_change *first,
 		       const struct ct_change *change, FILE *to)
 {
 	const struct ct_site *site = &a->sites->all.at[change->site];
-	bool same = change->kind == first->kind;
+	bool same = text_of(a, change) == text_of(a, first);
+	char calls[48];
 
-	ct_report_wrapped(to, "       ", "       ", "and %s%sat %s (%s, %u calls), together",
-			  same ? "" : kind_texts[change->kind], same ? "" : " ", site->where, site->name,
-			  change->calls);
+	ct_report_wrapped(to, "       ", "       ", "and%s%s%s %s (%s, %s), together", same ? "" : " ",
+			  same ? "" : text_of(a, change), where_of(change), site->where, site->name,
+			  ct_report_count(change->calls, "call", calls));
+}
+
+/* "12.0 ms to 13.0 ms of 250 ms, most likely 12.5 ms (5.0 %)"; a range that shows as one time is one. */
+#define SAVING_BYTES 96
+static const char *saving_text(const struct ct_whatif *w, const struct ct_range *range,
+			       char ret[SAVING_BYTES])
+{
+	double share = percent(w, range->likely_ns);
+	char low[16], likely[16], high[16], span[16];
+
+	ct_report_time(range->low_ns, low);
+	ct_report_time(range->likely_ns, likely);
+	ct_report_time(range->high_ns, high);
+	ct_report_time(w->span_ns, span);
+	if (!strcmp(low, high))
+		snprintf(ret, SAVING_BYTES, "%s of %s (%.*f %%)", likely, span, share < 9.95, share);
+	else
+		snprintf(ret, SAVING_BYTES, "%s to %s of %s, most likely %s (%.*f %%)", low, high, span,
+			 likely, share < 9.95, share);
+	return ret;
+}
+
+/* The change before this one of whose rank a fix is shown, as a rank from 1; 0: there is none. */
+static uint32_t shown_before(const struct ct_analysis *a, size_t change, const char *fix)
+{
+	const struct ct_whatif *w = a->whatif;
+
+	for (size_t c = 0; c < change; c++) {
+		const char *other = ct_whatif_fix(a, &w->changes.at[c]);
+
+		if ((c == 0 || w->changes.at[c].rank != w->changes.at[c - 1].rank) && other &&
+		    !strcmp(other, fix))
+			return w->changes.at[c].rank + 1;
+	}
+	return 0;
+}
+
+/* How to prove it, to follow the saving: a fix makes all changes of its kind at once. */
+#define PROOF_BYTES 128
+static const char *proof_text(const struct ct_analysis *a, size_t index, char ret[PROOF_BYTES])
+{
+	const struct ct_change *change = &a->whatif->changes.at[index];
+	const char *fix = ct_whatif_fix(a, change);
+	uint32_t before = fix ? shown_before(a, index, fix) : 0;
+	char calls[48] = "";
+
+	ret[0] = '\0';
+	if (fix && before)
+		snprintf(ret, PROOF_BYTES, "; --fix %s makes it together with %u", fix, before);
+	else if (fix)
+		snprintf(ret, PROOF_BYTES, "; prove it with: cutrace prove --fix %s -- PROGRAM", fix);
+	if (fix && change->unfixed)
+		snprintf(ret + strlen(ret), PROOF_BYTES - strlen(ret), " (which leaves %s alone)",
+			 ct_report_count(change->unfixed, "call", calls));
+	return ret;
 }
 
 /* The change, or the changes that save only together: those from `first` on of its rank. */
@@ -86,49 +165,66 @@ static size_t print_rank(const struct ct_analysis *a, size_t first, FILE *to)
 	const struct ct_whatif *w = a->whatif;
 	const struct ct_change *change = &w->changes.at[first];
 	const struct ct_site *site = &a->sites->all.at[change->site];
-	const char *fix = ct_whatif_fix(a, change), *remedy = ct_site_remedy(a->model, site);
-	char low[16], likely[16], high[16], span[16], head[32];
+	char saving[SAVING_BYTES], proof[PROOF_BYTES], calls[48], head[32];
 	size_t next = first + 1;
 
 	snprintf(head, sizeof(head), "%3u  ", change->rank + 1);
-	ct_report_wrapped(to, head, "       ", "If you %s at %s (%s, %u calls)",
-			  change->kind == CT_CHANGE_OTHER && *remedy ? remedy : kind_texts[change->kind],
-			  site->where, site->name, change->calls);
+	ct_report_wrapped(to, head, "       ", "If you %s%s %s (%s, %s):", text_of(a, change),
+			  where_of(change), site->where, site->name, ct_report_count(change->calls, "call", calls));
 	for (; next < w->changes.count && w->changes.at[next].rank == change->rank; next++)
 		print_with(a, change, &w->changes.at[next], to);
-	ct_report_wrapped(to, "       ", "       ", "saves %s%s to %s of %s, most likely %s (%.0f %%)%s%s%s",
-			  change->rank ? "another " : "", ct_report_time(change->saves.low_ns, low),
-			  ct_report_time(change->saves.high_ns, high), ct_report_time(w->span_ns, span),
-			  ct_report_time(change->saves.likely_ns, likely),
-			  percent(w, change->saves.likely_ns), fix ? "; prove it with: cutrace prove --fix " : "",
-			  fix ? fix : "", fix ? " -- PROGRAM" : "");
+	ct_report_wrapped(to, "       ", "       ", "saves %s%s%s", change->rank ? "another " : "",
+			  saving_text(w, &change->saves, saving), proof_text(a, first, proof));
 	for (size_t i = first; i < next; i++)
 		print_hazard(a, &w->changes.at[i], to);
 	return next;
 }
 
-static void print_error(const struct ct_whatif *w, FILE *to)
+static void print_error(const struct ct_whatif *w, const char *what, FILE *to)
 {
 	char end[16], mean[16], most[16], span[16];
 
-	ct_report_wrapped(to, "  ", "  ", "Replayed from its known causes alone, the run of %s ends %s off "
-			  "(%.1f %%); operations start %s off on average, %s at most.",
+	ct_report_wrapped(to, "  ", "  ", "Trust: replayed unchanged from its known causes alone, %s of %s "
+			  "ends %s off (%.1f %%); operations start %s off on average, %s at most.", what,
 			  ct_report_time(w->span_ns, span), ct_report_time(w->end_error_ns, end),
 			  percent(w, w->end_error_ns), ct_report_time(w->start_error_mean_ns, mean),
 			  ct_report_time(w->start_error_max_ns, most));
 }
 
-static void print_all(const struct ct_whatif *w, FILE *to)
+/* Changes that would save as much as those above did, and nothing beside them. */
+#define INSTEAD_MAX 3
+static void print_instead(const struct ct_analysis *a, FILE *to)
 {
-	char low[16], likely[16], high[16];
+	const struct ct_whatif *w = a->whatif;
+	int printed = 0;
+
+	for (size_t c = 0; c < w->changes.count && printed < INSTEAD_MAX; c++) {
+		const struct ct_change *change = &w->changes.at[c];
+		const struct ct_site *site = &a->sites->all.at[change->site];
+		char saved[16], calls[48];
+
+		if (change->rank != CT_NONE || !ct_change_saves(w, change))
+			continue;
+		ct_report_wrapped(to, " or  ", "       ", "If you %s%s %s (%s, %s) instead: saves most "
+				  "likely %s alone, nothing on top of those above",
+				  text_of(a, change), where_of(change), site->where, site->name,
+				  ct_report_count(change->calls, "call", calls),
+				  ct_report_time(change->alone_ns, saved));
+		print_hazard(a, change, to);
+		printed++;
+	}
+}
+
+static void print_all(const struct ct_whatif *w, bool part, FILE *to)
+{
+	char saving[SAVING_BYTES];
 
 	if (w->ranks > 1)
-		ct_report_wrapped(to, "  all  ", "       ", "together save %s to %s, most likely %s (%.0f %%)",
-				  ct_report_time(w->all.low_ns, low), ct_report_time(w->all.high_ns, high),
-				  ct_report_time(w->all.likely_ns, likely), percent(w, w->all.likely_ns));
+		ct_report_wrapped(to, "  all  ", "       ", "together save %s",
+				  saving_text(w, &w->all, saving));
 	if (!w->ranks)
 		fprintf(to, "  No change of a call that waited, worked or ordered streams would save "
-			"anything worth it.\n");
+			"anything worth it%s.\n", part ? " there" : "");
 	if (w->skipped)
 		fprintf(to, "  %u more changes were not replayed one by one; `cutrace whatif` replays "
 			"more of a long trace.\n", w->skipped);
@@ -152,17 +248,33 @@ static void print_doubts(const struct ct_analysis *a, FILE *to)
 		fprintf(to, "  All of it is about the part that the flight recorder kept.\n");
 }
 
-void ct_report_whatif(const struct ct_analysis *a, size_t limit, FILE *to)
+/* Which part of the run all of it is about. */
+static void print_excerpt(const struct ct_analysis *whole, FILE *to)
+{
+	const struct ct_model *run = whole->model, *part = whole->excerpt->model;
+	uint64_t span_ns = run->end_ns - run->begin_ns, part_ns = part->end_ns - part->begin_ns;
+	uint64_t bytes = (whole->totals.calls + whole->totals.ops) * CT_WHATIF_RECORD_BYTES;
+	double share = span_ns ? 100.0 * (double)part_ns / (double)span_ns : 0;
+	char begin[16], end[16], length[16], span[16];
+
+	ct_report_wrapped(to, "  ", "  ", "The run is long, so only its part from %s to %s was replayed (%s of %s, "
+			  "%.*g %%); nothing is extrapolated from it. `cutrace whatif %s` "
+			  "replays all of it, with some %llu MB of memory.",
+			  ct_report_time(part->begin_ns - run->begin_ns, begin),
+			  ct_report_time(part->end_ns - run->begin_ns, end),
+			  ct_report_time(part_ns, length), ct_report_time(span_ns, span),
+			  share < 10 ? 2 : 3, share, whole->directory,
+			  (unsigned long long)(bytes / 1000000));
+}
+
+static void print_predictions(const struct ct_analysis *a, size_t limit, FILE *to)
 {
 	const struct ct_whatif *w = a->whatif;
 	const char *refusal = ct_whatif_refusal(a);
 	size_t c = 0;
 
-	if (!w && !refusal)
-		return; /* it was not asked for */
-	fprintf(to, "\nWhat a change would save\n");
 	if (w && w->measured)
-		print_error(w, to);
+		print_error(w, a->model->facts ? "the part" : "the run", to);
 	if (refusal) {
 		fprintf(to, "  Nothing is predicted: %s.\n", refusal);
 		return;
@@ -171,7 +283,54 @@ void ct_report_whatif(const struct ct_analysis *a, size_t limit, FILE *to)
 	while (c < w->changes.count && w->changes.at[c].rank < w->ranks &&
 	       w->changes.at[c].rank < limit)
 		c = print_rank(a, c, to);
-	print_all(w, to);
+	print_instead(a, to);
+	print_all(w, a->model->facts, to);
+}
+
+void ct_report_whatif(const struct ct_analysis *a, size_t limit, FILE *to)
+{
+	if (!a->whatif && !ct_whatif_refusal(a))
+		return; /* it was not asked for */
+	fprintf(to, "\nWhat a change would save\n");
+	if (a->excerpt)
+		print_excerpt(a, to);
+	print_predictions(a->excerpt ? a->excerpt : a, limit, to);
+}
+
+/* Which part of a long run it is, for the middle of a sentence. */
+static const char *part_text(const struct ct_analysis *whole, char ret[80])
+{
+	const struct ct_model *run = whole->model, *part = whole->excerpt->model;
+	char begin[16], end[16];
+
+	snprintf(ret, 80, ", of the part from %s to %s of this long run",
+		 ct_report_time(part->begin_ns - run->begin_ns, begin),
+		 ct_report_time(part->end_ns - run->begin_ns, end));
+	return ret;
+}
+
+void ct_report_whatif_best(const struct ct_analysis *whole, FILE *to)
+{
+	const struct ct_analysis *a = whole->excerpt ? whole->excerpt : whole;
+	const struct ct_whatif *w = a->whatif;
+	char saving[SAVING_BYTES], proof[PROOF_BYTES], calls[48], part[80] = "";
+	const struct ct_change *best;
+	const struct ct_site *site;
+	size_t others = 1;
+
+	if (!w || w->refusal || !w->ranks)
+		return;
+	best = &w->changes.at[0];
+	site = &a->sites->all.at[best->site];
+	while (others < w->changes.count && w->changes.at[others].rank == 0)
+		others++;
+	fputc('\n', to);
+	ct_report_wrapped(to, "", "  ", "If you %s%s %s (%s, %s)%s: saves %s%s%s%s", text_of(a, best),
+			  where_of(best), site->where, site->name, ct_report_count(best->calls, "call", calls),
+			  others > 1 ? " and change what the report names with it" : "",
+			  saving_text(w, &best->saves, saving), whole->excerpt ? part_text(whole, part) : "",
+			  proof_text(a, 0, proof),
+			  best->hazard ? ". WARNING: it may change results, see the report" : "");
 }
 
 void ct_report_whatif_csv(const struct ct_analysis *a, FILE *to)
@@ -179,12 +338,17 @@ void ct_report_whatif_csv(const struct ct_analysis *a, FILE *to)
 	struct ct_csv csv = { .to = to };
 	const struct ct_whatif *w = a->whatif;
 
-	for (size_t c = 0; w && c < w->changes.count && w->changes.at[c].rank != CT_NONE; c++) {
+	for (size_t c = 0; w && c < w->changes.count; c++) {
 		const struct ct_change *change = &w->changes.at[c];
 		const struct ct_site *site = &a->sites->all.at[change->site];
 		const char *fix = ct_whatif_fix(a, change);
 
-		ct_csv_number(&csv, change->rank + 1);
+		if (!ct_change_saves(w, change))
+			continue;
+		if (change->rank == CT_NONE)
+			ct_csv_text(&csv, "");
+		else
+			ct_csv_number(&csv, change->rank + 1);
 		ct_csv_text(&csv, kind_names[change->kind]);
 		ct_csv_text(&csv, site->name);
 		ct_csv_text(&csv, site->where);

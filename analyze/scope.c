@@ -5,6 +5,7 @@
 
 #define LONG_KERNEL_NS 20000 /* no launch takes so long by itself */
 #define RETURN_NS 500000     /* nor does one that waited return so late */
+#define LAUNCH_BEFORE_MAX 64 /* calls that are looked through for another launch */
 
 static void add(const struct ct_model *model, const struct ct_host_call *call, uint32_t op,
 		struct ct_scope *scope)
@@ -134,22 +135,49 @@ static void drain_scope(const struct ct_model *model, const struct ct_host_call 
 	add_all(model, call, true, scope);
 }
 
-/*
- * A launch that returned after its own kernel, which was long, had ended: it waited
- * for it, as every launch does under CUDA_LAUNCH_BLOCKING=1 (Programming Guide).
- */
-static void launch_scope(const struct ct_model *model, const struct ct_host_call *call,
-			 struct ct_scope *scope)
+/* What a launch submitted, if it ran for long; CT_NONE. */
+static uint32_t long_kernel_of(const struct ct_model *model, const struct ct_host_call *call)
 {
 	const struct ct_device_op *own;
 	uint32_t index;
 
-	if (!call->op_count)
-		return;
+	if (!(call->effects & CT_LAUNCH) || !call->op_count)
+		return CT_NONE;
 	index = ct_model_op_of(model, call, call->op_count - 1);
 	own = &model->ops.at[index].raw;
-	if (own->end_ns - own->start_ns < LONG_KERNEL_NS || own->end_ns > call->raw.leave_ns ||
-	    call->raw.leave_ns - own->end_ns > RETURN_NS)
+	return own->end_ns - own->start_ns < LONG_KERNEL_NS ? CT_NONE : index;
+}
+
+/* Did the thread's launch before this one return while its kernel, a long one, still ran? */
+static bool launched_freely_before(const struct ct_model *model, const struct ct_host_call *call)
+{
+	for (int n = 0; n < LAUNCH_BEFORE_MAX && call->previous != CT_NONE; n++) {
+		uint32_t own;
+
+		call = &model->calls.at[call->previous];
+		own = long_kernel_of(model, call);
+		if (own != CT_NONE)
+			return model->ops.at[own].raw.end_ns > call->raw.leave_ns + CT_TOUCH_NS;
+	}
+	return false;
+}
+
+/*
+ * A launch that returned after its own kernel, which was long, had ended: it waited
+ * for it, as every launch does under CUDA_LAUNCH_BLOCKING=1 (Programming Guide). Where
+ * others did not, its thread was kept from running meanwhile by the operating system.
+ */
+static void launch_scope(const struct ct_model *model, const struct ct_host_call *call,
+			 struct ct_scope *scope)
+{
+	uint32_t index = long_kernel_of(model, call);
+	uint64_t end_ns;
+
+	if (index == CT_NONE)
+		return;
+	end_ns = model->ops.at[index].raw.end_ns;
+	if (end_ns > call->raw.leave_ns || call->raw.leave_ns - end_ns > RETURN_NS ||
+	    launched_freely_before(model, call))
 		return;
 	scope->why = "the launch waited for its own kernel (CUDA_LAUNCH_BLOCKING?)";
 	add(model, call, index, scope);

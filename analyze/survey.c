@@ -99,7 +99,8 @@ static void add_item(struct surveyor *s, struct ct_block_span *block, const stru
 		block->facts = true;
 		break;
 	case CT_RECORD_THREAD:
-		block->facts |= new_thread(s, item->tid);
+		/* not asked where there are others: a hostile block may name a thread in each slot */
+		block->facts = block->facts || new_thread(s, item->tid);
 		break;
 	default:
 		block->facts = true;

@@ -21,6 +21,8 @@ struct module {
 	uint32_t build_id_length;
 	bool replaced; /* by a later one; kept, for frames may point into it */
 	enum state state;
+	bool has_lines; /* if open: its debug information may be read */
+	bool outside;   /* some of that is in other files */
 	Dwfl *dwfl;
 	Dwfl_Module *dwfl_module;
 	char path[];
@@ -47,7 +49,7 @@ struct ct_symbols {
 	struct ct_lookup by_pc;
 	struct entry *entries;
 	struct text *texts;
-	uint32_t mismatched, missing;
+	uint32_t mismatched, missing, unverified, outside;
 	bool failed;
 };
 
@@ -99,6 +101,16 @@ uint32_t ct_symbols_mismatched(const struct ct_symbols *symbols)
 uint32_t ct_symbols_missing(const struct ct_symbols *symbols)
 {
 	return symbols->missing;
+}
+
+uint32_t ct_symbols_unverified(const struct ct_symbols *symbols)
+{
+	return symbols->unverified;
+}
+
+uint32_t ct_symbols_outside(const struct ct_symbols *symbols)
+{
+	return symbols->outside;
 }
 
 /* The shim tells of every module again after each dlopen(): most are known. */
@@ -156,6 +168,21 @@ static struct module *find_module(struct ct_symbols *symbols, uint64_t address)
 	return NULL;
 }
 
+/*
+ * The C library called the program, or a thread's function: its lines help nobody, and where
+ * its debug information is installed, unpacking that takes longer than a short report.
+ */
+static bool wants_lines(const struct module *m)
+{
+	return strcmp(base_name(m->path), "libc.so.6") != 0;
+}
+
+static void note_outside(struct ct_symbols *symbols, struct module *m, bool outside)
+{
+	symbols->outside += outside && !m->outside;
+	m->outside |= outside;
+}
+
 /* Open the module's file if that was not tried yet. Returns whether it can be used. */
 static bool open_module(struct ct_symbols *symbols, struct module *m)
 {
@@ -170,7 +197,14 @@ static bool open_module(struct ct_symbols *symbols, struct module *m)
 		symbols->mismatched++;
 	else if (r)
 		symbols->missing++;
-	return !r;
+	if (r)
+		return false;
+	symbols->unverified += m->build_id_length == 0;
+	if (wants_lines(m)) {
+		m->has_lines = !ct_debugfile_outside(m->dwfl_module);
+		note_outside(symbols, m, !m->has_lines);
+	}
+	return true;
 }
 
 /* The demangled name; kept until the end. Falls back to the symbol itself. */
@@ -317,13 +351,13 @@ static int frames_of_scopes(struct ct_symbols *symbols, struct module *m, Dwarf_
 	return n;
 }
 
-/*
- * The C library called the program, or a thread's function: its lines help nobody, and where
- * its debug information is installed, unpacking that takes longer than a short report.
- */
-static bool wants_lines(const struct module *m)
+/* Only a unit's lines are in the module: its functions are in a .dwo file, which is not opened. */
+static bool is_split(const Dwarf_Die *unit)
 {
-	return strcmp(base_name(m->path), "libc.so.6") != 0;
+	uint8_t type;
+
+	return dwarf_cu_info(unit->cu, NULL, &type, NULL, NULL, NULL, NULL, NULL) == 0 &&
+	       type == DW_UT_skeleton;
 }
 
 /* Fill frames; the module is open. Returns how many. */
@@ -331,13 +365,15 @@ static int find_frames(struct ct_symbols *symbols, struct module *m, uint64_t ad
 		       struct ct_frame *frames)
 {
 	Dwarf_Addr bias = 0;
-	Dwarf_Die *unit = wants_lines(m) ? find_unit(m->dwfl_module, address, &bias) : NULL;
+	Dwarf_Die *unit = m->has_lines ? find_unit(m->dwfl_module, address, &bias) : NULL;
 	GElf_Off offset;
 	GElf_Sym sym;
 	const char *symbol = dwfl_module_addrinfo(m->dwfl_module, address, &offset, &sym, NULL,
 						  NULL, NULL);
-	int n = unit ? frames_of_scopes(symbols, m, unit, address - bias, frames) : 0;
+	bool split = unit && is_split(unit);
+	int n = unit && !split ? frames_of_scopes(symbols, m, unit, address - bias, frames) : 0;
 
+	note_outside(symbols, m, split);
 	if (n == 0) {
 		frames[0].function = readable(symbols, symbol);
 		frames[0].symbol = symbol;

@@ -36,7 +36,7 @@ void ct_symbols_destroy(struct ct_symbols *symbols);
 /*
  * Tell of a mapped module, as a MODULE record does: bias is run-time minus ELF address,
  * [start, end) the addresses. Everything is copied and no file is opened yet. Modules
- * told of earlier that overlap it are gone from then on. build_id_length 0: not known.
+ * told of earlier that overlap it are gone from then on. build_id_length 0: it had none.
  *
  * Returns 0, -EINVAL if the range is empty or the build id longer than 32 bytes, or
  * -ENOMEM.
@@ -68,6 +68,12 @@ bool ct_symbols_failed(const struct ct_symbols *symbols);
 
 /* Modules looked into whose file has another build id now; it was not used. */
 uint32_t ct_symbols_mismatched(const struct ct_symbols *symbols);
+
+/* Modules looked into that had no build id: their file may be another one by now. */
+uint32_t ct_symbols_unverified(const struct ct_symbols *symbols);
+
+/* Modules looked into whose debug information is in part in further files, which are not opened. */
+uint32_t ct_symbols_outside(const struct ct_symbols *symbols);
 
 /* Modules looked into whose file is gone or is not a readable ELF file. */
 uint32_t ct_symbols_missing(const struct ct_symbols *symbols);

@@ -150,8 +150,12 @@ static int list_changes(struct prediction *p)
 					    .site = CT_CHANGE_KEY_SITE(key), .rank = CT_NONE,
 					    .hazard_op = CT_NONE, .first = i };
 
-		for (next = i; next < p->items.count && p->items.at[next].key == key; next++)
-			change.calls += p->analysis->sites->of_call[p->items.at[next].call] == change.site;
+		for (next = i; next < p->items.count && p->items.at[next].key == key; next++) {
+			bool own = p->analysis->sites->of_call[p->items.at[next].call] == change.site;
+
+			change.calls += own;
+			change.unfixed += own && p->items.at[next].unfixed;
+		}
 		change.count = next - i;
 		change.alone_ns = time_of(p, &change); /* to sort by, until it is known */
 		if (CT_PUSH(&p->out->changes, change) < 0)
@@ -353,7 +357,7 @@ static int predict(struct prediction *p)
 	rank_changes(p);
 	find_ranges(p);
 	for (size_t c = 0; c < p->out->changes.count; c++)
-		if (p->out->changes.at[c].rank != CT_NONE)
+		if (ct_change_saves(p->out, &p->out->changes.at[c]))
 			ct_hazards_find(p->analysis, &p->out->changes.at[c],
 					&p->items.at[p->out->changes.at[c].first]);
 	return 0;
@@ -370,6 +374,7 @@ static int prepare(struct prediction *p, uint64_t events)
 	p->budget = replays < REPLAYS_MIN ? REPLAYS_MIN : replays;
 	p->worth_ns = p->out->span_ns / WORTH_OF_RUN > WORTH_NS ? p->out->span_ns / WORTH_OF_RUN
 								: WORTH_NS;
+	p->out->worth_ns = p->worth_ns;
 	p->replay->take_over = true;
 	find_pinned_rate(p);
 	ct_replay_run(p->replay);
@@ -416,14 +421,15 @@ void ct_whatif_destroy(struct ct_whatif *whatif)
 	free(whatif);
 }
 
-/* The shim leaves alone what is not from cudaMalloc, and what no documented call says is pageable. */
+/* The shim leaves alone what is not from cudaMalloc, and copies that it cannot stage (fixable.h). */
 const char *ct_whatif_fix(const struct ct_analysis *a, const struct ct_change *change)
 {
 	const char *name = a->sites->all.at[change->site].name;
 
-	if (change->kind == CT_CHANGE_FREE && (!strcmp(name, "cudaFree") || !strcmp(name, "cuMemFree_v2")))
+	if (change->kind == CT_CHANGE_FREE && change->unfixed < change->calls &&
+	    (!strcmp(name, "cudaFree") || !strcmp(name, "cuMemFree_v2")))
 		return "free";
-	return change->kind == CT_CHANGE_PIN ? "pin" : NULL;
+	return change->kind == CT_CHANGE_PIN && change->unfixed < change->calls ? "pin" : NULL;
 }
 
 const char *ct_whatif_refusal(const struct ct_analysis *analysis)
@@ -431,22 +437,37 @@ const char *ct_whatif_refusal(const struct ct_analysis *analysis)
 	return analysis->whatif ? analysis->whatif->refusal : unfit(analysis);
 }
 
-/* Leave one rank, of all changes that a fix makes. Staging by the shim takes as long as the driver's. */
-static void choose_fix(struct prediction *p, enum ct_fix fix)
+/* Staging by the shim takes as long as the driver's. */
+static void fit_to_fix(struct ct_change_item *item, enum ct_change_kind kind)
+{
+	if (kind == CT_CHANGE_PIN)
+		item->removed[CT_END_LIKELY] |= CT_KEEP_TRANSFER;
+	if (item->unfixed)
+		memset(item->removed, 0, sizeof(item->removed));
+}
+
+/* Is a change one of those that a fix stands for? */
+static bool is_of(enum ct_fix fix, enum ct_change_kind kind)
+{
+	return (kind == CT_CHANGE_FREE && fix != CT_FIX_PIN) ||
+	       (kind == CT_CHANGE_PIN && fix != CT_FIX_FREE);
+}
+
+/* Leave one rank, of all changes that a fix makes, or that its like by hand makes. */
+static void choose_fix(struct prediction *p, enum ct_fix fix, bool by_hand)
 {
 	for (size_t c = 0; c < p->out->changes.count; c++) {
 		struct ct_change *change = &p->out->changes.at[c];
-		const char *does = ct_whatif_fix(p->analysis, change);
+		bool made = by_hand || ct_whatif_fix(p->analysis, change);
 
-		change->rank = does && (fix == CT_FIX_ALL || !strcmp(does, fix == CT_FIX_FREE ? "free" : "pin"))
-				       ? 0
-				       : CT_NONE;
-		for (size_t i = 0; change->kind == CT_CHANGE_PIN && i < change->count; i++)
-			p->items.at[change->first + i].removed[CT_END_LIKELY] |= CT_KEEP_TRANSFER;
+		change->rank = made && is_of(fix, change->kind) ? 0 : CT_NONE;
+		for (size_t i = 0; !by_hand && i < change->count; i++)
+			fit_to_fix(&p->items.at[change->first + i], change->kind);
 	}
 }
 
-int ct_whatif_of(const struct ct_analysis *a, enum ct_fix fix, struct ct_range *ret)
+static int predict_fix(const struct ct_analysis *a, enum ct_fix fix, bool by_hand,
+		       struct ct_range *ret)
 {
 	struct ct_whatif fixed = { .span_ns = a->model->end_ns - a->model->begin_ns };
 	struct prediction p = { .analysis = a, .model = a->model, .out = &fixed };
@@ -460,10 +481,20 @@ int ct_whatif_of(const struct ct_analysis *a, enum ct_fix fix, struct ct_range *
 	if (r == 0)
 		r = list_changes(&p);
 	if (r == 0) {
-		choose_fix(&p, fix);
+		choose_fix(&p, fix, by_hand);
 		*ret = range_of(&p, (struct trial){ 1, CT_NONE, CT_CHANGE_KINDS });
 	}
 	finish(&p);
 	free(fixed.changes.at);
 	return r;
+}
+
+int ct_whatif_of(const struct ct_analysis *a, enum ct_fix fix, struct ct_range *ret)
+{
+	return predict_fix(a, fix, false, ret);
+}
+
+int ct_whatif_by_hand(const struct ct_analysis *a, enum ct_fix fix, struct ct_range *ret)
+{
+	return predict_fix(a, fix, true, ret);
 }

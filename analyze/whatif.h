@@ -39,7 +39,8 @@ struct ct_change {
 	enum ct_change_kind kind;
 	uint32_t site;
 	uint32_t calls;          /* of the site that it is about */
-	uint32_t rank;           /* from 0; sites that only save together share one; CT_NONE: saves nothing */
+	uint32_t unfixed;        /* of these, how many `cutrace prove` is known to leave alone */
+	uint32_t rank;           /* from 0; sites that only save together share one; CT_NONE: nothing on top of others */
 	uint64_t alone_ns;       /* the likely saving if it were the only change */
 	struct ct_range saves;   /* of its rank: the same for all that share it */
 	enum ct_hazard hazard;   /* of the first call that has one */
@@ -50,6 +51,7 @@ struct ct_change {
 struct ct_whatif {
 	const char *refusal;       /* why nothing is predicted; NULL */
 	uint64_t span_ns;          /* of the run */
+	uint64_t worth_ns;         /* a saving below it is none */
 	/* The replay that changes nothing and knows only causes, against the run. */
 	bool measured;             /* it was made */
 	uint64_t end_error_ns;     /* of its end */
@@ -60,6 +62,12 @@ struct ct_whatif {
 	struct ct_range all;       /* all changes together, those that save nothing alone included */
 };
 
+/* Does a change save something, be it only in the place of others that are ranked? */
+static inline bool ct_change_saves(const struct ct_whatif *whatif, const struct ct_change *change)
+{
+	return change->rank != CT_NONE || change->alone_ns >= whatif->worth_ns;
+}
+
 #define CT_WHATIF_ERROR_PERCENT 5 /* no prediction if a replay is off by more than this of the run */
 
 /*
@@ -68,25 +76,37 @@ struct ct_whatif {
  * a few replays. Returns 0 (also if it refuses) and what ct_whatif_destroy() frees, or -ENOMEM.
  */
 #define CT_WHATIF_EVENTS 12000000u
+#define CT_WHATIF_RECORD_BYTES 400u /* of memory, a record */
 int ct_whatif_find(const struct ct_analysis *analysis, uint64_t events, struct ct_whatif **ret);
 void ct_whatif_destroy(struct ct_whatif *whatif); /* accepts NULL */
 
-/* The fix of `cutrace prove` that makes a change, "free" or "pin"; NULL if none does. */
+/* The fix of `cutrace prove` that makes a change, of some calls at least, "free" or "pin"; or NULL. */
 const char *ct_whatif_fix(const struct ct_analysis *analysis, const struct ct_change *change);
 
 /* Find the hazards of a change's calls (see enum ct_hazard); items are those of the change. */
 void ct_hazards_find(const struct ct_analysis *analysis, struct ct_change *change,
 		     const struct ct_change_item *items);
 
-/* The section of the report; a row for each change. */
+/*
+ * The change that saves most, in a sentence for the end of a program; nothing where nothing is
+ * predicted. The section of the report; a row for each change.
+ */
+void ct_report_whatif_best(const struct ct_analysis *analysis, FILE *to);
 void ct_report_whatif(const struct ct_analysis *analysis, size_t limit, FILE *to);
 void ct_report_whatif_csv(const struct ct_analysis *analysis, FILE *to);
 
 /*
- * What a fix would save the run. Returns 0 and a range (all 0: nothing to save), -ENODATA if
+ * What a fix of `cutrace prove` would save the run; of CT_FIX_ALL, what both would save counts once.
+ * Returns 0 and a range (all 0: nothing to save), -ENODATA if
  * nothing is predicted of this trace (ct_whatif_refusal() says why), or -ENOMEM.
  */
 int ct_whatif_of(const struct ct_analysis *analysis, enum ct_fix fix, struct ct_range *ret);
+
+/*
+ * The same for a program changed by its author: also of the calls that the fix leaves alone, and
+ * with buffers that stay page-locked, where the fix copies into such.
+ */
+int ct_whatif_by_hand(const struct ct_analysis *analysis, enum ct_fix fix, struct ct_range *ret);
 
 /* Why nothing is predicted of this trace, a clause; NULL if something is. Static text. */
 const char *ct_whatif_refusal(const struct ct_analysis *analysis);

@@ -12,9 +12,10 @@ static bool has_event_sync(uint32_t version)
 	return version >= CT_CUPTI_EVENT_SYNC;
 }
 
-static uint64_t event_sync(uint32_t version, uint64_t id)
+/* id: where it is from that version on; before, the record ends ahead of it. */
+static uint64_t event_sync(uint32_t version, const uint64_t *id)
 {
-	return has_event_sync(version) && id != CT_CUPTI_EVENT_SYNC_NONE ? id : 0;
+	return has_event_sync(version) && *id != CT_CUPTI_EVENT_SYNC_NONE ? *id : 0;
 }
 
 static uint16_t narrow(int64_t value)
@@ -126,7 +127,7 @@ static enum ct_record_type sync_record(const struct ct_cupti_sync *s, uint32_t v
 		.stream = s->stream,
 		.event = s->event,
 		.kind = (uint8_t)s->type,
-		.event_sync = event_sync(version, s->event_sync),
+		.event_sync = event_sync(version, &s->event_sync),
 	};
 	return CT_RECORD_SYNC;
 }
@@ -139,7 +140,7 @@ static enum ct_record_type event_record(const struct ct_cupti_event *e, uint32_t
 		.context = e->context,
 		.stream = e->stream,
 		.event = e->event,
-		.event_sync = event_sync(version, e->event_sync),
+		.event_sync = event_sync(version, &e->event_sync),
 	};
 	return CT_RECORD_EVENT;
 }

@@ -18,6 +18,7 @@
 		".popsection\n"                                                                    \
 		".symver old_" #name ", " #name "@GLIBC_" version "\n")
 
+OLD(dlerror, "2.2.5");
 OLD(dlopen, "2.2.5");
 OLD(pthread_create, "2.2.5");
 OLD(pthread_once, "2.2.5");
@@ -26,8 +27,15 @@ OLD(pthread_sigmask, "2.2.5");
 #ifdef COMMAND
 OLD(dlclose, "2.2.5");
 OLD(dlsym, "2.2.5");
+OLD(exp, "2.2.5"); /* the mathematical ones: 2.29, without errno by SVID's rules */
+OLD(log, "2.2.5");
+OLD(pow, "2.2.5");
 OLD(pthread_condattr_setclock, "2.3.3");
 OLD(pthread_join, "2.2.5");
+OLD(pthread_mutex_trylock, "2.2.5");
+OLD(pthread_mutexattr_destroy, "2.2.5");
+OLD(pthread_mutexattr_init, "2.2.5");
+OLD(pthread_mutexattr_settype, "2.2.5");
 OLD(pthread_rwlock_destroy, "2.2.5");
 OLD(pthread_rwlock_init, "2.2.5");
 OLD(pthread_rwlock_rdlock, "2.2.5");
@@ -36,7 +44,6 @@ OLD(pthread_rwlock_unlock, "2.2.5");
 OLD(pthread_rwlock_wrlock, "2.2.5");
 #else
 OLD(dladdr, "2.2.5");
-OLD(dlerror, "2.2.5");
 OLD(dlvsym, "2.2.5");
 OLD(pthread_attr_getstack, "2.2.5");
 OLD(pthread_attr_setstacksize, "2.2.5");

@@ -28,6 +28,8 @@ void ct_entry_settle(void)
 	uint32_t undecided = CT_ENTRY_UNDECIDED;
 	uint32_t to = ct_shim_start() || ct_shim_closed() ? CT_ENTRY_RECORDS : CT_ENTRY_QUIET;
 
+	if (ct_shim_starting()) /* it will be known when that is done */
+		return;
 	__atomic_compare_exchange_n(&ct_entry_state, &undecided, to, 0, __ATOMIC_RELEASE,
 				    __ATOMIC_RELAXED);
 }
@@ -36,7 +38,7 @@ struct ct_call *ct_entry_open(enum ct_api api)
 {
 	if (__atomic_load_n(&ct_entry_state, __ATOMIC_ACQUIRE) == CT_ENTRY_UNDECIDED)
 		ct_entry_settle();
-	if (__atomic_load_n(&ct_entry_state, __ATOMIC_ACQUIRE) != CT_ENTRY_RECORDS ||
+	if (__atomic_load_n(&ct_entry_state, __ATOMIC_ACQUIRE) == CT_ENTRY_QUIET ||
 	    ct_mode_leaves(ct_apis[api].effects))
 		return NULL;
 	return ct_hook_open(api, CT_ORIGIN_ENTRY);

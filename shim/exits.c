@@ -192,7 +192,7 @@ void ct_exits_report(void)
 
 	if (!ct_shim.options.report)
 		return;
-	if (ct_shim.file.header->claimed_bytes > REPORT_BYTES_MAX) {
+	if (__atomic_load_n(&ct_shim.file.header->claimed_bytes, __ATOMIC_RELAXED) > REPORT_BYTES_MAX) {
 		ct_warn("the trace is large, so no report was made at the program's end; run: cutrace "
 			"report %s", ct_shim.directory);
 		return;

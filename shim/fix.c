@@ -68,17 +68,22 @@ static void count_in(const char *path)
 	munmap(shared, sizeof(*shared));
 }
 
+void ct_fix_context_ends(void)
+{
+	ct_fix_free_context_ends();
+	ct_fix_pin_context_ends();
+}
+
 void ct_fix_install(void)
 {
 	static uint32_t once;
 	const char *path = ct_options_fix_counts();
-	bool frees = ct_options_fix() == CT_FIX_FREES;
+	enum ct_fix_setting fix = ct_options_fix();
 	int saved = errno;
 
-	if ((!frees && !*path) || __atomic_exchange_n(&once, 1, __ATOMIC_RELAXED))
+	if ((fix == CT_FIX_OFF && !*path) || __atomic_exchange_n(&once, 1, __ATOMIC_RELAXED))
 		return;
 	count_in(path);
-	if (!ct_fix_rows_install(frees))
-		counts->stopped = CT_FIX_STOP_OLD_DRIVER;
+	ct_fix_rows_install(fix & CT_FIX_FREES, fix & CT_FIX_PINS);
 	errno = saved;
 }

@@ -13,7 +13,8 @@ static struct ct_block blocks[CT_BLOCKS_MAX];
 static size_t used; /* those behind have never been used */
 static struct ct_block *unused;
 static struct ct_block *chains[CHAINS];
-static struct ct_block *sizes[SIZES]; /* several sizes may share one */
+static struct ct_block *sizes[SIZES]; /* several sizes may share one; oldest first */
+static uint64_t orders;
 
 /* Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4). */
 static uint64_t mix(uint64_t value)
@@ -82,6 +83,7 @@ void ct_blocks_remove(struct ct_block *block)
 void ct_blocks_defer(struct ct_block *block)
 {
 	block->deferred = true;
+	block->order = orders++;
 	DL_APPEND(*size_of(block->bytes), block);
 }
 
@@ -101,12 +103,14 @@ struct ct_block *ct_blocks_oldest(uint64_t bytes)
 	return NULL;
 }
 
-struct ct_block *ct_blocks_any(void)
+struct ct_block *ct_blocks_first(void)
 {
+	struct ct_block *first = NULL;
+
 	for (size_t i = 0; i < SIZES; i++)
-		if (sizes[i])
-			return sizes[i];
-	return NULL;
+		if (sizes[i] && (!first || sizes[i]->order < first->order))
+			first = sizes[i];
+	return first;
 }
 
 void ct_blocks_clear(void)

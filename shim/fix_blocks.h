@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CT_BLOCKS_MAX 32768 /* 64 bytes each: 2 MiB, touched as they are used */
+#define CT_BLOCKS_MAX 32768 /* 80 bytes each: 2.5 MiB, touched as they are used */
 
 struct ct_block {
 	uint64_t at;            /* device address */
@@ -17,6 +17,8 @@ struct ct_block {
 	void *event;            /* a CUevent of the place, kept when it is used again; may be NULL */
 	struct ct_block *chain; /* of its address, or of what is unused */
 	struct ct_block *prev, *next; /* while deferred: of those alike in size, oldest first */
+	uint64_t order; /* of deferring: lower was earlier */
+	uint8_t other; /* than cuMemAlloc() memory, which is not counted: an enum ct_fix_left; else 0 */
 	bool deferred;
 	bool shared; /* other processes know of it */
 };
@@ -39,8 +41,8 @@ void ct_blocks_take(struct ct_block *block); /* it is in use again */
 /* Of the deferred blocks of this size the one that was freed first; NULL: there is none. */
 struct ct_block *ct_blocks_oldest(uint64_t bytes);
 
-/* Any deferred block; NULL: there is none. */
-struct ct_block *ct_blocks_any(void);
+/* Of all deferred blocks the one that was freed first; NULL: there is none. */
+struct ct_block *ct_blocks_first(void);
 
 /* Forget all blocks, and their events, which are not destroyed. */
 void ct_blocks_clear(void);

@@ -19,6 +19,9 @@
 #define ENDS_CONTEXT(name, effects)                                                                \
 	(((effects) & (CT_INIT | CT_DRAINS)) == (CT_INIT | CT_DRAINS) && strstr(name, "Ctx"))
 #define OF_PEERS(name) (strstr(name, "Peer") != NULL)
+#define FREES(effects) (((effects) & (CT_FREE | CT_DRAINS)) == (CT_FREE | CT_DRAINS))
+#define OF_HOST(effects) (FREES(effects) && (effects) & CT_HOSTMEM)
+#define OF_ARRAYS(name, effects) (FREES(effects) && strstr(name, "Array"))
 
 #define REPLACE(name, effects, params, args)                                                       \
 	static CUresult(*behind_##name) params;                                                    \
@@ -34,7 +37,10 @@
 		do {                                                                               \
 			given = ct_fix_given();                                                    \
 			error = behind_##name args;                                                \
-		} while (error == CUDA_ERROR_OUT_OF_MEMORY && ct_fix_give_back(given));            \
+		} while (error == CUDA_ERROR_OUT_OF_MEMORY && \
+			 ct_fix_give_back(given, CT_FIX_GIVE_WANTED));                             \
+		if (error == CUDA_SUCCESS && (OF_HOST(effects) || OF_ARRAYS(#name, effects)))      \
+			ct_fix_leave(OF_HOST(effects) ? CT_FIX_LEFT_HOST : CT_FIX_LEFT_ARRAY);     \
 		return error;                                                                      \
 	}
 
@@ -73,10 +79,28 @@ static CUresult fixed_free(CUdeviceptr at)
 	return (CUresult)ct_fix_free(at);
 }
 
+static CUresult fixed_cuMemAllocManaged PARAMS_cuMemAllocManaged
+{
+	CUresult error = again_cuMemAllocManaged ARGS_cuMemAllocManaged;
+
+	if (error == CUDA_SUCCESS)
+		ct_fix_other(*dptr, bytesize, CT_FIX_LEFT_MANAGED);
+	return error;
+}
+
+static CUresult fixed_cuMemAllocPitch_v2 PARAMS_cuMemAllocPitch_v2
+{
+	CUresult error = again_cuMemAllocPitch_v2 ARGS_cuMemAllocPitch_v2;
+
+	if (error == CUDA_SUCCESS)
+		ct_fix_other(*dptr, *pPitch * Height, CT_FIX_LEFT_PITCHED);
+	return error;
+}
+
 /* The program is to be told the truth: what it has freed is free. */
 static CUresult fixed_memory_info(size_t *ret_free, size_t *ret_total)
 {
-	ct_fix_give_back(0);
+	ct_fix_give_back(0, CT_FIX_GIVE_ASKED);
 	return again_cuMemGetInfo_v2(ret_free, ret_total);
 }
 
@@ -129,12 +153,114 @@ CAPTURED(cuStreamEndCapture_ptsz)
 
 CONTEXT_MAKERS(MAKES_CONTEXT)
 
+/*
+ * An event of the primary context covers its green contexts, but one of a green context made
+ * current covers that one only (cuCtxRecordEvent() in the driver API's manual).
+ */
+#define MAKES_GREEN(name)                                                                          \
+	static CUresult fixed_##name PARAMS_##name                                                 \
+	{                                                                                          \
+		CUresult error = again_##name ARGS_##name;                                         \
+                                                                                                   \
+		if (error == CUDA_SUCCESS)                                                         \
+			ct_fix_stop(CT_FIX_STOP_CONTEXTS);                                         \
+		return error;                                                                      \
+	}
+
+KNOWN_cuCtxFromGreenCtx(MAKES_GREEN(cuCtxFromGreenCtx))
+
+/* Copies of pageable memory, by pin. */
+
+#define STAGES(name, type, to_, from_, twin, any)                                                  \
+	static int submit_##name(uint64_t to, const void *from, size_t bytes, void *stream)        \
+	{                                                                                          \
+		return again_##name(to, (type)(uintptr_t)from, bytes, stream);                     \
+	}                                                                                          \
+	static CUresult fixed_##name PARAMS_##name                                                 \
+	{                                                                                          \
+		const struct ct_fix_copy copy = {                                                  \
+			.to = to_, .from = (const void *)(uintptr_t)from_, .bytes = ByteCount,     \
+			.stream = hStream, .per_thread = twin, .any_way = any,                     \
+			.submit = submit_##name,                                                   \
+		};                                                                                 \
+                                                                                                   \
+		return (CUresult)ct_fix_copy(&copy);                                               \
+	}
+
+STAGES(cuMemcpyHtoDAsync_v2, const void *, dstDevice, srcHost, false, false)
+STAGES(cuMemcpyHtoDAsync_v2_ptsz, const void *, dstDevice, srcHost, true, false)
+STAGES(cuMemcpyAsync, CUdeviceptr, dst, src, false, true)
+STAGES(cuMemcpyAsync_ptsz, CUdeviceptr, dst, src, true, true)
+
+/* Of other forms: they are counted. */
+#define LEAVES(name, to, from)                                                                     \
+	static CUresult fixed_##name PARAMS_##name                                                 \
+	{                                                                                          \
+		CUresult error = again_##name ARGS_##name;                                         \
+                                                                                                   \
+		if (error == CUDA_SUCCESS)                                                         \
+			ct_fix_other_copy(to, from);                                               \
+		return error;                                                                      \
+	}
+/* Where an end of a box is, by what its description says; NULL: in an array. */
+#define END(side)                                                                                  \
+	(pCopy->side##MemoryType == CU_MEMORYTYPE_HOST    ? pCopy->side##Host                      \
+	 : pCopy->side##MemoryType == CU_MEMORYTYPE_ARRAY ? NULL                                   \
+	 : (const void *)pCopy->side##Device)
+
+LEAVES(cuMemcpyDtoHAsync_v2, dstHost, NULL)
+LEAVES(cuMemcpyDtoHAsync_v2_ptsz, dstHost, NULL)
+LEAVES(cuMemcpy2DAsync_v2, END(dst), END(src))
+LEAVES(cuMemcpy2DAsync_v2_ptsz, END(dst), END(src))
+LEAVES(cuMemcpy3DAsync_v2, END(dst), END(src))
+LEAVES(cuMemcpy3DAsync_v2_ptsz, END(dst), END(src))
+LEAVES(cuMemcpyHtoAAsync_v2, NULL, srcHost)
+LEAVES(cuMemcpyHtoAAsync_v2_ptsz, NULL, srcHost)
+LEAVES(cuMemcpyAtoHAsync_v2, dstHost, NULL)
+LEAVES(cuMemcpyAtoHAsync_v2_ptsz, dstHost, NULL)
+
+/* What may write to memory of the host when its time comes; a graph may have either in it. */
+#define WORKS_ON_HOST(name)                                                                        \
+	static CUresult fixed_##name PARAMS_##name                                                 \
+	{                                                                                          \
+		CUresult error = again_##name ARGS_##name;                                         \
+                                                                                                   \
+		if (error == CUDA_SUCCESS)                                                         \
+			ct_fix_host_work();                                                        \
+		return error;                                                                      \
+	}
+
+#define BATCHES(name)                                                                              \
+	static CUresult fixed_##name PARAMS_##name                                                 \
+	{                                                                                          \
+		CUresult error = again_##name ARGS_##name;                                         \
+                                                                                                   \
+		if (error != CUDA_SUCCESS)                                                         \
+			return error;                                                              \
+		ct_fix_host_work();                                                                \
+		for (size_t i = 0; i < count; i++)                                                 \
+			ct_fix_other_copy((const void *)dsts[i], (const void *)srcs[i]);           \
+		return error;                                                                      \
+	}
+
+#define HOST_WORKERS(X)                                                                            \
+	X(cuLaunchHostFunc) X(cuLaunchHostFunc_ptsz) X(cuStreamAddCallback)                        \
+	X(cuStreamAddCallback_ptsz) X(cuGraphLaunch) X(cuGraphLaunch_ptsz)
+#define COPY_BATCHES(X)                                                                            \
+	KNOWN_cuMemcpyBatchAsync(X(cuMemcpyBatchAsync))                                            \
+	KNOWN_cuMemcpyBatchAsync_v2(X(cuMemcpyBatchAsync_v2))
+
+HOST_WORKERS(WORKS_ON_HOST)
+COPY_BATCHES(BATCHES)
+
 #define BY_HAND(name) { #name, (void *)fixed_##name, NULL },
 
 static const struct row by_hand[] = {
 	{ "cuMemAlloc_v2", (void *)fixed_malloc, NULL },
 	{ "cuMemFree_v2", (void *)fixed_free, NULL },
 	{ "cuMemGetInfo_v2", (void *)fixed_memory_info, NULL },
+	BY_HAND(cuMemAllocManaged)
+	BY_HAND(cuMemAllocPitch_v2)
 	BY_HAND(cuStreamBeginCapture_v2)
 	BY_HAND(cuStreamBeginCapture_v2_ptsz)
 	BY_HAND(cuStreamBeginCaptureToGraph)
@@ -142,6 +268,26 @@ static const struct row by_hand[] = {
 	BY_HAND(cuStreamEndCapture)
 	BY_HAND(cuStreamEndCapture_ptsz)
 	CONTEXT_MAKERS(BY_HAND)
+	KNOWN_cuCtxFromGreenCtx(BY_HAND(cuCtxFromGreenCtx))
+};
+
+static const struct row of_pin[] = {
+	BY_HAND(cuMemcpyHtoDAsync_v2)
+	BY_HAND(cuMemcpyHtoDAsync_v2_ptsz)
+	BY_HAND(cuMemcpyAsync)
+	BY_HAND(cuMemcpyAsync_ptsz)
+	BY_HAND(cuMemcpyDtoHAsync_v2)
+	BY_HAND(cuMemcpyDtoHAsync_v2_ptsz)
+	BY_HAND(cuMemcpy2DAsync_v2)
+	BY_HAND(cuMemcpy2DAsync_v2_ptsz)
+	BY_HAND(cuMemcpy3DAsync_v2)
+	BY_HAND(cuMemcpy3DAsync_v2_ptsz)
+	BY_HAND(cuMemcpyHtoAAsync_v2)
+	BY_HAND(cuMemcpyHtoAAsync_v2_ptsz)
+	BY_HAND(cuMemcpyAtoHAsync_v2)
+	BY_HAND(cuMemcpyAtoHAsync_v2_ptsz)
+	HOST_WORKERS(BY_HAND)
+	COPY_BATCHES(BY_HAND)
 };
 
 static int call_malloc(uint64_t *ret, size_t bytes)
@@ -172,6 +318,7 @@ static bool find_others(struct ct_fix_driver *driver)
 		{ "cuCtxRecordEvent", &driver->context_record },
 		{ "cuEventCreate", &driver->event_create },
 		{ "cuEventQuery", &driver->event_query },
+		{ "cuEventSynchronize", &driver->event_wait },
 	};
 	bool all = true;
 
@@ -184,7 +331,15 @@ static bool find_others(struct ct_fix_driver *driver)
 	return all;
 }
 
-bool ct_fix_rows_install(bool frees)
+static void replace(const struct row *table, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		ct_real_replace(&ct_real_driver, table[i].symbol, table[i].by, table[i].behind);
+}
+
+#define REPLACE_ALL(table) replace(table, sizeof(table) / sizeof((table)[0]))
+
+void ct_fix_rows_install(bool frees, bool pins)
 {
 	struct ct_fix_driver driver = {
 		.malloc = call_malloc,
@@ -192,13 +347,16 @@ bool ct_fix_rows_install(bool frees)
 		.memory_info = call_memory_info,
 	};
 	bool able = find_others(&driver);
+	bool stages = pins && ct_fix_pin_start();
 
+	if (frees && !able)
+		ct_fix_counts()->stopped = CT_FIX_STOP_OLD_DRIVER;
+	ct_fix_counts()->pin.cannot = pins && !stages;
 	if (!driver.context_get || !driver.context_push || !driver.context_pop)
-		return false;
+		return;
 	ct_fix_free_start(&driver, frees && able);
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		ct_real_replace(&ct_real_driver, rows[i].symbol, rows[i].by, rows[i].behind);
-	for (size_t i = 0; i < sizeof(by_hand) / sizeof(by_hand[0]); i++)
-		ct_real_replace(&ct_real_driver, by_hand[i].symbol, by_hand[i].by, NULL);
-	return able || !frees;
+	REPLACE_ALL(rows);
+	REPLACE_ALL(by_hand);
+	if (stages)
+		REPLACE_ALL(of_pin);
 }

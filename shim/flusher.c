@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,11 +24,13 @@
 #define PERIOD_NS SECOND_NS
 #define DEADLINE_NS (5 * SECOND_NS)
 #define STACK_BYTES (1024 * 1024) /* CUPTI may be started on it */
+#define LEAVING_NS (SECOND_NS / 50)
 
 enum { IDLE = 0, RUNG = 1, ASKED = 2, DONE = 3 };
 
 static uint32_t request = IDLE;
 static bool running;
+static sigset_t program_mask; /* of the thread that started us */
 
 /* Wait until *word is no longer `value`, or the time is up. */
 static void wait_word(uint32_t *word, uint32_t value, uint64_t ns)
@@ -73,8 +76,52 @@ static void note_clock_error(void)
 		noted_ns = error_ns;
 }
 
+/* The first thread stays as a zombie then, and has no memory, so no program that it runs. */
+static bool first_has_left(void)
+{
+	char byte;
+
+	return readlink("/proc/self/exe", &byte, 1) < 0 && errno == ENOENT;
+}
+
+/* Threads of the process, a first one that has left included; 0: this system does not say. */
+static uint64_t threads(void)
+{
+	struct stat task; /* it has two links more than threads */
+
+	return stat("/proc/self/task", &task) == 0 && task.st_nlink > 2 ? task.st_nlink - 2 : 0;
+}
+
+/*
+ * A process ends with its last thread, if none ends it before (pthread_exit(3)). This one must
+ * not keep it alive: where only it and what is left of the first are there, it ends as the
+ * program's last would, runs the exit handlers with it, and so makes the last flush.
+ */
+static bool last_one(bool *ret_leaving)
+{
+	uint64_t left = first_has_left() ? threads() : 0;
+
+	*ret_leaving = left > 0;
+	return left == 2;
+}
+
+static void become_last(void)
+{
+	running = false;
+	pthread_sigmask(SIG_SETMASK, &program_mask, NULL);
+}
+
+/* Until it is to look again: for CUPTI's records, at the mode, whether it is the last thread. */
+static uint64_t period_ns(bool leaving)
+{
+	uint64_t turn_ns = ct_mode_turn(), most_ns = leaving ? LEAVING_NS : PERIOD_NS;
+
+	return turn_ns < most_ns ? turn_ns : most_ns;
+}
+
 static void *run(void *unused)
 {
+	bool leaving = false;
 	struct ct_thread *thread = ct_thread_self();
 	uint64_t flushed_ns = ct_now_ns();
 
@@ -85,9 +132,8 @@ static void *run(void *unused)
 	ct_shim.file.ring = ct_flusher_ring;
 	while (__atomic_load_n(&request, __ATOMIC_ACQUIRE) <= RUNG) {
 		uint32_t rung = RUNG;
-		uint64_t turn_ns = ct_mode_turn();
 
-		wait_word(&request, IDLE, turn_ns < PERIOD_NS ? turn_ns : PERIOD_NS);
+		wait_word(&request, IDLE, period_ns(leaving));
 		if (__atomic_compare_exchange_n(&request, &rung, IDLE, false, __ATOMIC_ACQUIRE,
 						__ATOMIC_RELAXED))
 			ct_file_prepare(&ct_shim.file);
@@ -100,6 +146,10 @@ static void *run(void *unused)
 			flushed_ns = ct_now_ns();
 		}
 		ct_python_settle();
+		if (last_one(&leaving)) {
+			become_last();
+			return NULL;
+		}
 	}
 	last_flush();
 	set_word(&request, DONE);
@@ -110,16 +160,18 @@ void ct_flusher_start(void)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
-	sigset_t all, old;
+	sigset_t all;
 
 	sigfillset(&all);
 	if (pthread_attr_init(&attr) != 0)
 		return;
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	running = pthread_create(&thread, &attr, run, NULL) == 0;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_sigmask(SIG_SETMASK, &all, &program_mask);
+	running = true; /* first, as the thread may come to write it (become_last()) */
+	if (pthread_create(&thread, &attr, run, NULL) != 0)
+		running = false;
+	pthread_sigmask(SIG_SETMASK, &program_mask, NULL);
 	pthread_attr_destroy(&attr);
 	if (running)
 		pthread_setname_np(thread, "cutrace");

@@ -4,7 +4,8 @@
  * finished device records, so that a killed program loses no more than that; it
  * changes the mode under CUTRACE_MODE=auto (mode.h); and
  * at the end it does the last flush, so that the exiting thread can wait with a
- * deadline instead of hanging in somebody's lock.
+ * deadline instead of hanging in somebody's lock. If all others have left by
+ * pthread_exit(), it ends the process as the last of them would have.
  */
 #ifndef CT_SHIM_FLUSHER_H
 #define CT_SHIM_FLUSHER_H

@@ -120,6 +120,8 @@ static bool start_for(enum ct_api api, enum ct_origin origin)
 		return !ct_mode_leaves(ct_apis[api].effects);
 	if (ct_shim_closed())
 		lose_late(origin);
+	else if (ct_shim_starting())
+		ct_shim_miss(origin == CT_ORIGIN_ENTRY);
 	return false;
 }
 

@@ -11,6 +11,7 @@
 #include "cupti/session.h"
 #include "shim/entry.h"
 #include "shim/exits.h"
+#include "shim/fix_linked.h"
 #include "shim/hook.h"
 #include "shim/log.h"
 #include "shim/self.h"
@@ -39,6 +40,7 @@ __attribute__((constructor)) static void constructor(void)
 		setenv(INJECTION_VARIABLE, info.dli_fname, 1);
 	else
 		taken_by_other = strcmp(before, info.dli_fname) != 0;
+	ct_fix_linked();
 }
 
 /* A program that used CUDA and of which we saw nothing must not look like one without CUDA. */
@@ -46,6 +48,7 @@ __attribute__((destructor)) static void destructor(void)
 {
 	void *driver;
 
+	ct_fix_linked_end();
 	if (ct_shim_alive() || ct_shim_closed() || !taken_by_other)
 		return;
 	driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
@@ -186,6 +189,8 @@ static void record_start_cost(struct ct_thread *thread, uint64_t start_ns)
 
 __attribute__((visibility("default"))) int InitializeInjection(void);
 
+static bool too_early;
+
 /* Called once by the driver, inside the first cuInit(), before any context exists. */
 int InitializeInjection(void)
 {
@@ -193,7 +198,12 @@ int InitializeInjection(void)
 	uint64_t start_ns = ct_now_ns();
 	struct ct_thread *thread;
 
-	if (!ct_shim_start() || __atomic_exchange_n(&once, 1, __ATOMIC_RELAXED))
+	ct_fix_linked();
+	if (!ct_shim_start()) {
+		too_early = ct_shim_starting();
+		return 1;
+	}
+	if (__atomic_exchange_n(&once, 1, __ATOMIC_RELAXED))
 		return 1;
 	__atomic_store_n(&injected, true, __ATOMIC_RELEASE);
 	thread = ct_thread_self();
@@ -207,4 +217,13 @@ int InitializeInjection(void)
 	thread->sets_up = true;
 	thread->in_tool = false;
 	return 1;
+}
+
+void ct_inject_deferred(struct ct_thread *thread)
+{
+	if (!too_early)
+		return;
+	InitializeInjection();
+	thread->injected_ns = 0; /* not inside the call that the program is about to make */
+	thread->in_tool = true;
 }

@@ -5,8 +5,17 @@
 
 #include <stdbool.h>
 
+struct ct_thread;
+
 /* If the driver never loaded us, say in the trace and on stderr why there are no device times. */
 void ct_inject_explain(void);
+
+/*
+ * The driver may load us inside a call that a signal handler makes in the midst of our start;
+ * what we then could not do is done at its end, by the thread that starts us, which is in_tool.
+ * What was made in between has no device times: that call is counted as missed.
+ */
+void ct_inject_deferred(struct ct_thread *thread);
 
 /*
  * CUPTI, started in the middle of the run (CT_CUPTI_LATE). Pending: the driver has loaded us,

@@ -69,9 +69,12 @@ static bool parse_level(const char *text, enum ct_level *ret)
 
 static bool parse_fix(const char *text, enum ct_fix_setting *ret)
 {
-	static const char *const names[] = { [CT_FIX_OFF] = "off", [CT_FIX_FREES] = "free" };
+	static const char *const names[] = {
+		[CT_FIX_OFF] = "off", [CT_FIX_FREES] = "free", [CT_FIX_PINS] = "pin",
+		[CT_FIX_BOTH] = "all",
+	};
 
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 4; i++)
 		if (strcasecmp(text, names[i]) == 0) {
 			*ret = (enum ct_fix_setting)i;
 			return true;

@@ -37,8 +37,10 @@ enum ct_level {
 
 /* What is changed in the program; see fix.h. */
 enum ct_fix_setting {
-	CT_FIX_OFF,
-	CT_FIX_FREES /* cudaFree and cuMemFree do not wait */
+	CT_FIX_OFF = 0,
+	CT_FIX_FREES = 1 << 0, /* cudaFree and cuMemFree do not wait */
+	CT_FIX_PINS = 1 << 1,  /* asynchronous copies of pageable memory to the device do not */
+	CT_FIX_BOTH = CT_FIX_FREES | CT_FIX_PINS
 };
 
 struct ct_options {

@@ -182,6 +182,13 @@ bool ct_real_replace(struct ct_real_table *table, const char *symbol, void *by, 
 	return true;
 }
 
+void *ct_real_wrapper(const struct ct_real_table *table, const char *symbol)
+{
+	const struct ct_real_function *f = by_name(table, symbol);
+
+	return f ? f->wrapper : NULL;
+}
+
 int ct_real_knows(const struct ct_real_table *table, const char *symbol)
 {
 	return by_name(table, symbol) != NULL;

@@ -80,6 +80,9 @@ bool ct_real_replace(struct ct_real_table *table, const char *symbol, void *by, 
 /* The real function in whichever of the table's libraries is mapped; NULL if none is. */
 void *ct_real_loaded(const struct ct_real_table *table, const char *name);
 
+/* Our function of this name; NULL: there is none. */
+void *ct_real_wrapper(const struct ct_real_table *table, const char *symbol);
+
 /* Does the table have this symbol? */
 int ct_real_knows(const struct ct_real_table *table, const char *symbol);
 

@@ -25,6 +25,7 @@
 #include "shim/mode.h"
 #include "shim/modules.h"
 #include "shim/name.h"
+#include "shim/once.h"
 #include "shim/python.h"
 #include "shim/rank.h"
 #include "shim/self.h"
@@ -41,7 +42,7 @@ struct ct_shim ct_shim;
 
 static const uint32_t unborn = CT_LIFE_UNBORN;
 const volatile uint32_t *ct_shim_life = &unborn;
-static pthread_once_t started = PTHREAD_ONCE_INIT;
+static ct_once_state started;
 
 static void set_life(enum ct_life to)
 {
@@ -245,8 +246,17 @@ static void note_sharing(void)
 /* A trace of a changed program must not be taken for one of the program. */
 static void note_fix(void)
 {
-	if (ct_shim.options.fix == CT_FIX_FREES)
-		ct_shim_note(CT_NOTE_FIX, 0, "CUTRACE_FIX=free: frees of device memory wait for nothing");
+	static const char *const texts[] = {
+		[CT_FIX_FREES] = "CUTRACE_FIX=free: frees of device memory wait for nothing",
+		[CT_FIX_PINS] = "CUTRACE_FIX=pin: asynchronous copies of pageable memory to the device "
+				"are staged in page-locked memory",
+		[CT_FIX_BOTH] = "CUTRACE_FIX=all: frees of device memory wait for nothing; "
+				"asynchronous copies of pageable memory to the device are staged in "
+				"page-locked memory",
+	};
+
+	if (ct_shim.options.fix != CT_FIX_OFF)
+		ct_shim_note(CT_NOTE_FIX, 0, "%s", texts[ct_shim.options.fix]);
 }
 
 static void note_number(enum ct_note_code code, uint32_t value, const char *variable)
@@ -289,6 +299,25 @@ static void find_self(void)
 			ct_shim.text_start = (uintptr_t)elf + segment[i].p_vaddr;
 			ct_shim.text_end = ct_shim.text_start + segment[i].p_memsz;
 		}
+}
+
+/* By origin, as the runtime makes calls of the driver of its own: see count_missed(). */
+static uint32_t missed, missed_entries;
+
+bool ct_shim_starting(void)
+{
+	return ct_once_inside(&started);
+}
+
+void ct_shim_miss(bool entry)
+{
+	__atomic_fetch_add(entry ? &missed_entries : &missed, 1, __ATOMIC_RELAXED);
+}
+
+/* Of the program's calls each is seen as one of the runtime's, or is one of the driver's. */
+static void count_missed(void)
+{
+	ct_file_lose(&ct_shim.file, CT_LOSS_NESTED, missed ? missed : missed_entries);
 }
 
 static void start(void)
@@ -336,7 +365,9 @@ static void start(void)
 		ct_entry_decide(CT_ENTRY_RECORDS);
 	__atomic_store_n(&ct_shim_life, page, __ATOMIC_RELEASE);
 	set_life(CT_LIFE_ALIVE);
+	count_missed();
 	ct_flusher_start();
+	ct_inject_deferred(thread);
 	thread->in_tool = false;
 }
 
@@ -346,7 +377,7 @@ bool ct_shim_start(void)
 
 	/* start() opens files: no place to be cancelled in, as the call is none without us */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	pthread_once(&started, start);
+	ct_once(&started, start);
 	pthread_setcancelstate(cancel, NULL);
 	errno = saved;
 	return ct_shim_alive();

@@ -57,6 +57,14 @@ static inline bool ct_shim_closed(void)
 bool ct_shim_start(void);
 
 /*
+ * Is this thread in the midst of the start? Then a signal's handler interrupted it, or a library
+ * that it loads has a constructor that uses CUDA. Such calls pass; each is told to
+ * ct_shim_miss(), and counted when there is a trace. entry: a wrapper of the driver saw it.
+ */
+bool ct_shim_starting(void);
+void ct_shim_miss(bool entry);
+
+/*
  * Close the trace and make the report. Runs once; later calls return at once. It
  * waits at most some seconds for CUPTI and never calls CUDA.
  */

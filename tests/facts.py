@@ -223,11 +223,11 @@ def check_site_lost(report, want):
 
 
 def check_predicted(report, want):
-    """What a change at the place saves alone is what it lost. Of runs in parts nothing is predicted."""
+    """What a change at the place saves alone is what it lost. There is no table of runs in parts."""
     if not (report.folder / "whatif.csv").exists():
         return True, "no prediction"
     saved = sum(number(row["Likely Alone (ns)"]) for row in report.rows("whatif")
-                if plain(row["Call"]) == plain(want.words[0])
+                if row["Rank"] and plain(row["Call"]) == plain(want.words[0])
                 and made_at(row, "Call Site", want.get("at")))
     return within(saved, want.options["ns"]), f"{ms(saved)} predicted"
 

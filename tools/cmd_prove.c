@@ -7,6 +7,7 @@
 #include <ftw.h>
 #include <getopt.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,9 @@
 
 #include "analyze/report.h"
 #include "analyze/whatif.h"
+#include "tools/interrupt.h"
 #include "tools/sample.h"
+#include "tools/staged.h"
 #include "tools/tool.h"
 #include "tools/trial.h"
 
@@ -25,11 +28,11 @@
 static const struct fix {
 	const char *name;
 	enum ct_fix fix;
-	const char *what; /* NULL: cannot be made in a program yet */
+	const char *what;
 } fixes[] = {
 	{ "free", CT_FIX_FREE, "frees of device memory wait for nothing" },
-	{ "pin", CT_FIX_PIN, NULL },
-	{ "all", CT_FIX_ALL, NULL },
+	{ "pin", CT_FIX_PIN, "asynchronous copies of pageable memory to the device are staged" },
+	{ "all", CT_FIX_ALL, "frees wait for nothing, pageable copies to the device are staged" },
 };
 
 struct proof {
@@ -50,12 +53,39 @@ static const char *time_of(double ns, char ret[16])
 	return ct_report_time(ns > 0 ? (uint64_t)ns : 0, ret);
 }
 
-static void print_predicted(const struct proof *proof)
+/* A further line of what the head says. */
+__attribute__((format(printf, 1, 2))) static void more(const char *format, ...)
 {
-	char low[16], likely[16], high[16], directory[PATH_MAX];
+	char text[512];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(text, sizeof(text), format, list);
+	va_end(list);
+	ct_report_wrapped(stdout, "          ", "          ", "%s", text);
+}
+
+static void print_range(const struct ct_range *range)
+{
+	char low[16], likely[16], high[16];
+
+	ct_report_time(range->low_ns, low);
+	ct_report_time(range->likely_ns, likely);
+	ct_report_time(range->high_ns, high);
+	if (!range->high_ns)
+		printf("nothing to save: no call that the fix changes held anything up\n");
+	else if (!strcmp(low, high))
+		printf("%s, by one traced run\n", likely);
+	else
+		printf("%s to %s, most likely %s, by one traced run\n", low, high, likely);
+}
+
+/* Returns whether there is a prediction, and that. */
+static bool print_predicted(const struct proof *proof, struct ct_range *ret)
+{
 	const struct ct_analysis_options options = { .whole_records = UINT64_MAX };
 	struct ct_analysis *analysis;
-	struct ct_range range;
+	char directory[PATH_MAX];
 	int r;
 
 	head("predicted");
@@ -64,16 +94,17 @@ static void print_predicted(const struct proof *proof)
 	r = ct_analysis_run(directory, &options, &analysis);
 	if (r < 0) {
 		printf("nothing: the traced run cannot be analyzed: %s\n", ct_trace_error(r));
-		return;
+		return false;
 	}
-	r = ct_whatif_of(analysis, proof->fix->fix, &range);
+	r = ct_whatif_of(analysis, proof->fix->fix, ret);
 	if (r == 0)
-		printf("%s to %s, most likely %s, by one traced run\n",
-		       ct_report_time(range.low_ns, low), ct_report_time(range.high_ns, high),
-		       ct_report_time(range.likely_ns, likely));
-	else
+		print_range(ret);
+	if (r == 0)
+		r = ct_print_beyond(analysis, proof->fix->fix, ret);
+	if (r < 0)
 		printf("nothing: %s\n", r == -ENODATA ? ct_whatif_refusal(analysis) : strerror(-r));
 	ct_analysis_destroy(analysis);
+	return r == 0;
 }
 
 static void print_arm(const char *name, const struct ct_trial *trials, double *values, size_t runs)
@@ -97,7 +128,18 @@ static const char *gain_of(double ns, char ret[17])
 	return ret;
 }
 
-static void print_times(const struct proof *proof, double *values)
+/* Do what was predicted and what was measured overlap? */
+static const char *agreement(const struct ct_range *predicted, const struct ct_sample *saved)
+{
+	if (saved->mean + saved->margin < (double)predicted->low_ns)
+		return "less than predicted";
+	if (saved->mean - saved->margin > (double)predicted->high_ns)
+		return "more than predicted";
+	return "which agrees with the prediction";
+}
+
+/* predicted: NULL if nothing is. */
+static void print_times(const struct proof *proof, const struct ct_range *predicted, double *values)
 {
 	char mean[17], low[17], high[17];
 	struct ct_sample saved;
@@ -115,7 +157,9 @@ static void print_times(const struct proof *proof, double *values)
 	       100.0 * saved.mean / bare, gain_of(saved.mean - saved.margin, low),
 	       gain_of(saved.mean + saved.margin, high));
 	if (saved.mean - saved.margin <= 0 && saved.mean + saved.margin >= 0)
-		printf("          which may be nothing: more runs (--runs) narrow it down\n");
+		more("which may be nothing: more runs (--runs) narrow it down");
+	else if (predicted)
+		more("%s", agreement(predicted, &saved));
 }
 
 static const char *stop_reason(uint32_t stopped)
@@ -129,42 +173,93 @@ static const char *stop_reason(uint32_t stopped)
 	return stopped < CT_FIX_STOPS && reasons[stopped] ? reasons[stopped] : "unknown";
 }
 
-/* What the fix did, in the last run of it, and what it left alone. */
+static const char *const left_reasons[CT_FIX_LEFTS] = {
+	[CT_FIX_LEFT_CAPTURED] = "while a stream was being captured",
+	[CT_FIX_LEFT_SHARED] = "of memory that other processes know of",
+	[CT_FIX_LEFT_SHARE] = "for more would have been kept than a quarter of what had been free",
+	[CT_FIX_LEFT_CONTEXT] = "by threads that had another context, or none",
+	[CT_FIX_LEFT_FAULT] = "as the driver recorded no event, perhaps for an error of earlier work",
+	[CT_FIX_LEFT_STOPPED] = "after that moment",
+	[CT_FIX_LEFT_MANAGED] = "of managed memory",
+	[CT_FIX_LEFT_PITCHED] = "of pitched memory",
+	[CT_FIX_LEFT_OTHER] = "of memory of pools or graphs, or whose allocation was not seen",
+	[CT_FIX_LEFT_ARRAY] = "of arrays",
+	[CT_FIX_LEFT_HOST] = "of page-locked memory, or ends of registering it",
+};
+
+static const char *const give_reasons[CT_FIX_GIVES] = {
+	[CT_FIX_GIVE_WANTED] = "a call found no memory",
+	[CT_FIX_GIVE_ASKED] = "the program asked how much is free",
+	[CT_FIX_GIVE_CAPTURE] = "a stream was captured",
+	[CT_FIX_GIVE_CONTEXT] = "a context ended",
+	[CT_FIX_GIVE_SHARE] = "it was a quarter of the memory that had been free",
+	[CT_FIX_GIVE_STOP] = "nothing was changed from then on",
+};
+
+/* What the fix did to frees, in the last run of it, and what it left alone. */
+static void print_left(const struct ct_fix_counts *counts)
+{
+	char calls[48], blocks[48];
+
+	for (int why = 0; why < CT_FIX_LEFTS; why++)
+		if (counts->left[why])
+			more("left alone: %s %s", ct_report_count(counts->left[why], "free", calls),
+			     left_reasons[why]);
+	if (counts->waited + counts->released)
+		more("at the bound of memory %s waited for a freed block, and %s freed for real",
+		     ct_report_count(counts->waited, "allocation", calls),
+		     ct_report_count(counts->released, "block", blocks));
+	for (int why = 0; why < CT_FIX_GIVES; why++)
+		if (counts->given[why])
+			more("all that was kept was freed for real, with a wait, %s: %s",
+			     ct_report_count(counts->given[why], "time", calls), give_reasons[why]);
+}
+
 static void print_done(const struct ct_fix_counts *counts)
 {
+	char text[48];
+
 	head("changed");
-	printf("%llu of %llu frees of cudaMalloc memory did not wait; %llu of %llu allocations used a "
-	       "freed block again\n", (unsigned long long)counts->deferred,
-	       (unsigned long long)counts->frees, (unsigned long long)counts->reused,
-	       (unsigned long long)counts->mallocs);
-	if (counts->captured + counts->shared + counts->foreign)
-		printf("          left alone: %llu frees during captures, %llu of memory shared with other "
-		       "processes, %llu of other memory\n", (unsigned long long)counts->captured,
-		       (unsigned long long)counts->shared, (unsigned long long)counts->foreign);
-	if (counts->pressed)
-		printf("          all was given back, with a wait, %llu times (little memory, or the program "
-		       "asked)\n", (unsigned long long)counts->pressed);
+	if (counts->mallocs + counts->frees)
+		printf("%llu of %llu frees of cudaMalloc memory did not wait; %llu of %llu allocations used "
+		       "a freed block again\n", (unsigned long long)counts->deferred,
+		       (unsigned long long)counts->frees, (unsigned long long)counts->reused,
+		       (unsigned long long)counts->mallocs);
+	else
+		printf("nothing: the program allocates and frees no cudaMalloc memory\n");
 	if (counts->stopped)
-		printf("          nothing was changed from some moment on: %s\n",
-		       stop_reason(counts->stopped));
+		more("no free was changed from some moment on: %s", stop_reason(counts->stopped));
+	print_left(counts);
+	if (counts->unreached)
+		more("not seen, so not safe: calls of libraries that are linked to libcuda and were loaded "
+		     "after CUDA had started (%u)", counts->unreached);
 	if (counts->others)
-		printf("          not counted: %u further processes\n", counts->others);
+		more("not counted: further processes (%u)", counts->others);
 	if (counts->untracked)
-		printf("          not followed: %llu allocations, too many at a time\n",
-		       (unsigned long long)counts->untracked);
+		more("not followed: %s, too many at a time",
+		     ct_report_count(counts->untracked, "allocation", text));
+}
+
+static double mib(uint64_t bytes)
+{
+	return (double)bytes / (1 << 20);
 }
 
 static void print_memory(const struct proof *proof)
 {
-	uint64_t most = 0;
+	const struct ct_fix_counts *most = &proof->fixed[0].counts;
+	uint64_t own;
 
-	for (size_t i = 0; i < proof->runs; i++)
-		if (proof->fixed[i].counts.peak_bytes > most)
-			most = proof->fixed[i].counts.peak_bytes;
+	for (size_t i = 1; i < proof->runs; i++)
+		if (proof->fixed[i].counts.peak_bytes > most->peak_bytes)
+			most = &proof->fixed[i].counts;
+	own = most->own_peak_bytes;
 	head("memory");
-	printf("%.1f MiB bare, %.1f MiB fixed: most at a time of cudaMalloc, counted call by call (bare: "
-	       "in the traced run)\n", (double)proof->traced.counts.peak_bytes / (1 << 20),
-	       (double)most / (1 << 20));
+	printf("%.1f MiB bare, %.1f MiB fixed: most of cudaMalloc at a time, as asked for (bare: when "
+	       "traced)\n", mib(proof->traced.counts.peak_bytes), mib(most->peak_bytes));
+	more("the bound was %.1f MiB: the most that the program itself had, %.1f MiB, and %s",
+	     mib(own + (own > CT_FIX_KEPT_LEAST ? own : CT_FIX_KEPT_LEAST)), mib(own),
+	     own > CT_FIX_KEPT_LEAST ? "as much again" : "64 MiB");
 }
 
 /* Of bare runs, then of fixed ones: how many print otherwise than the first bare run. */
@@ -237,15 +332,20 @@ static bool print_ends(const struct proof *proof)
 static int print_all(const struct proof *proof)
 {
 	double *values = calloc(proof->runs, sizeof(*values));
-	bool same;
+	struct ct_range range;
+	bool same, predicted;
 
 	if (!values)
 		return ct_fail("prove", strerror(ENOMEM));
 	printf("cutrace: %s with fix %s (%s), %zu rounds of a bare and a fixed run\n",
 	       proof->trials.argv[0], proof->fix->name, proof->fix->what, proof->runs);
-	print_predicted(proof);
-	print_times(proof, values);
-	print_done(&proof->fixed[proof->runs - 1].counts);
+	predicted = print_predicted(proof, &range);
+	print_times(proof, predicted ? &range : NULL, values);
+	if (proof->fix->fix != CT_FIX_PIN)
+		print_done(&proof->fixed[proof->runs - 1].counts);
+	if (proof->fix->fix != CT_FIX_FREE)
+		ct_print_staged(&proof->fixed[proof->runs - 1].counts,
+				proof->fix->fix == CT_FIX_PIN);
 	print_memory(proof);
 	same = print_output(proof);
 	same &= print_ends(proof);
@@ -284,7 +384,7 @@ static int prove(struct proof *proof)
 		return failed;
 	if (!proof->traced.counts.pid)
 		return ct_fail(proof->trials.argv[0], "it made no CUDA call that could be changed: it used "
-			       "no CUDA, is linked to the driver itself, or has raised privileges");
+			       "no CUDA, or has raised privileges");
 	proof->bare = calloc(proof->runs, sizeof(*proof->bare));
 	proof->fixed = calloc(proof->runs, sizeof(*proof->fixed));
 	if (!proof->bare || !proof->fixed)
@@ -311,23 +411,29 @@ static int prove_in_folder(struct proof *proof)
 
 	if (ct_find_library(library, sizeof(library)) < 0)
 		return ct_fail("libcutrace.so", "not found beside this command; reinstall cutrace");
+	ct_interrupt_catch();
 	if (!mkdtemp(folder))
 		return ct_fail(folder, strerror(errno));
 	proof->trials.folder = folder;
 	status = prove(proof);
 	nftw(folder, take_away, 8, FTW_DEPTH | FTW_PHYS);
+	ct_interrupt_end();
 	return status;
 }
 
 static int print_help(void)
 {
-	puts("usage: cutrace prove [--fix free] [--runs N] [--] PROGRAM [arguments]\n\n"
+	puts("usage: cutrace prove [--fix free|pin|all] [--runs N] [--] PROGRAM [arguments]\n\n"
 	     "Runs the program once traced, then N times (5) bare and as often with a change made\n"
 	     "inside it, in turn, and prints what was predicted and what was saved. Fixes:\n\n"
 	     "  free   cudaFree and cuMemFree of device memory do not wait; the memory is used again\n"
-	     "         when all work submitted before is done, and freed when memory runs short\n\n"
+	     "         when all work submitted before is done, and freed when memory runs short; it\n"
+	     "         is twice the program's own at most, or 64 MiB more\n"
+	     "  pin    asynchronous copies of pageable memory to the device are made from page-\n"
+	     "         locked memory, into which it is copied first; those to the host stay\n"
+	     "  all    both\n\n"
 	     "Ends with 1 if a run could not be made or if the change changed the program's standard\n"
-	     "output or exit status.");
+	     "output or exit status. A signal that ends it (Ctrl-C) ends the program first.");
 	return 0;
 }
 
@@ -370,10 +476,7 @@ int ct_cmd_prove(int argc, char **argv)
 			continue;
 		proof.fix = find_fix(optarg);
 		if (!proof.fix)
-			return ct_usage("prove", "the only fix so far is --fix=free");
-		if (!proof.fix->what)
-			return ct_usage("prove", "this fix cannot be made inside a program yet; --fix=free "
-					"can");
+			return ct_usage("prove", "the fixes are --fix=free, --fix=pin and --fix=all");
 	}
 	if (optind >= argc)
 		return ct_usage("prove", "a program to run is needed");

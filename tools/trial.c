@@ -4,15 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/interrupt.h"
 #include "tools/tool.h"
 
 extern char **environ;
@@ -133,7 +134,7 @@ static int start(const struct ct_trials *trials, enum ct_trial_kind kind, int ou
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -1;
-	*ret = fork();
+	*ret = ct_interrupt_fork();
 	if (*ret == 0)
 		become(trials, kind, out, ends[1]);
 	close(ends[1]);
@@ -152,9 +153,10 @@ static int run(const struct ct_trials *trials, enum ct_trial_kind kind, int out,
 
 	if (why < 0)
 		return ct_fail(trials->argv[0], strerror(errno));
-	while (waitpid(pid, &trial->status, 0) < 0 && errno == EINTR)
-		;
+	trial->status = ct_interrupt_wait(pid);
 	trial->ns = now_ns() - begin_ns;
+	if (ct_interrupted())
+		return CT_EXIT_FAILED;
 	return why ? ct_fail(trials->argv[0], strerror(why)) : 0;
 }
 

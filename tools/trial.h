@@ -29,7 +29,8 @@ struct ct_trial {
 
 /*
  * Run the program to its end. It reads nothing from standard input and its standard error
- * is dropped. Returns 0, or CT_EXIT_FAILED if it could not be run, which has been printed.
+ * is dropped. Returns 0, or CT_EXIT_FAILED if it could not be run, which has been printed, or was
+ * ended as this command was asked to (tools/interrupt.h).
  */
 int ct_trial_run(const struct ct_trials *trials, enum ct_trial_kind kind, struct ct_trial *ret);
 

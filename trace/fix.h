@@ -9,7 +9,9 @@
 
 #include <stdint.h>
 
-/* Why the changes ended before the program did: everything is as without them from then on. */
+#include "trace/pin.h"
+
+/* Why frees were deferred no more before the program ended: they are the driver's from then on. */
 enum ct_fix_stop {
 	CT_FIX_GOES_ON = 0,
 	CT_FIX_STOP_OLD_DRIVER = 1, /* it lacks cuCtxRecordEvent() (CUDA 12.5) */
@@ -18,22 +20,60 @@ enum ct_fix_stop {
 	CT_FIX_STOPS
 };
 
+/* Why a free, or another call that waits for the device alike, was left as it is. */
+enum ct_fix_left {
+	/* cuMemFree() of cuMemAlloc() memory: */
+	CT_FIX_LEFT_CAPTURED, /* a stream was being captured */
+	CT_FIX_LEFT_SHARED,   /* other processes know of the memory */
+	CT_FIX_LEFT_SHARE,    /* more would have been kept than a quarter of what had been free */
+	CT_FIX_LEFT_CONTEXT,  /* the caller's context was another one, or none */
+	CT_FIX_LEFT_FAULT,    /* no event could be recorded, also for an error of earlier work */
+	CT_FIX_LEFT_STOPPED,  /* the changes had ended */
+	/* of other memory: */
+	CT_FIX_LEFT_MANAGED,
+	CT_FIX_LEFT_PITCHED,
+	CT_FIX_LEFT_OTHER,    /* stream-ordered, of a graph, or allocated unseen */
+	/* other calls: */
+	CT_FIX_LEFT_ARRAY,    /* cuArrayDestroy() and its like */
+	CT_FIX_LEFT_HOST,     /* cuMemFreeHost(), cuMemHostUnregister() */
+	CT_FIX_LEFTS
+};
+
+/* Why blocks that were kept had to be freed for real, with the wait of old. */
+enum ct_fix_give {
+	CT_FIX_GIVE_WANTED,  /* a call found no memory */
+	CT_FIX_GIVE_ASKED,   /* the program asked how much is free */
+	CT_FIX_GIVE_CAPTURE, /* a stream was about to be captured */
+	CT_FIX_GIVE_CONTEXT, /* a context was about to end */
+	CT_FIX_GIVE_SHARE,   /* they were more than a quarter of what had been free */
+	CT_FIX_GIVE_STOP,    /* the changes ended, see above */
+	CT_FIX_GIVES
+};
+
+/*
+ * What is allocated and kept together stays below the most that the program itself had at a
+ * time, and as much again, or this if it is more.
+ */
+#define CT_FIX_KEPT_LEAST (64ull << 20)
+
 struct ct_fix_counts {
 	uint32_t pid;    /* of the process that counts here; 0 = no CUDA was used */
 	uint32_t others; /* further processes that used CUDA and are not counted */
 	uint32_t stopped; /* enum ct_fix_stop */
-	uint32_t pad;
+	uint32_t unreached; /* modules linked to the driver and loaded too late to be seen */
 	uint64_t mallocs;  /* cuMemAlloc() that succeeded, whoever served it */
 	uint64_t reused;   /* of these, by a block that was freed before */
 	uint64_t frees;    /* cuMemFree() of such memory that succeeded */
 	uint64_t deferred; /* of these, without waiting */
-	uint64_t captured; /* frees left alone as a stream was being captured */
-	uint64_t shared;   /* frees left alone as the memory was given to other processes */
-	uint64_t foreign;  /* frees of other memory (managed, pools, pitched), left alone */
-	uint64_t pressed;  /* times that everything deferred was freed for want of memory */
+	uint64_t left[CT_FIX_LEFTS]; /* calls left alone, by reason; the first six are of `frees` */
+	uint64_t given[CT_FIX_GIVES]; /* times that everything deferred was freed, by reason */
+	uint64_t waited;   /* allocations at the bound that waited for a block to be used again */
+	uint64_t released; /* blocks at the bound that were freed, as none had the size wanted */
 	uint64_t untracked; /* mallocs beyond what can be followed, left alone */
 	uint64_t live_bytes, held_bytes; /* now: allocated; freed by the program only */
 	uint64_t peak_bytes;             /* most of both at a time */
+	uint64_t own_peak_bytes;         /* most of what was allocated at a time */
+	struct ct_pin_counts pin;        /* stays last */
 };
 
 #endif

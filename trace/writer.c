@@ -305,8 +305,7 @@ void ct_file_prepare(struct ct_file *file)
 		chunk = ct_file_claim(file, CT_CHUNK_MAX);
 		if (!chunk)
 			return;
-		if (!put_into(file->spares, CT_SPARES, chunk))
-			ct_flight_retire(file, chunk); /* not reached: nobody else puts any there */
+		__atomic_store_n(&file->spares[i], chunk, __ATOMIC_RELEASE); /* nobody else puts any */
 	}
 }
 

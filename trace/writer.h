@@ -88,7 +88,7 @@ void ct_file_finish(struct ct_file *file, enum ct_finish how);
 /*
  * Make spare chunks, if any thread has been seen to need them: claiming a chunk and
  * making its pages writable takes longer than filling it. To be called by a thread that
- * has the time, after ring(). Later calls fill up what has been taken.
+ * has the time, after ring(), and by no two at once. Later calls fill up what has been taken.
  */
 void ct_file_prepare(struct ct_file *file);
 

@@ -9,7 +9,7 @@ import re
 import subprocess
 
 # What is reached at least, in percent, uthash's macros included. 90 is wanted: raise them.
-LEAST = {'trace': 87, 'analyze': 79}
+LEAST = {'trace': 90, 'analyze': 90}
 # A macro of uthash is up to 100 branches of another project's hash function, on one line.
 UTHASH = re.compile(r'\bHASH_[A-Z_]+\(')
 

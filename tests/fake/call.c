@@ -3,6 +3,7 @@
 #include "engine.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 
 static const struct fake_hooks *_Atomic listener;
 static _Atomic uint32_t correlation_count;
@@ -58,4 +59,11 @@ bool fake_per_thread(void)
 uint32_t fake_correlation(void)
 {
 	return current ? current->correlation : 0;
+}
+
+uint64_t fake_setting(const char *name, uint64_t fallback)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? strtoull(value, NULL, 10) : fallback;
 }

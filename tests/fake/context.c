@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Initialisation, the tool that the driver loads during it, and the one context. */
+/*
+ * Initialisation, the tool that the driver loads during it, and the context. A second one can be
+ * made beside it, which has streams and events of its own and shares everything else.
+ */
 #include "engine.h"
 
 #include <dlfcn.h>
@@ -12,7 +15,13 @@ static _Thread_local bool initialising; /* an injected tool may call us meanwhil
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(CUcontext) current;
-static char context_object;
+static _Atomic uint32_t life; /* of the context: how often one has ended */
+static char context_object, second_object;
+
+enum { PUSHED_MOST = 8 };
+static _Thread_local CUcontext own; /* the second one, where it is current; else NULL */
+static _Thread_local CUcontext pushed[PUSHED_MOST];
+static _Thread_local int pushed_count;
 
 void fake_resource(CUpti_CallbackIdResource what, struct fake_stream *stream)
 {
@@ -61,6 +70,16 @@ CUcontext fake_context(void)
 	return current;
 }
 
+CUcontext fake_current_context(void)
+{
+	return own ? own : current;
+}
+
+uint32_t fake_context_life(void)
+{
+	return life;
+}
+
 CUresult fake_ready(void)
 {
 	if (init_result)
@@ -105,9 +124,26 @@ static CUresult context_destroy(void)
 	fake_resource(CUPTI_CBID_RESOURCE_CONTEXT_DESTROY_STARTING, NULL);
 	fake_context_lock();
 	fake_drain();
+	fake_memory_unregister();
 	current = NULL;
+	life++;
 	fake_context_unlock();
 	return CUDA_SUCCESS;
+}
+
+/* Current to the thread that makes it, as the manual says. */
+static CUresult context_add(CUcontext *ret_context)
+{
+	if (!current)
+		return context_create(ret_context);
+	own = (CUcontext)&second_object;
+	*ret_context = own;
+	return CUDA_SUCCESS;
+}
+
+static void make_current(CUcontext context)
+{
+	own = context == (CUcontext)&second_object ? context : NULL;
 }
 
 DRIVER_EARLY(cuInit, (unsigned int Flags), (Flags))
@@ -118,6 +154,20 @@ DRIVER_EARLY(cuInit, (unsigned int Flags), (Flags))
 DRIVER_EARLY(cuDevicePrimaryCtxRetain, (CUcontext *pctx, CUdevice dev), (pctx, dev))
 {
 	return dev ? CUDA_ERROR_INVALID_DEVICE : context_create(pctx);
+}
+
+DRIVER(cuCtxFromGreenCtx, (CUcontext *pContext, CUgreenCtx hCtx), (pContext, hCtx))
+{
+	(void)hCtx;
+	*pContext = (CUcontext)&second_object;
+	return CUDA_SUCCESS;
+}
+
+/* There is one device, so nobody to give access to. */
+DRIVER(cuCtxEnablePeerAccess, (CUcontext peerContext, unsigned int Flags), (peerContext, Flags))
+{
+	(void)peerContext, (void)Flags;
+	return CUDA_ERROR_PEER_ACCESS_UNSUPPORTED;
 }
 
 DRIVER_EARLY(cuDevicePrimaryCtxRelease_v2, (CUdevice dev), (dev))
@@ -149,7 +199,7 @@ DRIVER_EARLY(cuCtxCreate_v2, (CUcontext *pctx, unsigned int flags, CUdevice dev)
 	     (pctx, flags, dev))
 {
 	(void)flags;
-	return dev ? CUDA_ERROR_INVALID_DEVICE : context_create(pctx);
+	return dev ? CUDA_ERROR_INVALID_DEVICE : context_add(pctx);
 }
 
 DRIVER_EARLY(cuCtxCreate_v4,
@@ -158,36 +208,44 @@ DRIVER_EARLY(cuCtxCreate_v4,
 	     (pctx, ctxCreateParams, flags, dev))
 {
 	(void)ctxCreateParams, (void)flags;
-	return dev ? CUDA_ERROR_INVALID_DEVICE : context_create(pctx);
+	return dev ? CUDA_ERROR_INVALID_DEVICE : context_add(pctx);
 }
 
 DRIVER_EARLY(cuCtxDestroy_v2, (CUcontext ctx), (ctx))
 {
-	return ctx ? context_destroy() : CUDA_ERROR_INVALID_CONTEXT;
+	if (ctx != (CUcontext)&second_object)
+		return ctx ? context_destroy() : CUDA_ERROR_INVALID_CONTEXT;
+	fake_drain();
+	own = NULL;
+	return CUDA_SUCCESS;
 }
 
 DRIVER_EARLY(cuCtxGetCurrent, (CUcontext *pctx), (pctx))
 {
-	*pctx = current;
+	*pctx = fake_current_context();
 	return init_result;
 }
 
 DRIVER_EARLY(cuCtxSetCurrent, (CUcontext ctx), (ctx))
 {
-	(void)ctx;
+	make_current(ctx);
 	return init_result;
 }
 
 DRIVER_EARLY(cuCtxPushCurrent_v2, (CUcontext ctx), (ctx))
 {
-	(void)ctx;
+	if (!ctx || pushed_count == PUSHED_MOST)
+		return CUDA_ERROR_INVALID_VALUE;
+	pushed[pushed_count++] = own;
+	make_current(ctx);
 	return init_result;
 }
 
 DRIVER_EARLY(cuCtxPopCurrent_v2, (CUcontext *pctx), (pctx))
 {
 	if (pctx)
-		*pctx = current;
+		*pctx = fake_current_context();
+	own = pushed_count ? pushed[--pushed_count] : NULL;
 	return init_result;
 }
 

@@ -15,6 +15,15 @@ static struct fake_copy line(CUdeviceptr dst, CUdeviceptr src, size_t bytes)
 	};
 }
 
+/* FAKE_REGISTERED_COPIES: after so many copies from registered memory, more are refused. */
+static bool refused(const void *src)
+{
+	static _Atomic uint64_t count;
+
+	return fake_memory_kind_of(src, NULL, NULL) == FAKE_REGISTERED &&
+	       count++ >= fake_setting("FAKE_REGISTERED_COPIES", UINT64_MAX);
+}
+
 static CUresult copy_line(CUdeviceptr dst, CUdeviceptr src, size_t bytes, CUstream stream,
 			  bool async)
 {
@@ -22,6 +31,8 @@ static CUresult copy_line(CUdeviceptr dst, CUdeviceptr src, size_t bytes, CUstre
 		return CUDA_SUCCESS;
 	if (!dst || !src)
 		return CUDA_ERROR_INVALID_VALUE;
+	if (refused((const void *)src))
+		return CUDA_ERROR_OUT_OF_MEMORY;
 	return fake_do_copy(line(dst, src, bytes), fake_stream_get(stream), async);
 }
 

@@ -103,6 +103,8 @@ DRIVER(cuMemHostRegister_v2, (void *p, size_t bytesize, unsigned int Flags), (p,
 		return CUDA_ERROR_INVALID_VALUE;
 	if (fake_memory_kind_of(p, NULL, NULL) != FAKE_PAGEABLE)
 		return CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;
+	if (fake_setting("FAKE_REGISTER_FAILS", 0))
+		return CUDA_ERROR_OUT_OF_MEMORY;
 	fake_memory_add((struct fake_memory){ p, bytesize, FAKE_REGISTERED, NULL, NULL });
 	allocating(cost_ns(REGISTER_NS, REGISTER_NS_PER_MIB, bytesize));
 	return CUDA_SUCCESS;
@@ -251,6 +253,25 @@ DRIVER(cuMemGetAddressRange_v2, (CUdeviceptr *pbase, size_t *psize, CUdeviceptr 
 		*pbase = (CUdeviceptr)memory.base;
 	if (psize)
 		*psize = memory.size_bytes;
+	return CUDA_SUCCESS;
+}
+
+/* The two that a program may want of any address; both are 0 of what is in no table. */
+DRIVER(cuPointerGetAttributes,
+       (unsigned int numAttributes, CUpointer_attribute *attributes, void **data, CUdeviceptr ptr),
+       (numAttributes, attributes, data, ptr))
+{
+	enum fake_memory_kind kind = fake_memory_kind_of((void *)ptr, NULL, NULL);
+	CUmemorytype type = kind == FAKE_PAGEABLE ? (CUmemorytype)0 :
+			    kind < FAKE_DEVICE	  ? CU_MEMORYTYPE_HOST : CU_MEMORYTYPE_DEVICE;
+
+	for (unsigned int i = 0; i < numAttributes; i++)
+		if (attributes[i] == CU_POINTER_ATTRIBUTE_MEMORY_TYPE)
+			*(unsigned int *)data[i] = type;
+		else if (attributes[i] == CU_POINTER_ATTRIBUTE_IS_MANAGED)
+			*(unsigned int *)data[i] = kind == FAKE_MANAGED;
+		else
+			return CUDA_ERROR_NOT_SUPPORTED;
 	return CUDA_SUCCESS;
 }
 

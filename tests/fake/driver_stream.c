@@ -30,6 +30,7 @@ static CUresult create(CUstream *phStream, unsigned int flags, int priority)
 	if (!phStream)
 		return CUDA_ERROR_INVALID_VALUE;
 	struct fake_stream *stream = fake_stream_create(flags, priority);
+	stream->context = fake_current_context();
 	*phStream = (CUstream)stream;
 	fake_resource(CUPTI_CBID_RESOURCE_STREAM_CREATED, stream);
 	return CUDA_SUCCESS;
@@ -117,6 +118,21 @@ DRIVER_PTSZ(cuStreamGetId, (CUstream hStream, unsigned long long *streamId), (hS
 	return CUDA_SUCCESS;
 }
 
+/* The default streams are the current context's. */
+DRIVER_PTSZ(cuStreamGetCtx, (CUstream hStream, CUcontext *pctx), (hStream, pctx))
+{
+	const struct fake_stream *stream = fake_stream_get(hStream);
+
+	*pctx = stream->context ? stream->context : fake_current_context();
+	return CUDA_SUCCESS;
+}
+
+/* An event that is no more is nobody's. */
+static bool alive(const struct fake_event *event)
+{
+	return event && event->life == fake_context_life();
+}
+
 DRIVER_PTSZ(cuStreamWaitEvent, (CUstream hStream, CUevent hEvent, unsigned int Flags),
 	    (hStream, hEvent, Flags))
 {
@@ -146,6 +162,8 @@ DRIVER(cuEventCreate, (CUevent *phEvent, unsigned int Flags), (phEvent, Flags))
 	if (!event)
 		return CUDA_ERROR_OUT_OF_MEMORY;
 	event->id = atomic_fetch_add(&event_count, 1) + 1;
+	event->context = fake_current_context();
+	event->life = fake_context_life();
 	*phEvent = (CUevent)event;
 	return CUDA_SUCCESS;
 }
@@ -153,7 +171,7 @@ DRIVER(cuEventCreate, (CUevent *phEvent, unsigned int Flags), (phEvent, Flags))
 /* Kept for ever: a recording of it may still be queued. */
 DRIVER(cuEventDestroy_v2, (CUevent hEvent), (hEvent))
 {
-	return hEvent ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+	return alive((const struct fake_event *)hEvent) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
 }
 
 static CUresult record(CUevent hEvent, CUstream hStream)
@@ -161,8 +179,12 @@ static CUresult record(CUevent hEvent, CUstream hStream)
 	struct fake_event *event = (struct fake_event *)hEvent;
 	struct fake_stream *stream = fake_stream_get(hStream);
 
-	if (!event)
+	/* The manual: "hEvent and hStream must be from the same context". */
+	if (!alive(event) ||
+	    event->context != (stream->context ? stream->context : fake_current_context()))
 		return CUDA_ERROR_INVALID_HANDLE;
+	if (fake_setting("FAKE_RECORD_FAILS", 0))
+		return CUDA_ERROR_OUT_OF_MEMORY;
 	event->capture = stream->capture;
 	if (stream->capture)
 		return CUDA_SUCCESS;
@@ -209,7 +231,7 @@ DRIVER(cuEventQuery, (CUevent hEvent), (hEvent))
 {
 	const struct fake_event *event = (const struct fake_event *)hEvent;
 
-	if (!event)
+	if (!alive(event))
 		return CUDA_ERROR_INVALID_HANDLE;
 	return fake_reached(event->at) ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
 }

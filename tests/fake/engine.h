@@ -30,6 +30,7 @@ struct fake_stream {
 	uint64_t device_ns;            /* when its latest operation ended */
 	struct fake_graph *capture;
 	uint32_t id;
+	CUcontext context; /* of a created stream */
 	unsigned int flags;
 	int priority;
 	bool destroyed;
@@ -40,6 +41,8 @@ struct fake_event {
 	uint64_t time_ns;    /* when that happened on the device */
 	uint64_t sync_id;
 	struct fake_graph *capture; /* recorded in a stream under capture */
+	CUcontext context;
+	uint32_t life; /* of the context that it was made in */
 	uint32_t id;
 };
 
@@ -59,6 +62,7 @@ void fake_spend(uint64_t host_ns);
 const struct fake_hooks *fake_listener(void);
 bool fake_per_thread(void);
 uint32_t fake_correlation(void);
+uint64_t fake_setting(const char *name, uint64_t fallback); /* a number in the environment */
 
 /* locks.c */
 void fake_context_lock(void);
@@ -92,6 +96,7 @@ bool fake_memory_find(const void *ptr, struct fake_memory *ret_memory);
 bool fake_memory_remove(const void *ptr, struct fake_memory *ret_memory);
 CUresult fake_memory_new(size_t size_bytes, enum fake_memory_kind kind,
 			 struct fake_stream *stream, struct fake_pool *pool, void **ret_base);
+void fake_memory_unregister(void);
 bool fake_memory_spare(struct fake_memory memory, struct fake_dep freed);
 size_t fake_memory_used(void);
 size_t fake_memory_total(void);
@@ -118,6 +123,8 @@ void fake_pool_trim(void);
 /* context.c */
 CUresult fake_init(void);
 CUresult fake_ready(void);
+CUcontext fake_current_context(void);
+uint32_t fake_context_life(void);
 void fake_resource(CUpti_CallbackIdResource what, struct fake_stream *stream);
 
 /*

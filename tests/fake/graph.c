@@ -73,6 +73,17 @@ DRIVER_PTSZ(cuStreamEndCapture, (CUstream hStream, CUgraph *phGraph), (hStream, 
 	return CUDA_SUCCESS;
 }
 
+/* No call of these is unsafe: the mode is remembered, and means nothing. */
+DRIVER_EARLY(cuThreadExchangeStreamCaptureMode, (CUstreamCaptureMode *mode), (mode))
+{
+	static _Thread_local CUstreamCaptureMode own = CU_STREAM_CAPTURE_MODE_GLOBAL;
+	CUstreamCaptureMode before = own;
+
+	own = *mode;
+	*mode = before;
+	return CUDA_SUCCESS;
+}
+
 DRIVER_PTSZ(cuStreamIsCapturing, (CUstream hStream, CUstreamCaptureStatus *captureStatus),
 	    (hStream, captureStatus))
 {

@@ -109,6 +109,19 @@ bool fake_memory_remove(const void *ptr, struct fake_memory *ret_memory)
 	return found;
 }
 
+/* Nothing is registered any more: the context has ended. */
+void fake_memory_unregister(void)
+{
+	size_t kept = 0;
+
+	pthread_mutex_lock(&mutex);
+	for (size_t i = 0; i < count; i++)
+		if (table[i].kind != FAKE_REGISTERED)
+			table[kept++] = table[i];
+	count = kept;
+	pthread_mutex_unlock(&mutex);
+}
+
 /* Returns whether the block was kept; if not, the caller frees it. */
 bool fake_memory_spare(struct fake_memory memory, struct fake_dep freed)
 {

@@ -237,7 +237,12 @@ def whatif(here):
           "it predicts", run.out)
     same(run.out.split("What a change")[1].strip().splitlines()[1:3],
          report_text(folder).split("What a change")[1].strip().splitlines()[1:3], "as in the report")
-    folder = here.traced(victim("work", "3"), CUTRACE_CUPTI="off").trace()
+    end = here.traced(victim("fix_loop"), CUTRACE_QUIET="0").err.replace("\n  ", " ")
+    check("If you free in stream order or to a pool at " in end and "(cudaFree, 20 calls): saves " in end
+          and "; prove it with: cutrace prove --fix free -- PROGRAM" in end, "the best at the end", end)
+    run = here.traced(victim("work", "3"), CUTRACE_CUPTI="off", CUTRACE_QUIET="0")
+    check("If you" not in run.err, "nothing where nothing is predicted", run.err)
+    folder = run.trace()
     run = here.bare(cutrace("whatif", folder))
     check(run.status == 1 and "Nothing is predicted: " in run.out, "and says where it cannot", run.out)
     check(not (folder / "whatif.csv").exists(), "no empty table")

@@ -4,18 +4,32 @@ import struct
 
 from harness import PATHS, calls, case, check, quiet, report_text, same, table, victim
 
-FIELDS = ("pid", "others", "stopped", "pad", "mallocs", "reused", "frees", "deferred", "captured",
-          "shared", "foreign", "pressed", "untracked", "live", "held", "peak")
-LAYOUT = struct.Struct("4I12Q")  # struct ct_fix_counts of trace/fix.h
+LEFT = ("captured", "shared", "share_left", "context", "fault", "after", "managed", "pitched", "other",
+        "array", "host")
+FIELDS = ("pid", "others", "stopped", "unreached", "mallocs", "reused", "frees", "deferred", *LEFT,
+          "wanted", "asked", "captures", "ended", "share", "stops", "waited", "released", "untracked",
+          "live", "held", "peak", "own_peak")
+LAYOUT = struct.Struct("4I28Q")  # struct ct_fix_counts of trace/fix.h
+CONTEXTS, PEERS = 2, 3  # enum ct_fix_stop
+PIN_LEFT = ("to_host", "small", "large", "form", "target", "capture", "second_context", "host_work",
+            "full", "refused", "failed")  # enum ct_pin_left
+PIN_FIELDS = ("cannot_pin", "kernels_reach", "staged", "staged_bytes", *PIN_LEFT, "pool", "pool_ns",
+              "lost")
+PIN_LAYOUT = struct.Struct("18Q")  # struct ct_pin_counts of trace/pin.h, which follows
 SMALL_DEVICE = str(64 << 20)
 
 
 def fixed(here, command, fix="free", **variables):
     """Run bare and with the fix, compare, and return the run and what the fix counted."""
     counts = here.folder() / "counts"
-    counts.write_bytes(bytes(LAYOUT.size))
+    counts.write_bytes(bytes(4096))
     run = quiet(here.both(command, CUTRACE_FIX=fix, CUTRACE_FIX_COUNTS=str(counts), **variables))
-    return run, dict(zip(FIELDS, LAYOUT.unpack(counts.read_bytes())))
+    data = counts.read_bytes()
+    values = LAYOUT.unpack_from(data) + PIN_LAYOUT.unpack_from(data, LAYOUT.size)
+    counts = dict(zip((*FIELDS, *PIN_FIELDS), values))
+    same(counts["frees"], counts["deferred"] + sum(counts[left] for left in LEFT[:6]),
+         f"each free was deferred, or left alone for a reason: {counts}")
+    return run, counts
 
 
 def never_waited(run):
@@ -71,6 +85,25 @@ def fix_static_runtime(here):
 
 
 @case
+def fix_driver(here):
+    """Users of the driver, however they come by its functions."""
+    ways = [[PATHS["DRIVER"], how] for how in ("dlsym", "get", "get2", "thread")]
+    for command in *ways, [PATHS["DRIVER_RUNTIME"]], [PATHS["DRIVER_LINKED"]], [PATHS["LINKED"]]:
+        for disable in ("0", "1"):
+            run, counts = fixed(here, command, CUTRACE_DISABLE=disable)
+            check("0 of 5 rounds failed" in run.out and "strange" not in run.out, "results", run.out)
+            holds(counts, mallocs=5, frees=5, deferred=5, unreached=0, stopped=0)
+
+
+@case
+def fix_driver_late(here):
+    """What is linked to the driver and loaded late is not reached, which is counted."""
+    run, counts = fixed(here, [PATHS["LINKED"], PATHS["LINKED_LIBRARY"]])
+    check("0 of 5 rounds failed" in run.out, "results", run.out)
+    holds(counts, mallocs=0, unreached=1)
+
+
+@case
 def fix_untraced(here):
     """Where nothing is recorded the fix works as well."""
     run, counts = fixed(here, victim("fix_loop"), CUTRACE_DISABLE="1")
@@ -92,35 +125,73 @@ def fix_pressure(here):
     run, counts = fixed(here, victim("fix_pressure"), FAKE_DEVICE_BYTES=SMALL_DEVICE)
     check("56 MiB: 0" in run.out and "pool: 0" in run.out and "again: 2" in run.out, "results",
           run.out)
-    check(counts["pressed"] >= 2, "memory was given back twice", counts)
+    holds(counts, wanted=2, share=0, deferred=3)
 
 
 @case
 def fix_bound(here):
     """A quarter of what was free is kept at most."""
     _, counts = fixed(here, victim("fix_bound"), FAKE_DEVICE_BYTES=SMALL_DEVICE)
-    holds(counts, mallocs=6, frees=6, deferred=5, pressed=1)
+    holds(counts, mallocs=6, frees=6, deferred=5, share=1, share_left=1)
     check(counts["peak"] <= (15 + 6) << 20, "peak", counts)
+
+
+def bounded(counts):
+    bound = counts["own_peak"] + max(counts["own_peak"], 64 << 20)
+    check(counts["peak"] <= bound, f"peak is below {bound}", counts)
+
+
+@case
+def fix_peak(here):
+    """
+    A loop has the most of the program's own use, and as much again or 64 MiB; at that bound it
+    waits for the block that was freed first, and no free waits. What is free is told as ever.
+    """
+    for megabytes, bound in ((16, 80), (100, 200)):
+        run, counts = fixed(here, victim("fix_bound_loop", str(megabytes)))
+        check("20 of 20 rounds came out right, 0 less free" in run.out, "results", run.out)
+        never_waited(run)
+        holds(counts, mallocs=20, frees=20, deferred=20, asked=1, released=0, live=0, held=0,
+              own_peak=megabytes << 20, peak=bound << 20)
+        check(counts["waited"], "an allocation had to wait", counts)
+
+
+@case
+def fix_peak_sizes(here):
+    """Where no size comes twice, the blocks that were freed first make room."""
+    run, counts = fixed(here, victim("fix_bound_sizes"))
+    check("20 of 20 rounds came out right" in run.out, "results", run.out)
+    holds(counts, mallocs=20, frees=20, deferred=20, reused=0, waited=0, own_peak=29 << 20)
+    bounded(counts)
+    check(counts["released"] > 10, "most had to make room", counts)
+
+
+@case
+def fix_peak_threads(here):
+    run, counts = fixed(here, victim("fix_threads", "40"))
+    check("0 rounds of 6 threads went wrong" in run.out, "results", run.out)
+    holds(counts, mallocs=120, frees=120, live=0)
+    bounded(counts)
 
 
 @case
 def fix_info(here):
     run, counts = fixed(here, victim("fix_info"))
     check(" 0 less after" in run.out, "what is deferred counts as free", run.out)
-    holds(counts, deferred=1, pressed=1, held=0)
+    holds(counts, deferred=1, asked=1, held=0)
 
 
 @case
 def fix_twice(here):
     _, counts = fixed(here, victim("fix_twice"))
-    holds(counts, frees=2, deferred=2, foreign=2)
+    holds(counts, frees=2, deferred=2, managed=1, other=1)
 
 
 @case
 def fix_capture(here):
     run, counts = fixed(here, victim("fix_capture"))
     check("the graph was whole" in run.out, "results", run.out)
-    holds(counts, captured=1, deferred=2, frees=3, pressed=1)
+    holds(counts, captured=1, deferred=2, frees=3, captures=1)
 
 
 @case
@@ -133,6 +204,31 @@ def fix_reset(here):
 def fix_ipc(here):
     _, counts = fixed(here, victim("fix_ipc"))
     holds(counts, frees=1, deferred=0, shared=1)
+
+
+@case
+def fix_graph(here):
+    """Memory that a graph in flight uses is left in peace, and its free need not wait."""
+    run, counts = fixed(here, victim("fix_graph"))
+    check("the graph was whole" in run.out, "results", run.out)
+    holds(counts, mallocs=2, deferred=2, reused=0)
+
+
+@case
+def fix_kinds(here):
+    """Whatever is not from cudaMalloc is freed as ever, and counted."""
+    for command in victim("fix_kinds"), [PATHS["STATIC"], "fix_kinds"]:
+        _, counts = fixed(here, command)
+        holds(counts, mallocs=0, frees=0, managed=1, pitched=1, other=1, array=1, host=2, live=0)
+
+
+@case
+def fix_beyond(here):
+    """Other contexts and devices end it: what is kept is freed, later frees are the program's own."""
+    for how, why in (("create", CONTEXTS), ("green", CONTEXTS), ("peer", PEERS), ("copy", PEERS)):
+        run, counts = fixed(here, victim("fix_beyond", how))
+        check("afterwards: 1, 1" in run.out, "results", run.out)
+        holds(counts, stopped=why, frees=2, deferred=1, after=1, stops=1, live=0, held=0)
 
 
 @case

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """`cutrace prove`: what it measures, compares, and refuses. How long runs take is not tested."""
 import os
+import pathlib
 import re
+import signal
+import subprocess
+import time
 
-from harness import PATHS, case, check, cutrace, one_line, quiet, same, victim
+from harness import (PATHS, TIMEOUT_S, case, check, cutrace, environment, one_line, quiet, same,
+                     victim)
 
 
 def prove(here, *command, options=("--runs", "2"), **variables):
@@ -28,6 +33,19 @@ def prove_free(here):
     for arm in "bare", "fixed":
         check(re.search(rf"^{arm} +\d.*, plus or minus \d", run.out, re.M), arm, run.out)
     check(re.search(r"^saved .*; 95 % confidence: .* to ", run.out, re.M), "a saving", run.out)
+
+
+@case
+def prove_left_alone(here):
+    """What a fix does not change is said, and why; and what memory it took."""
+    says(prove(here, *victim("fix_kinds")), "predicted nothing to save", "changed   nothing: ",
+         "left alone: 1 free of managed memory", "left alone: 1 free of arrays",
+         "left alone: 2 frees of page-locked memory")
+    says(prove(here, *victim("fix_beyond", "create")), "1 of 2 frees",
+         "no free was changed from some moment on: a second context was used",
+         "left alone: 1 free after that moment")
+    says(prove(here, *victim("fix_bound_loop", "16")), "16.0 MiB bare, 80.0 MiB fixed",
+         "the bound was 80.0 MiB", "waited for a freed block, and 0 blocks")
 
 
 @case
@@ -82,11 +100,63 @@ def prove_status_differs(here):
 @case
 def prove_refuses(here):
     for options, why in ((("--runs", "1"), "2 to 1000"), (("--runs", "x"), "2 to 1000"),
-                         (("--fix", "none"), "--fix=free"), (("--fix=pin",), "cannot be made"),
-                         (("--fix=all",), "cannot be made"), (("--no",), "no option")):
+                         (("--fix", "none"), "--fix=free, --fix=pin and --fix=all"),
+                         (("--no",), "no option")):
         run = prove(here, "/bin/true", options=options)
         same((run.status, run.out), (2, ""), f"exit status with {options}")
         check(why in run.err and "usage: cutrace prove" in run.err, "it says why", run.err)
     one_line(prove(here, "/no/such/program"), "/no/such/program", os.strerror(2))
     run = one_line(prove(here, "/bin/true"), "/bin/true", "used no CUDA")
     same(run.status, 1, "exit status")
+
+
+def is_running(pid):
+    """Zombies, whom somebody else has to reap, run no more."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def until(holds):
+    end = time.monotonic() + TIMEOUT_S
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.01)
+    return holds()
+
+
+def interrupted(here, number, trap=""):
+    """
+    Send a signal in the first run, whose program has started another one. Both must have ended
+    when prove has, by the signal, and its files must be gone.
+    """
+    folder = here.folder()
+    said = folder / "said"
+    program = (f"{trap} sleep {2 * TIMEOUT_S} & "
+               f"echo $! $$ $CUTRACE_OUTPUT > {said}.new; mv {said}.new {said}; wait; wait")
+    prove = subprocess.Popen(cutrace("prove", "--runs", "2", "--", "/bin/sh", "-c", program),
+                             env=environment(), cwd=folder, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        check(until(said.exists), "the program started")
+        *pids, output = said.read_text().split()
+        check(pathlib.Path(output).parent.is_dir(), "files of prove", output)
+        prove.send_signal(number)
+        out, err = prove.communicate(timeout=TIMEOUT_S)
+    finally:
+        prove.kill()
+    same((prove.returncode, out, err), (-number, b"", b""), f"its end by {number!r}")
+    check(not pathlib.Path(output).parent.exists(), "the files are gone", output)
+    check(until(lambda: not any(map(is_running, pids))), "the program has ended", pids)
+
+
+@case
+def prove_interrupted(here):
+    for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+        interrupted(here, number)
+
+
+@case
+def prove_interrupted_in_vain(here):
+    """A program that goes on all the same is killed."""
+    interrupted(here, signal.SIGINT, "trap '' INT;")

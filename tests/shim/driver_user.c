@@ -4,10 +4,12 @@
  * dlsym (as ctypes and cuda-python do), get (cuGetProcAddress of CUDA 11), get2
  * (cuGetProcAddress_v2), thread (the same, asking for per-thread default streams). Built with
  * LINKED it calls them directly, with RUNTIME it asks cudaGetDriverEntryPointByVersion.
+ * `driver_user HOW handler` also has SIGUSR2's handler free nothing, and says how often.
  */
 #define __CUDA_API_VERSION_INTERNAL
 #include <cuda.h>
 #include <dlfcn.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +20,15 @@
 static const char *how;
 static void *driver;
 static bool strange; /* a lookup's answer was not as documented */
+static CUresult (*release)(CUdeviceptr);
+static volatile sig_atomic_t handled;
+
+static void free_nothing(int unused)
+{
+	(void)unused;
+	release(0);
+	handled++;
+}
 
 #ifdef RUNTIME
 #include <cuda_runtime_api.h>
@@ -60,7 +71,7 @@ static void *find(const char *symbol, const char *plain, int version)
 int main(int argc, char **argv)
 {
 	CUresult (*init)(unsigned int), (*retain)(CUcontext *, CUdevice), (*set)(CUcontext);
-	CUresult (*allocate)(CUdeviceptr *, size_t), (*release)(CUdeviceptr);
+	CUresult (*allocate)(CUdeviceptr *, size_t);
 	CUresult (*fill)(CUdeviceptr, unsigned char, size_t, CUstream), (*wait)(CUstream);
 	CUresult (*wait_all)(void), (*wait_all_13)(CUcontext);
 	CUcontext context;
@@ -79,6 +90,8 @@ int main(int argc, char **argv)
 	FIND(wait, cuStreamSynchronize, "cuStreamSynchronize", 12000);
 	FIND(wait_all, cuCtxSynchronize, "cuCtxSynchronize", 12000);
 	FIND(wait_all_13, cuCtxSynchronize_v2, "cuCtxSynchronize", 13000);
+	if (argc > 2)
+		signal(SIGUSR2, free_nothing);
 	if (init(0) || retain(&context, 0) || set(context))
 		return 3;
 	for (int i = 0; i < ROUNDS; i++) {
@@ -88,6 +101,10 @@ int main(int argc, char **argv)
 		       release(memory);
 	}
 	strange |= wait_all() || wait_all_13(context);
+	if (argc > 2) {
+		signal(SIGUSR2, SIG_IGN);
+		printf("%d of the handler\n", (int)handled);
+	}
 	printf("%d of %d rounds failed%s\n", bad, ROUNDS, strange ? ", strange lookups" : "");
 	return 15;
 }

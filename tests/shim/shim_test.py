@@ -23,6 +23,7 @@ import case_input  # noqa: F401
 import case_modes  # noqa: F401
 import case_pack  # noqa: F401
 import case_limits  # noqa: F401
+import case_pin  # noqa: F401
 import case_processes  # noqa: F401
 import case_python  # noqa: F401
 import case_prove  # noqa: F401

@@ -26,6 +26,8 @@ extern const struct victim_mode victim_steps[];
 extern const struct victim_mode victim_forks[];
 extern const struct victim_mode victim_threads[];
 extern const struct victim_mode victim_fix[];
+extern const struct victim_mode victim_pin[];
+extern const struct victim_mode victim_pin_life[];
 
 /* If not NULL, counts every call that returned. */
 extern atomic_uint *victim_returned;

@@ -14,6 +14,7 @@
 
 #define KERNEL_NS 3000000
 #define LONG_NS 40000000
+#define HOLD_NS 600000000 /* longer than a slow machine takes for some calls */
 #define ROUNDS 20
 #define THREADS 6
 #define BYTES 65536
@@ -105,7 +106,7 @@ static int pressure(const char *unused)
 {
 	unsigned char *out = new_host(BYTES);
 	cudaStream_t stream = new_stream();
-	void *blocks[2] = { new_block(7 * MIB), new_block(8 * MIB) };
+	void *blocks[2] = { new_block(5 * MIB), new_block(6 * MIB) };
 
 	(void)unused;
 	for (int i = 0; i < 2; i++)
@@ -128,6 +129,45 @@ static int bound(const char *unused)
 	for (int i = 1; i <= 6; i++)
 		use_and_free(new_block(i * MIB), out, i, LONG_NS / 4, stream);
 	victim_must(cudaDeviceSynchronize(), "waiting");
+	return 0;
+}
+
+/* Blocks so large that few of them reach the bound, one at a time, all behind a long kernel. */
+static int bound_loop(const char *megabytes)
+{
+	size_t bytes = (size_t)(megabytes ? atoi(megabytes) : 16) * MIB, before, after, total;
+	cudaStream_t streams[2] = { new_stream(), new_stream() };
+	unsigned char *out = new_host(ROUNDS * BYTES);
+	int right = 0;
+
+	victim_must(cudaFree(NULL), "starting");
+	victim_must(cudaMemGetInfo(&before, &total), "asking");
+	for (int i = 0; i < 2; i++)
+		victim_must(victim_kernel_in(HOLD_NS, streams[i]), "launching");
+	for (int i = 0; i < ROUNDS; i++)
+		use_and_free(new_block(bytes), out + i * BYTES, i + 1, KERNEL_NS, streams[i % 2]);
+	victim_must(cudaMemGetInfo(&after, &total), "asking");
+	victim_must(cudaDeviceSynchronize(), "waiting");
+	for (int i = 0; i < ROUNDS; i++)
+		right += holds(out + i * BYTES, BYTES, i + 1);
+	victim_say("%d of %d rounds came out right, %zu less free", right, ROUNDS, before - after);
+	return 0;
+}
+
+/* No size comes twice. */
+static int bound_sizes(const char *unused)
+{
+	unsigned char *out = new_host(ROUNDS * BYTES);
+	cudaStream_t stream = new_stream();
+	int right = 0;
+
+	(void)unused;
+	for (int i = 0; i < ROUNDS; i++)
+		use_and_free(new_block((size_t)(10 + i) * MIB), out + i * BYTES, i + 1, KERNEL_NS, stream);
+	victim_must(cudaDeviceSynchronize(), "waiting");
+	for (int i = 0; i < ROUNDS; i++)
+		right += holds(out + i * BYTES, BYTES, i + 1);
+	victim_say("%d of %d rounds came out right", right, ROUNDS);
 	return 0;
 }
 
@@ -218,6 +258,98 @@ static int ipc(const char *unused)
 	return 0;
 }
 
+/* A graph in flight that uses a block; whoever gets the block next must not disturb it. */
+static int graph(const char *unused)
+{
+	cudaStream_t stream = new_stream(), other = new_stream();
+	unsigned char *out = new_host(BYTES);
+	void *block = new_block(BYTES);
+	cudaGraphExec_t launch;
+	cudaGraph_t graph;
+
+	(void)unused;
+	victim_must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed), "capturing");
+	victim_must(cudaMemsetAsync(block, 7, BYTES, stream), "filling");
+	victim_must(victim_kernel_in(HOLD_NS, stream), "launching");
+	victim_must(cudaMemcpyAsync(out, block, BYTES, cudaMemcpyDeviceToHost, stream), "copying");
+	victim_must(cudaStreamEndCapture(stream, &graph), "ending the capture");
+	victim_must(cudaGraphInstantiate(&launch, graph, 0), "instantiating");
+	victim_must(cudaGraphLaunch(launch, stream), "launching the graph");
+	victim_must(cudaFree(block), "freeing");
+	block = new_block(BYTES);
+	victim_must(cudaMemsetAsync(block, 9, BYTES, other), "filling");
+	victim_must(cudaDeviceSynchronize(), "waiting");
+	victim_say("the graph was %s", holds(out, BYTES, 7) ? "whole" : "spoilt");
+	victim_must(cudaFree(block), "freeing");
+	return 0;
+}
+
+/* Each kind of memory that is not from cudaMalloc, with work in flight. */
+static int kinds(const char *unused)
+{
+	static unsigned char registered[BYTES];
+	cudaStream_t stream = new_stream();
+	struct cudaChannelFormatDesc bytes = { 8, 0, 0, 0, cudaChannelFormatKindUnsigned };
+	unsigned char *host = new_host(BYTES);
+	void *managed, *pitched, *pooled;
+	cudaArray_t array;
+	size_t pitch;
+
+	(void)unused;
+	victim_must(cudaMallocManaged(&managed, BYTES, cudaMemAttachGlobal), "allocating");
+	victim_must(cudaMallocPitch(&pitched, &pitch, 100, 10), "allocating");
+	victim_must(cudaMallocAsync(&pooled, BYTES, stream), "allocating");
+	victim_must(cudaMallocArray(&array, &bytes, 64, 64, 0), "allocating");
+	victim_must(cudaHostRegister(registered, BYTES, 0), "registering");
+	victim_must(victim_kernel_in(KERNEL_NS, stream), "launching");
+	victim_say("managed: %d, pitched: %d, pooled: %d", cudaFree(managed), cudaFree(pitched),
+		   cudaFree(pooled));
+	victim_say("array: %d, host: %d, registered: %d", cudaFreeArray(array), cudaFreeHost(host),
+		   cudaHostUnregister(registered));
+	return 0;
+}
+
+static void *driver_function(const char *name)
+{
+	void *found = NULL;
+
+	victim_must(cudaGetDriverEntryPointByVersion(name, &found, 12000, cudaEnableDefault, NULL),
+		    "looking up");
+	return found;
+}
+
+/* What an event of one context cannot vouch for. HOW: create, green, peer, copy. */
+static int beyond(const char *how)
+{
+	int (*create)(void **, unsigned, int) = NULL, (*enable)(void *, unsigned) = NULL;
+	int (*copy)(void *, void *, void *, void *, size_t) = NULL;
+	int (*convert)(void **, void *) = NULL;
+	unsigned char *out = new_host(2 * BYTES);
+	cudaStream_t stream = new_stream();
+	void *kept = new_block(BYTES), *context;
+
+	use_and_free(new_block(BYTES), out, 1, KERNEL_NS, stream);
+	if (strcmp(how, "create") == 0) {
+		*(void **)&create = driver_function("cuCtxCreate");
+		victim_say("creating a context: %d", create(&context, 0, 0));
+	} else if (strcmp(how, "green") == 0) {
+		*(void **)&convert = driver_function("cuCtxFromGreenCtx");
+		victim_say("converting a context: %d", convert(&context, NULL));
+	} else if (strcmp(how, "peer") == 0) {
+		*(void **)&enable = driver_function("cuCtxEnablePeerAccess");
+		victim_say("giving access: %d", enable(NULL, 0));
+	} else {
+		*(void **)&copy = driver_function("cuMemcpyPeer");
+		victim_say("copying: %d", copy(kept, NULL, kept, NULL, BYTES));
+	}
+	use_and_free(kept, out + BYTES, 2, KERNEL_NS, stream);
+	victim_must(cudaDeviceSynchronize(), "waiting");
+	victim_say("afterwards: %d, %d", holds(out, BYTES, 1), holds(out + BYTES, BYTES, 2));
+	return 0;
+}
+
+static size_t thread_bytes = BYTES;
+
 static void *in_thread(void *arg)
 {
 	int value = (int)(intptr_t)arg, wrong = 0;
@@ -225,20 +357,21 @@ static void *in_thread(void *arg)
 	cudaStream_t stream = new_stream();
 
 	for (int i = 0; i < ROUNDS; i++) {
-		use_and_free(new_block(BYTES), out, value, KERNEL_NS / 30, stream);
+		use_and_free(new_block(thread_bytes), out, value, KERNEL_NS / 30, stream);
 		victim_must(cudaStreamSynchronize(stream), "waiting");
 		wrong += !holds(out, BYTES, value);
 	}
 	return (void *)(intptr_t)wrong;
 }
 
-static int threads(const char *unused)
+static int threads(const char *megabytes)
 {
 	pthread_t thread[THREADS];
 	intptr_t wrong = 0;
 	void *result;
 
-	(void)unused;
+	if (megabytes)
+		thread_bytes = (size_t)atoi(megabytes) * MIB;
 	for (intptr_t i = 0; i < THREADS; i++)
 		victim_must(pthread_create(&thread[i], NULL, in_thread, (void *)(i + 1)), "a thread");
 	for (int i = 0; i < THREADS; i++) {
@@ -275,11 +408,16 @@ const struct victim_mode victim_fix[] = {
 	{ "fix_early", early },
 	{ "fix_pressure", pressure },
 	{ "fix_bound", bound },
+	{ "fix_bound_loop", bound_loop },
+	{ "fix_bound_sizes", bound_sizes },
 	{ "fix_info", info },
 	{ "fix_twice", twice },
 	{ "fix_capture", capture },
 	{ "fix_reset", reset },
 	{ "fix_ipc", ipc },
+	{ "fix_graph", graph },
+	{ "fix_kinds", kinds },
+	{ "fix_beyond", beyond },
 	{ "fix_threads", threads },
 	{ "fix_forks", forks },
 	{ NULL, NULL },

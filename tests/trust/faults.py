@@ -8,7 +8,8 @@ usage: faults.py [--all | --only ROW] [--workload NAME]
 A run without faults counts the calls of each row of faults.def; then one run for each of
 them lets it fail. The program's stdout, stderr but for one line of ours, and status must be
 those of the bare program. What was recorded must be that of the run without faults, or
-report or stderr must say that it is not. Some rows of frequent calls, and the errors after a
+report or stderr must say that it is not. Besides, all memory runs out at random moments
+(SHIM_TEST_SEED). Some rows of frequent calls, and the errors after a
 row's first, are sampled; --all tries CALLS_ALL calls of each row with each error.
 """
 import argparse
@@ -17,6 +18,7 @@ import concurrent.futures
 import errno
 import os
 import pathlib
+import random
 import shutil
 import struct
 import subprocess
@@ -33,6 +35,7 @@ LINE = struct.Struct("<64sQQ10i")  # struct line of inject.c
 LINES = 160
 BOARD_BYTES = LINES * LINE.size + 4096
 CALLS_ALL, CALLS_FEW = 400, 3
+MOMENTS = 10  # at which memory runs out, of each of these workloads
 HANG_S = 60
 PRELOAD = f"{PATHS['LIB']}:{PATHS['INJECT']}"
 
@@ -63,6 +66,7 @@ WORKLOADS = {
 PREPARE = {"small files": harness.file_size_limit(0)}
 # Tried in every way even in the short run; of others a part.
 WHOLE = ("mixture", "loader")
+MEMORY = "memory"
 AGAIN = {"profiler": "cupti"}  # what a failure of matters there for another reason
 
 # What cannot be survived, and why it need not: (row, how) or (row, workload).
@@ -172,7 +176,14 @@ def faults_of(workload, lines, everything, known):
     The faults to try: which call of which row fails how. The short run leaves out rows that are
     called as often as in the first workload (known: how often).
     """
+    memory = lines[MEMORY]
+    if everything or workload in WHOLE:
+        for number in random.sample(range(1, memory.calls + 1),
+                                    min(memory.calls, CALLS_ALL if everything else MOMENTS)):
+            yield Fault(workload, MEMORY, "on", number, memory.errors[0])
     for row, line in lines.items():
+        if row == MEMORY:
+            continue
         again = workload not in WHOLE and not row.startswith(AGAIN.get(workload, "-"))
         if not everything and again and line.calls == known.get(row):
             continue
@@ -235,6 +246,9 @@ def main():
     parser.add_argument("--workload")
     options = parser.parse_args()
     trial, began = Trial(), time.monotonic()
+    seed = int(os.environ.get("SHIM_TEST_SEED", random.randrange(1 << 31)))
+    random.seed(seed)
+    print(f"seed {seed}")
     rows, known = set(), {}
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for workload in [options.workload] if options.workload else WORKLOADS:

@@ -4,6 +4,7 @@
  * where those of a real one might not, and what goes wrong there is cutrace's.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -87,6 +88,19 @@ static int handler(const char *count)
 		call_slowly();
 	timer_delete(timer);
 	printf("%u calls, %u of the handler\n", calls, atomic_load(&handled));
+	return 0;
+}
+
+/* Signals come in the middle of the first call, which starts cutrace: see interrupter.c. */
+static int first_call(const char *count)
+{
+	int wanted = atoi(count);
+
+	install(SIGUSR2, 0);
+	for (int i = 0; i < wanted; i++)
+		call();
+	signal(SIGUSR2, SIG_IGN);
+	printf("%d calls, %u of the handler\n", wanted, atomic_load(&handled));
 	return 0;
 }
 
@@ -210,13 +224,13 @@ static int cancel_running(const char *threads)
 	return 0;
 }
 
-/* Take all memory that may be had. */
-static void fill_memory(void)
+/* Take all memory that may be had: of the limited resource. */
+static void fill_memory(int resource)
 {
 	struct rlimit limit = { 512 << 20, 512 << 20 };
 	size_t bytes = 64 << 20;
 
-	must(setrlimit(RLIMIT_AS, &limit), "setrlimit");
+	must(setrlimit(resource, &limit), "setrlimit");
 	while (bytes >= 4096)
 		if (mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 			 -1, 0) == MAP_FAILED)
@@ -233,7 +247,7 @@ static void *call_on(void *barrier)
 }
 
 /* Old threads go on and new ones make their first calls when there is no memory left. */
-static int out_of_memory(const char *used)
+static int go_on_without(int resource, const char *used)
 {
 	static pthread_barrier_t barrier;
 	pthread_t threads[3];
@@ -246,14 +260,53 @@ static int out_of_memory(const char *used)
 	for (int i = 0; i < 3; i++)
 		must(pthread_create(&threads[i], NULL, call_on, &barrier), "pthread_create");
 	pthread_barrier_wait(&barrier);
-	fill_memory();
+	fill_memory(resource);
 	pthread_barrier_wait(&barrier);
-	for (int i = 0; i < 10000; i++, calls++)
+	for (int i = 0; i < 60000; i++, calls++) /* more than the chunks made beforehand hold */
 		call();
 	for (int i = 0; i < 3; i++)
 		pthread_join(threads[i], NULL);
 	printf("%d calls\n", calls + 3000);
 	return 14;
+}
+
+/* Nothing more can be mapped. */
+static int out_of_memory(const char *used)
+{
+	return go_on_without(RLIMIT_AS, used);
+}
+
+/* Files can, shared: as where the kernel commits no more memory, or a control group's is used up. */
+static int out_of_data(const char *used)
+{
+	return go_on_without(RLIMIT_DATA, used);
+}
+
+static void say_end(void)
+{
+	printf("%u calls at the end\n", atomic_load(&made));
+}
+
+static void *outlive_main(void *unused)
+{
+	(void)unused;
+	usleep(100 * 1000); /* main has left by then; if not, it is the last to */
+	call();
+	atomic_fetch_add(&made, 1);
+	return NULL;
+}
+
+/* No thread ends the program: it ends as its last one does. */
+static int all_leave(const char *threads)
+{
+	pthread_t thread;
+
+	atexit(say_end);
+	call();
+	atomic_fetch_add(&made, 1);
+	for (int i = 0; i < atoi(threads); i++)
+		must(pthread_create(&thread, NULL, outlive_main, NULL), "pthread_create");
+	pthread_exit(NULL);
 }
 
 /* More than fills some chunks. */
@@ -262,6 +315,41 @@ static int many(const char *count)
 	for (int i = 0; i < atoi(count); i++)
 		call();
 	printf("%s calls\n", count);
+	return 0;
+}
+
+#define COUNTED_THREADS 8
+
+/* What a thread has done, for who looks after it was killed. */
+struct count {
+	uint32_t tid, returned;
+};
+
+/* The call number i sets i bytes, from 1. */
+static void *count_calls(void *arg)
+{
+	struct count *count = arg;
+
+	count->tid = (uint32_t)syscall(SYS_gettid);
+	for (size_t i = 1;; i++) {
+		cudaMemset(NULL, 0, i);
+		__atomic_store_n(&count->returned, (uint32_t)i, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+/* Threads that count their returned calls in the file `counts` until they are killed. */
+static int counted(const char *counts)
+{
+	int fd = open(counts, O_RDWR | O_CLOEXEC);
+	struct count *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	pthread_t thread;
+
+	must(page == MAP_FAILED ? -1 : 0, "mapping the counts");
+	close(fd);
+	for (int i = 1; i < COUNTED_THREADS; i++)
+		must(pthread_create(&thread, NULL, count_calls, &page[i]), "pthread_create");
+	count_calls(&page[0]);
 	return 0;
 }
 
@@ -274,7 +362,9 @@ int main(int argc, char **argv)
 		{ "handler", handler },       { "nested", nested },
 		{ "altstack", altstack },     { "cancel_pending", cancel_pending },
 		{ "cancel", cancel_running }, { "out_of_memory", out_of_memory },
-		{ "many", many },
+		{ "many", many },             { "first_call", first_call },
+		{ "all_leave", all_leave },   { "out_of_data", out_of_data },
+		{ "counted", counted },
 	};
 
 	for (size_t i = 0; argc > 2 && i < sizeof(modes) / sizeof(modes[0]); i++)

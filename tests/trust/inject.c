@@ -6,7 +6,8 @@
  * or returns a failure. What libcutrace.so looks up by dlsym() gets a stub as well.
  *
  * FAULT_BOARD: a file, shared with the children, that becomes a struct board. FAULT: which
- * row's calls fail: "ROW once|on NUMBER ERROR", the NUMBERth or all from it on.
+ * row's calls fail: "ROW once|on NUMBER ERROR", the NUMBERth or all from it on. Row "memory"
+ * is the calls of malloc(), calloc() and mmap() together.
  */
 #include <dlfcn.h>
 #include <elf.h>
@@ -28,6 +29,7 @@
 typedef uint64_t args[6];
 
 static bool any(const args a) { (void)a; return true; }
+static bool none(const args a) { (void)a; return false; }
 static bool shared(const args a) { return a[3] & MAP_SHARED; }
 static bool wipes(const args a) { return a[2] == MADV_WIPEONFORK; }
 static bool names_cuda(const args a)
@@ -61,8 +63,10 @@ static const struct row rows[] = {
 #undef CT_CUPTI_NEED
 #undef HARMLESS
 #undef FAULT
+	{ .function = "memory", .variant = "", .only = none, .errors = { ENOMEM } },
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
+#define MEMORY (&rows[ROWS - 1])
 
 static const char *const harmless[] = {
 #define FAULT(...)
@@ -166,8 +170,8 @@ static const struct row *row_of(const char *function, const args a)
 	return NULL;
 }
 
-/* Count the call. Is it one that must fail? */
-static bool fails(const struct row *row)
+/* Count the call as one of this row. Is it one that must fail? */
+static bool fails_as(const struct row *row)
 {
 	struct line *line = &board->lines[row - rows];
 	uint64_t n = __atomic_add_fetch(&line->calls, 1, __ATOMIC_RELAXED);
@@ -176,6 +180,19 @@ static bool fails(const struct row *row)
 		return false;
 	__atomic_add_fetch(&line->failed, 1, __ATOMIC_RELAXED);
 	return true;
+}
+
+static bool allocates(const struct row *row)
+{
+	return strcmp(row->function, "malloc") == 0 || strcmp(row->function, "calloc") == 0 ||
+	       strcmp(row->function, "mmap64") == 0;
+}
+
+static bool fails(const struct row *row)
+{
+	bool by_itself = fails_as(row), as_memory = allocates(row) && fails_as(MEMORY);
+
+	return by_itself || as_memory;
 }
 
 /* A lookup that succeeds, of a function that has a stub: its address goes to *result. */

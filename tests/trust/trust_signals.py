@@ -3,8 +3,8 @@
 import collections
 import re
 
-from harness import (PATHS, calls, check, cutrace, has_rounds, quiet, same, says_clean, trust,
-                     victim)
+from harness import (PATHS, calls, case, check, cutrace, has_rounds, quiet, same, says_clean,
+                     table, trust, victim)
 from trust_threads import hollow, lost
 
 NESTED = "calls made from inside cutrace or a signal handler that interrupted it"
@@ -53,6 +53,50 @@ def handler_inside_hook(here):
     return 0
 
 
+def interrupted_start(here, command, **variables):
+    return here.traced(command, LD_PRELOAD=f"{PATHS['INTERRUPTER']}:{PATHS['LIB']}",
+                       INTERRUPTER_RAISES="1", **variables)
+
+
+@case
+def handler_inside_start(here):
+    """A handler's calls while the first call of its thread starts cutrace: they pass."""
+    for mode in ("full", "light"):
+        run = interrupted_start(here, hollow("first_call", 10), CUTRACE_MODE=mode)
+        _, missed = all_accounted(here, run)
+        check(missed > 2, "calls came in the start", missed)
+
+
+@case
+def driver_loads_inside_start(here):
+    """The same, and it is the handler's call that has the driver load cutrace: device times come."""
+    run = interrupted_start(here, victim("first_interrupted"))
+    found = re.search(r"^(\d+) of the handler", run.out, re.M)
+    check(found and run.status == 0, "the program came to its end", (run.status, run.out, run.err))
+    rows = calls(run.trace())
+    fills = [row for row in rows if row["Name"] == "cudaMemset"]
+    same(len(fills), 6, "calls of the program itself")
+    recorded = sum(row["Name"] == "cudaMalloc" for row in rows) - 6
+    same(recorded + lost(run.trace(), NESTED), int(found[1]), "the handler's calls")
+    ids = {row["Correlation"] for row in table(run.trace(), "device")}
+    check(ids == {row["Correlation"] for row in fills}, "each fill has its device time", ids)
+    check("no device times" not in run.err, "and none is said to be missing", run.err)
+
+
+@case
+def driver_called_inside_start(here):
+    """The handler of a user of the driver alone, seen by the driver's wrappers alone."""
+    run = interrupted_start(here, [PATHS["DRIVER"], "dlsym", "handler"],
+                            CUDA_INJECTION64_PATH="of another tool")
+    found = re.search(r"^(\d+) of the handler\n0 of 5 rounds failed$", run.out, re.M)
+    check(found and run.status == 15, "the program came to its end", (run.status, run.out, run.err))
+    names = collections.Counter(row["Name"] for row in calls(run.trace()))
+    same(names["cuMemAlloc_v2"], 5, "calls of the program itself")
+    missed = lost(run.trace(), NESTED)
+    same(names["cuMemFree_v2"] - 5 + missed, int(found[1]), "the handler's calls")
+    check(missed > 2, "calls came in the start", missed)
+
+
 @trust("signals SIGPROF at 10 kHz")
 def profiled(here):
     for run in (here.bare(victim("sigprof", "5000")), here.traced(victim("sigprof", "5000"))):
@@ -78,6 +122,10 @@ def interrupted_calls(here):
     same(len(calls(run.trace())), 100000, "calls in calls.csv")
     same(lost(run.trace(), "records dropped"), 0, "records dropped")
     check("cannot" not in run.err and "could not" not in run.err, "no complaint", run.err)
+    check((run.trace() / "report.txt").exists(), "it has waited for its report", run.left())
+    run = here.traced(hollow("many", 10), LD_PRELOAD=f"{PATHS['INTERRUPTER']}:{PATHS['LIB']}",
+                      CUTRACE_CUPTI="off", CUTRACE_OUTPUT="/dev/null/none")
+    check("cutrace: " in run.err and "/dev/null" in run.err, "it says that nothing is recorded", run.err)
 
 
 @trust("signals blocked mask kept")

@@ -286,7 +286,29 @@ static int all_blocked(const char *pending)
 	return 0;
 }
 
+static atomic_uint handled;
+
+static void allocate_in_handler(int unused)
+{
+	(void)unused;
+	victim_must(victim_allocate(), "cudaMalloc");
+	atomic_fetch_add(&handled, 1);
+}
+
+/* The first call of all, if interrupter.c is there, is that of the handler. */
+static int first_interrupted(const char *unused)
+{
+	(void)unused;
+	signal(SIGUSR2, allocate_in_handler);
+	victim_cuda(1);
+	signal(SIGUSR2, SIG_IGN);
+	victim_work(ROUNDS);
+	victim_say("%u of the handler", atomic_load(&handled));
+	return 0;
+}
+
 const struct victim_mode victim_threads[] = {
+	{ "first_interrupted", first_interrupted },
 	{ "detached", detached },
 	{ "ends_in_flush", ends_in_flush },
 	{ "destructors", destructors },

@@ -387,6 +387,19 @@ static void test_launch_blocking(void **state)
 	EXPECT_PARTS(b, mb_launcher(b, late), .DRIVER_WORK = 90);
 }
 
+/* One that returned late, among others that do not wait, was late by chance. */
+static void test_launch_starved(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_device_op *starved;
+
+	two_streams(b);
+	mb_launch(b, S1, 0, 5, 10, 500);
+	starved = mb_launch(b, S2, 10, 90, 15, 80);
+	mb_split(b);
+	EXPECT_PARTS(b, mb_launcher(b, starved), .DRIVER_WORK = 80);
+}
+
 static void test_unexplained(void **state)
 {
 	struct model_builder *b = *state;
@@ -474,6 +487,7 @@ int main(void)
 		MB_TEST(test_tool),
 		MB_TEST(test_context_creation),
 		MB_TEST(test_launch_blocking),
+		MB_TEST(test_launch_starved),
 		MB_TEST(test_unexplained),
 		MB_TEST(test_pool_is_trimmed),
 		MB_TEST(test_without_device_records),

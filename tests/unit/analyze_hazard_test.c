@@ -122,6 +122,112 @@ static void test_shared_block(void **state)
 	ct_whatif_destroy(w);
 }
 
+/* As test_host_reads(), up to the end of the work behind the free; who waits for the copy comes next. */
+static void read_behind_free(struct model_builder *b, enum ct_stream_flag flag, struct ct_event **ret_before,
+			     struct ct_event **ret_behind, struct ct_event **ret_other)
+{
+	struct ct_device_op *copy;
+	struct ct_call *call;
+
+	mb_restart(b);
+	two_streams(b, flag);
+	mb_launch(b, S1, -20, -18, -17, -10);
+	*ret_before = mb_record_event(b, 1, S1, -9, -8);
+	call = mb_call_on(b, CT_API_cudaMemcpyAsync, S1, 0, 2);
+	copy = mb_copy(b, call, S1, CT_MEMORY_DEVICE, 10, 1000);
+	copy->u.copy.direction = CT_DIRECTION_D2H;
+	copy->u.copy.target = CT_MEMORY_PINNED;
+	mb_launch(b, S2, 2.1, 2.5, 2.6, 2.9);
+	*ret_behind = mb_record_event(b, 2, S1, 3, 4);
+	*ret_other = mb_record_event(b, 3, S2, 4, 5);
+	mb_call_about(b, CT_API_cudaFree, BLOCK, 5, 1010);
+	mb_launch(b, S2, 1015, 1020, 1025, 2025);
+}
+
+static enum ct_hazard hazard_of_free(struct model_builder *b)
+{
+	struct ct_whatif *w = whatif(b);
+	enum ct_hazard hazard = CT_HAZARD_NONE;
+	size_t found = 0;
+
+	for (size_t i = 0; i < w->changes.count; i++)
+		if (w->changes.at[i].kind == CT_CHANGE_FREE) {
+			hazard = w->changes.at[i].hazard;
+			found++;
+		}
+	assert_int_equal(found, 1);
+	ct_whatif_destroy(w);
+	return hazard;
+}
+
+/* Whether the program asks to wait for the copy otherwise: by which event, stream or question. */
+static void test_other_waits(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_event *before, *behind, *other;
+	const enum ct_stream_flag apart = CT_STREAM_FLAG_NON_BLOCKING;
+
+	read_behind_free(b, apart, &before, &behind, &other);
+	mb_sync_event(b, behind, 1025, 2030);
+	assert_int_equal(hazard_of_free(b), CT_HAZARD_NONE);
+	read_behind_free(b, apart, &before, &behind, &other);
+	mb_sync_event(b, before, 1025, 2030);
+	assert_int_equal(hazard_of_free(b), CT_HAZARD_READ);
+	read_behind_free(b, apart, &before, &behind, &other);
+	mb_sync_event(b, other, 1025, 2030);
+	assert_int_equal(hazard_of_free(b), CT_HAZARD_READ);
+	read_behind_free(b, apart, &before, &behind, &other);
+	mb_call_on(b, CT_API_cudaStreamQuery, S1, 1025, 1026);
+	assert_int_equal(hazard_of_free(b), CT_HAZARD_NONE);
+	read_behind_free(b, apart, &before, &behind, &other);
+	mb_call_on(b, CT_API_cudaStreamQuery, S2, 1025, 1026);
+	assert_int_equal(hazard_of_free(b), CT_HAZARD_READ);
+	/* an event's stream is not known to a query: in doubt it is the right one */
+	read_behind_free(b, apart, &before, &behind, &other);
+	mb_call_about(b, CT_API_cudaEventQuery, mb_event_handle(3), 1025, 1026);
+	assert_int_equal(hazard_of_free(b), CT_HAZARD_NONE);
+}
+
+/* The default stream waits for streams that are not apart from it, and a plain cudaMemcpy() waits. */
+static void test_default_stream_waits(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_event *unused;
+	struct ct_call *call;
+	double start;
+
+	for (int apart = 0; apart < 2; apart++) {
+		enum ct_stream_flag flag = apart ? CT_STREAM_FLAG_NON_BLOCKING : CT_STREAM_FLAG_BLOCKING;
+
+		read_behind_free(b, flag, &unused, &unused, &unused);
+		mb_sync_stream(b, MB_LEGACY, 1025, 2030);
+		assert_int_equal(hazard_of_free(b), apart ? CT_HAZARD_READ : CT_HAZARD_NONE);
+		read_behind_free(b, flag, &unused, &unused, &unused);
+		start = apart ? 1030 : 2026; /* it runs beside the other streams, or behind them */
+		call = mb_call_on(b, CT_API_cudaMemcpy, MB_LEGACY, 1025, start + 70);
+		mb_copy(b, call, MB_LEGACY, CT_MEMORY_PINNED, start, start + 60);
+		assert_int_equal(hazard_of_free(b), apart ? CT_HAZARD_READ : CT_HAZARD_NONE);
+	}
+}
+
+/* The like is copied again before anybody waits: what the first brought is gone by then. */
+static void test_copied_again(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_event *unused;
+	struct ct_device_op *copy;
+
+	for (int like = 0; like < 2; like++) {
+		read_behind_free(b, CT_STREAM_FLAG_NON_BLOCKING, &unused, &unused, &unused);
+		copy = mb_copy(b, mb_call_on(b, CT_API_cudaMemcpyAsync, S1, 1030, 1032), S1, CT_MEMORY_DEVICE,
+			       1040, 1100);
+		copy->u.copy.direction = like ? CT_DIRECTION_D2H : CT_DIRECTION_H2D;
+		copy->u.copy.target = CT_MEMORY_PINNED;
+		mb_sync_stream(b, S1, 1110, 1120);
+		assert_int_equal(hazard_of_free(b), like ? CT_HAZARD_READ : CT_HAZARD_NONE);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -130,6 +236,9 @@ int main(void)
 		MB_TEST(test_host_reads),
 		MB_TEST(test_managed),
 		MB_TEST(test_shared_block),
+		MB_TEST(test_other_waits),
+		MB_TEST(test_default_stream_waits),
+		MB_TEST(test_copied_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -170,6 +170,29 @@ static void test_pageable_copy_stops_malloc_only(void **state)
 	EXPECT_PARTS(b, launch, .UNEXPLAINED = 450);
 }
 
+/* The next copy of that thread has the lock before who waits for it does; the last one has not. */
+static void test_taken_again(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_call *copies[3], *malloc_;
+	const struct ct_wait *waits;
+
+	busy_until_500(b);
+	for (int i = 0; i < 3; i++) {
+		copies[i] = mb_call_on(b, CT_API_cudaMemcpyAsync, S1, 550 * i, 550 * i + 540);
+		mb_copy(b, copies[i], S1, CT_MEMORY_PAGEABLE, 550 * i + 505, 550 * i + 530);
+	}
+	mb_thread(b, MB_B);
+	malloc_ = mb_call_about(b, CT_API_cudaMalloc, BLOCK, 100, 1110);
+	mb_split(b);
+	EXPECT_PARTS(b, malloc_, .LOCK_WAIT = 990, .DRIVER_WORK = 20);
+	waits = &b->model->waits.at[mb_host(b, malloc_)->first_wait];
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(waits[i].part, CT_PART_LOCK_WAIT);
+		assert_int_equal(waits[i].other, mb_host_index(b, copies[i]));
+	}
+}
+
 static void test_pinned_copy_stops_nobody(void **state)
 {
 	struct model_builder *b = *state;
@@ -233,6 +256,7 @@ int main(void)
 		MB_TEST(test_who_needs_none),
 		MB_TEST(test_own_thread_holds_nothing),
 		MB_TEST(test_pageable_copy_stops_malloc_only),
+		MB_TEST(test_taken_again),
 		MB_TEST(test_pinned_copy_stops_nobody),
 		MB_TEST(test_chain_has_one_root),
 		MB_TEST(test_longest_holder),

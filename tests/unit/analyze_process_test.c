@@ -173,6 +173,46 @@ static void test_empty(void **state)
 	ct_process_free(&p);
 }
 
+static uint64_t sum_of(const struct ct_spans *spans)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < spans->count; i++) {
+		sum += spans->at[i].end - spans->at[i].start;
+		if (i)
+			assert_true(spans->at[i - 1].end < spans->at[i].start);
+	}
+	return sum;
+}
+
+/* Spans of 2, 3, 4, 2, ... us, 10 us apart. */
+static struct ct_busy many(size_t count)
+{
+	struct ct_busy busy = { 0 };
+
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(ct_spans_append(&busy.active, 10 * i, 10 * i + 2 + i % 3), 0);
+	return busy;
+}
+
+/* Too many spans become half as many, with all the time, each no earlier than it was. */
+static void test_thin(void **state)
+{
+	struct ct_busy few = many(CT_BUSY_SPANS - 1), odd = many(CT_BUSY_SPANS + 1);
+	uint64_t sum = sum_of(&odd.active);
+
+	(void)state;
+	ct_busy_thin(&few);
+	assert_int_equal(few.active.count, CT_BUSY_SPANS - 1);
+	ct_busy_thin(&odd);
+	assert_int_equal(odd.active.count, CT_BUSY_SPANS / 2 + 1);
+	assert_int_equal(sum_of(&odd.active), sum);
+	assert_int_equal(odd.active.at[0].start, 8); /* of [0, 2) and [10, 13) */
+	assert_int_equal(odd.active.at[0].end, 13);
+	ct_busy_free(&few);
+	ct_busy_free(&odd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +221,7 @@ int main(void)
 		MB_TEST(test_outside),
 		MB_TEST(test_identity),
 		MB_TEST(test_empty),
+		cmocka_unit_test(test_thin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

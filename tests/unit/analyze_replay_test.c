@@ -219,6 +219,30 @@ static void test_lock_waiter(void **state)
 	ct_replay_destroy(r);
 }
 
+/* Without its own wait before, the thread launches when nobody has the lock yet. */
+static void test_lock_waiter_comes_first(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_call *before, *frees, *launch;
+	struct ct_device_op *k2;
+	struct ct_replay *r;
+
+	two_streams(b);
+	mb_launch(b, S1, -20, -15, -10, 1000);
+	frees = mb_call_about(b, CT_API_cudaFree, BLOCK, 0, 1010);
+	mb_thread(b, MB_B);
+	mb_launch(b, S2, -1025, -1020, -1010, -500);
+	before = mb_call_about(b, CT_API_cudaFree, 2 * BLOCK, -1010, -490);
+	k2 = mb_launch(b, S2, 100, 1005, 1020, 1100);
+	launch = mb_launcher(b, k2);
+	r = replay(b);
+	without(b, r, before, CT_REMOVE_WAIT);
+	expect_call(b, r, launch, -410, -405);
+	expect_op(b, r, k2, -390, -310);
+	expect_call(b, r, frees, 0, 1010); /* its own wait is as it was */
+	ct_replay_destroy(r);
+}
+
 static void test_queue_full_removed(void **state)
 {
 	struct model_builder *b = *state;
@@ -324,6 +348,7 @@ int main(void)
 		MB_TEST(test_second_free_takes_over),
 		MB_TEST(test_copy_takes_over),
 		MB_TEST(test_lock_waiter),
+		MB_TEST(test_lock_waiter_comes_first),
 		MB_TEST(test_queue_full_removed),
 		MB_TEST(test_pageable_copy_removed),
 		MB_TEST(test_default_stream_order_removed),

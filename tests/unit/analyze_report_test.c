@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What report.txt says of what was not seen, and of devices and losses, case by case. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -280,6 +281,68 @@ static void test_unjoined(void **state)
 	       SAID("nothing was dropped", "made while the mode was light"));
 }
 
+static void push_module(struct ct_model *model, const char *path, uint64_t start)
+{
+	size_t length = strlen(path);
+	struct ct_module *module = calloc(1, sizeof(*module) + length);
+
+	assert_non_null(module);
+	module->start = module->bias = start;
+	module->end = start + 0x100000;
+	module->path_length = (uint32_t)length;
+	memcpy(module->path, path, length);
+	assert_int_equal(CT_PUSH(&model->modules, module), 0);
+}
+
+/* The code of a function of a library. */
+static uint64_t offset_in(const char *path, const char *function)
+{
+	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	uint64_t offset;
+	Dl_info info;
+
+	assert_non_null(library);
+	assert_int_not_equal(dladdr(dlsym(library, function), &info), 0);
+	offset = (uint64_t)((char *)info.dli_saddr - (char *)info.dli_fbase) + 1;
+	dlclose(library);
+	return offset;
+}
+
+static void push_stack(struct ct_model *model, uint64_t address)
+{
+	uint64_t *pc = malloc(sizeof(*pc));
+
+	assert_non_null(pc);
+	*pc = address;
+	assert_int_equal(CT_PUSH(&model->stacks, ((struct ct_stack_info){ .count = 1, .pc = pc })), 0);
+}
+
+/* Both calls come from modules without a build id, of which one has its functions in other files. */
+static void in_modules(struct ct_model *model)
+{
+	push_module(model, LINED_LIBRARY, 0x10000000);
+	push_module(model, SPLIT_LIBRARY, 0x20000000);
+	push_module(model, "/never/asked/for.so", 0x30000000);
+	if (!model->stacks.count)
+		assert_int_equal(CT_PUSH(&model->stacks, (struct ct_stack_info){ 0 }), 0);
+	model->calls.at[0].raw.stack = (uint32_t)model->stacks.count;
+	push_stack(model, 0x10000000 + offset_in(LINED_LIBRARY, "linked"));
+	model->calls.at[1].raw.stack = (uint32_t)model->stacks.count;
+	push_stack(model, 0x20000000 + offset_in(SPLIT_LIBRARY, "linked"));
+}
+
+static void test_modules(void **state)
+{
+	struct model_builder *b = of(state);
+
+	work(b, 0);
+	expect(report(b, false, in_modules),
+	       SAID("whether 2 modules without a build id changed since: their source lines may be wrong",
+		    "source lines or inlined functions of 1 module: files that their debug information names "
+		    "(.dwo, dwz) are not opened", "at linked.c:"),
+	       SAID("nothing was dropped", "whose file is gone"));
+}
+
 static void name_gpus(struct ct_model *model)
 {
 	struct ct_gpu second = model->gpus.at[0];
@@ -316,6 +379,14 @@ static void test_threads(void **state)
 	       SAID("thread 15 ", "nothing is known"));
 }
 
+/* Older than what is kept, but not overwritten: it is left out, and said to be. */
+static void some_early(struct ct_model *model)
+{
+	model->early_calls = 3;
+	model->early_ops = 1;
+	model->early_submits = 2;
+}
+
 /* What a flight recorder kept, and the totals that it has of the whole run. */
 static void test_flight(void **state)
 {
@@ -336,6 +407,9 @@ static void test_flight(void **state)
 		    "(the part kept took", "The whole run: call sites by time in calls",
 		    "and 2 more (totals.csv)", "10 1.00 ms 3.00 us "),
 	       SAID("11 1.00 ms"));
+	expect(report(b, false, some_early),
+	       SAID("3 calls and 1 device operation of that time that were not overwritten: left out",
+		    "the calls of that time that submitted 2 device operations"), NULL);
 	expect(report(b, true, NULL), SAID("The whole run: call sites", "and 9 more (totals.csv)"),
 	       SAID("and 2 more"));
 	b->kept_from_us = 0;
@@ -371,7 +445,8 @@ int main(void)
 		MB_TEST(test_no_cupti), MB_TEST(test_late),    MB_TEST(test_yielded),
 		MB_TEST(test_notes),   MB_TEST(test_rank),     MB_TEST(test_losses),
 		MB_TEST(test_damage),  MB_TEST(test_unjoined), MB_TEST(test_gpus),
-		MB_TEST(test_threads), MB_TEST(test_flight),   cmocka_unit_test(test_wrapped),
+		MB_TEST(test_threads), MB_TEST(test_flight),   MB_TEST(test_modules),
+		cmocka_unit_test(test_wrapped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

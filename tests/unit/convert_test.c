@@ -4,6 +4,7 @@
 
 #include <cupti.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "tests/unit/unit.h"
 
@@ -392,9 +393,41 @@ static void test_other_kinds(void **state)
 	assert_null(name);
 }
 
+/* Records as CUDA 12.0's CUPTI has them, each at the end of its page: what follows is not there. */
+static void test_ends_of_old_records(void **state)
+{
+	static const struct { uint32_t kind; size_t bytes; enum ct_record_type type; } kinds[] = {
+		{ CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL, sizeof(CUpti_ActivityKernel8), CT_RECORD_DEVICE },
+		{ CUPTI_ACTIVITY_KIND_MEMCPY, sizeof(CUpti_ActivityMemcpy5), CT_RECORD_DEVICE },
+		{ CUPTI_ACTIVITY_KIND_MEMCPY2, sizeof(CUpti_ActivityMemcpyPtoP4), CT_RECORD_DEVICE },
+		{ CUPTI_ACTIVITY_KIND_MEMSET, sizeof(CUpti_ActivityMemset4), CT_RECORD_DEVICE },
+		{ CUPTI_ACTIVITY_KIND_GRAPH_TRACE, sizeof(CUpti_ActivityGraphTrace), CT_RECORD_DEVICE },
+		{ CUPTI_ACTIVITY_KIND_SYNCHRONIZATION, sizeof(CUpti_ActivitySynchronization), CT_RECORD_SYNC },
+		{ CUPTI_ACTIVITY_KIND_CUDA_EVENT, sizeof(CUpti_ActivityCudaEvent), CT_RECORD_EVENT },
+		{ CUPTI_ACTIVITY_KIND_OVERHEAD, sizeof(CUpti_ActivityOverhead), CT_RECORD_OVERHEAD },
+		{ CUPTI_ACTIVITY_KIND_STREAM, sizeof(CUpti_ActivityStream), CT_RECORD_STREAM },
+		{ CUPTI_ACTIVITY_KIND_CONTEXT, sizeof(CUpti_ActivityContext), CT_RECORD_CONTEXT },
+		{ CUPTI_ACTIVITY_KIND_DEVICE, sizeof(CUpti_ActivityDevice4), CT_RECORD_GPU },
+	};
+	char *page = mmap(NULL, 2 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_ptr_not_equal(page, MAP_FAILED);
+	assert_int_equal(mprotect(page + 4096, 4096, PROT_NONE), 0);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		char *record = page + 4096 - kinds[i].bytes;
+
+		memset(page, 0, 4096);
+		memcpy(record, &kinds[i].kind, sizeof(kinds[i].kind));
+		convert(record, OLD, kinds[i].type);
+	}
+	munmap(page, 2 * 4096);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ends_of_old_records),
 		cmocka_unit_test(test_kernel),
 		cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_peer_copy),

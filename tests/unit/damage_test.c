@@ -164,6 +164,84 @@ static void test_unfinished_claim(void **state)
 	assert_int_equal(damage_of(&(struct ct_chunk_header){ .reserved = { 1 } }), CT_CHUNK_UNIT);
 }
 
+/* A file that ends in the header of a chunk that never came to be, or just behind it. */
+static void test_cut_in_unfinished_claim(void **state)
+{
+	const off_t at = 2 * CT_CHUNK_UNIT;
+	struct ct_writer writers[2];
+
+	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		ct_writer_init(&writers[i], &file, 1);
+		put_call(&writers[i], i + 1);
+	}
+	for (off_t size = at + CT_SLOT_BYTES + 8; size >= at; size--) {
+		struct ct_reader *reader;
+
+		assert_int_equal(truncate(path, at), 0);
+		assert_int_equal(truncate(path, size), 0); /* zeros */
+		reader = open_trace();
+		next(reader, CT_RECORD_THREAD);
+		expect_call(reader, 1, 1);
+		assert_int_equal(ct_reader_gaps(reader), size - at >= 64 ? size - at : 0);
+		expect_end(reader);
+	}
+}
+
+/* A chunk whose header a disk has lost holds records all the same: that is damage. */
+static void test_header_is_lost(void **state)
+{
+	static const uint8_t zeros[CT_SLOT_BYTES];
+	struct ct_reader *reader;
+	struct ct_writer writer;
+	uint64_t at;
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_true(fd >= 0);
+	ct_writer_init(&writer, &file, 1);
+	put_call(&writer, 1);
+	assert_int_equal(pwrite(fd, zeros, sizeof(zeros), CT_CHUNK_UNIT), sizeof(zeros));
+	close(fd);
+	reader = open_trace();
+	assert_int_equal(ct_reader_blocks(reader), 0);
+	assert_int_equal(ct_reader_gaps(reader), 0);
+	assert_int_equal(ct_reader_damage(reader, &at), CT_CHUNK_UNIT);
+	assert_int_equal(at, CT_CHUNK_UNIT);
+	ct_reader_close(reader);
+}
+
+/*
+ * A hole of 64 GiB between two chunks, and one behind them: neither is read, what was claimed of
+ * them is said.
+ */
+static void test_holes(void **state)
+{
+	const uint64_t hole = (uint64_t)1 << 36;
+	struct ct_writer writers[2];
+	struct ct_reader *reader;
+
+	(void)state;
+	ct_writer_init(&writers[0], &file, 1);
+	ct_writer_init(&writers[1], &file, 2);
+	put_call(&writers[0], 1);
+	file.header->claimed_bytes = hole;
+	put_call(&writers[1], 2);
+	assert_int_equal(truncate(path, 2 * (off_t)hole), 0);
+	reader = open_trace();
+	assert_int_equal(ct_reader_blocks(reader), 2);
+	assert_int_equal(ct_reader_gaps(reader), hole - 2 * CT_CHUNK_UNIT);
+	next(reader, CT_RECORD_THREAD);
+	expect_call(reader, 1, 1);
+	next(reader, CT_RECORD_THREAD);
+	expect_call(reader, 2, 2);
+	expect_end(reader);
+	file.header->claimed_bytes = UINT64_MAX; /* more than there is of the file */
+	reader = open_trace();
+	assert_int_equal(ct_reader_gaps(reader), 2 * hole - 3 * CT_CHUNK_UNIT);
+	ct_reader_close(reader);
+}
+
 static void test_damage_is_told(void **state)
 {
 	struct ct_writer writer;
@@ -313,6 +391,9 @@ int main(void)
 		TEST(test_truncation),
 		TEST(test_flips),
 		TEST(test_unfinished_claim),
+		TEST(test_cut_in_unfinished_claim),
+		TEST(test_header_is_lost),
+		TEST(test_holes),
 		TEST(test_damage_is_told),
 		TEST(test_unknown_type_is_skipped),
 		TEST(test_uncommitted),

@@ -51,8 +51,8 @@ static void test_names(void **state)
 	assert_int_equal(records, 2);
 	memset(text, 'x', sizeof(text) - 1);
 	before = mallinfo2().uordblks + mallinfo2().hblkhd;
-	for (int i = 0; i < 4000; i++) { /* a program that makes a kernel for every use */
-		snprintf(text, 16, "kernel%08d", i);
+	for (unsigned int i = 0; i < 4000; i++) { /* a program that makes a kernel for every use */
+		snprintf(text, 16, "kernel%08u", i);
 		text[strlen(text)] = 'x';
 		id = ct_names_intern(&host, text);
 		kept += id != 0;

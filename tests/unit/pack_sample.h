@@ -88,7 +88,7 @@ static void write_sample(int records)
 	ct_file_finish(&file, CT_FINISH_EXIT);
 }
 
-static void overwrite(const char *name, off_t at, const void *bytes, size_t count)
+static inline void overwrite(const char *name, off_t at, const void *bytes, size_t count)
 {
 	FILE *to = fopen(name, "r+");
 

@@ -243,24 +243,47 @@ static void test_a_block_twice(void **state)
 	ct_reader_close(reader);
 }
 
-static void test_damaged_is_not_unpacked(void **state)
+/* A record's length is damaged to none: what is behind it is kept as it is. */
+static void test_record_without_length(void **state)
 {
-	struct ct_reader *reader;
-	struct stat st;
-	FILE *to;
+	struct ct_writer writer;
 
 	(void)state;
-	write_sample(10);
-	convert(path, packed, ct_pack_write);
-	assert_int_equal(stat(packed, &st), 0);
-	assert_int_equal(truncate(packed, st.st_size - 1), 0);
-	reader = open_file(packed);
-	to = fopen(unpacked, "w");
+	ct_writer_init(&writer, &file, 1);
+	for (uint64_t i = 0; i < 3; i++)
+		put_call(&writer, i);
+	overwrite(path, CT_CHUNK_UNIT + 3 * CT_SLOT_BYTES, &(uint32_t){ CT_COMMIT(CT_RECORD_CALL, 0) }, 4);
+	expect_same();
+}
+
+static void expect_refused(void)
+{
+	struct ct_reader *reader = open_file(packed);
+	FILE *to = fopen(unpacked, "w");
+
 	assert_non_null(to);
 	assert_int_equal(ct_unpack_write(reader, to), -EBADMSG);
 	assert_int_equal(ct_pack_write(reader, to), -EBADMSG);
 	fclose(to);
 	ct_reader_close(reader);
+}
+
+/* Neither what is cut, nor what has a wrong byte in the last of its blocks. */
+static void test_damaged_is_not_unpacked(void **state)
+{
+	uint8_t *bytes;
+	size_t size;
+
+	(void)state;
+	write_sample(10);
+	convert(path, packed, ct_pack_write);
+	bytes = read_file(packed, &size);
+	bytes[size - 20] ^= 0x10;
+	overwrite(packed, (off_t)size - 20, &bytes[size - 20], 1);
+	free(bytes);
+	expect_refused();
+	assert_int_equal(truncate(packed, (off_t)size - 1), 0);
+	expect_refused();
 }
 
 static void test_full_disk(void **state)
@@ -366,6 +389,7 @@ int main(void)
 		PACK_TEST(test_random_records),
 		PACK_TEST(test_no_records),
 		PACK_TEST(test_unfinished),
+		PACK_TEST(test_record_without_length),
 		PACK_TEST(test_cut_before),
 		PACK_TEST(test_damaged_before),
 		PACK_TEST(test_cut_after),

@@ -11,6 +11,8 @@
 #include "tests/unit/unit.h"
 
 #include "analyze/analysis.h"
+#include "analyze/report.h"
+#include "analyze/whatif.h"
 
 static const char *gen_trace;
 static char directory[64];
@@ -369,6 +371,71 @@ static size_t find_clock_note(void)
 	return at;
 }
 
+/* One space for any white space. */
+static void squeeze(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from; from++)
+		if (*from > ' ')
+			*to++ = *from;
+		else if (to > text && to[-1] != ' ')
+			*to++ = ' ';
+	*to = '\0';
+}
+
+/* The section of the report and the sentence at the end, in one line, for free(). */
+static char *predictions_of(const struct ct_analysis *a)
+{
+	char *text;
+	size_t bytes;
+	FILE *to = open_memstream(&text, &bytes);
+
+	assert_non_null(to);
+	ct_report_whatif(a, 5, to);
+	ct_report_whatif_best(a, to);
+	fclose(to);
+	squeeze(text);
+	return text;
+}
+
+/* What is predicted of a part in the middle, and said to be; of steps that are all alike. */
+static void test_predictions(void **state)
+{
+	struct ct_analysis *whole, *parts, *again;
+	const struct ct_model *excerpt;
+	uint64_t middle_ns, part_ns, permille;
+	char *text, *same;
+
+	(void)state;
+	make_trace("--lockstep");
+	whole = analyze_whole();
+	parts = analyze_parts(4096, 2);
+	assert_true(!whole->excerpt && !parts->whatif && parts->excerpt);
+	excerpt = parts->excerpt->model;
+	part_ns = excerpt->end_ns - excerpt->begin_ns;
+	middle_ns = (whole->model->begin_ns + whole->model->end_ns) / 2;
+	assert_true(excerpt->begin_ns < middle_ns && middle_ns < excerpt->end_ns);
+	assert_int_equal(parts->excerpt->whatif->span_ns, part_ns);
+	assert_true(parts->excerpt->whatif->end_error_ns * 100 < part_ns);
+	assert_true(parts->excerpt->whatif->all.high_ns < part_ns);
+	permille = whole->whatif->all.likely_ns * 1000 / whole->whatif->span_ns;
+	expect_near(parts->excerpt->whatif->all.likely_ns * 1000 / part_ns, permille, 0.5, permille);
+	text = predictions_of(parts);
+	assert_non_null(strstr(text, "so only its part from "));
+	assert_non_null(strstr(text, "known causes alone, the part of"));
+	assert_non_null(strstr(text, "of this long run"));
+	again = analyze_parts(4096, 1);
+	same = predictions_of(again);
+	assert_string_equal(same, text);
+	free(text);
+	free(same);
+	ct_analysis_destroy(again);
+	ct_analysis_destroy(whole);
+	ct_analysis_destroy(parts);
+	remove_trace();
+}
+
 static void patch_header(size_t offset, uint64_t value, size_t size)
 {
 	patch(offset, &value, size);
@@ -421,6 +488,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_cuts_in_flight),
 		cmocka_unit_test(test_deep_queues), cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_threads), cmocka_unit_test(test_one_piece),
+		cmocka_unit_test(test_predictions),
 	};
 
 	if (argc != 2)

@@ -39,17 +39,22 @@ static inline struct ct_whatif *whatif(struct model_builder *b)
 }
 
 /* A pageable copy behind a kernel, then a kernel in another stream. */
-static inline struct ct_device_op *pageable_copy(struct model_builder *b)
+static inline struct ct_device_op *pageable_copy_by(struct model_builder *b, enum ct_api api)
 {
 	struct ct_device_op *copy;
 	struct ct_call *call;
 
 	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
 	mb_launch(b, S1, 0, 5, 10, 300);
-	call = mb_call_on(b, CT_API_cudaMemcpyAsync, S1, 5, 420);
+	call = mb_call_on(b, api, S1, 5, 420);
 	copy = mb_copy(b, call, S1, CT_MEMORY_PAGEABLE, 305, 400);
 	mb_launch(b, S2, 425, 430, 435, 1000);
 	return copy;
+}
+
+static inline struct ct_device_op *pageable_copy(struct model_builder *b)
+{
+	return pageable_copy_by(b, CT_API_cudaMemcpyAsync);
 }
 
 #endif

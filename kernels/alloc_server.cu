@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Question: what do allocations of each request cost a server with several threads?
+ *
+ * Six threads answer requests on streams of their own; each request allocates its memory, takes
+ * 1 to 5 ms on the device, and frees it. A cudaFree waits for what all threads have on the
+ * device, and meanwhile none of them can launch: they go on in step, at the pace of the longest
+ * request. Fixed: each request's memory comes from the pool, in the order of its stream.
+ */
+#include <thread>
+
+#include "larger.h"
+
+#define WORKERS 6
+#define REQUESTS 60 /* of each thread */
+#define BYTES (256 * 1024UL)
+#define NEXT_NS (1 * MS) /* until a thread gets its next request */
+
+static bool fixed;
+static int free_line;
+static uint64_t sums[WORKERS];
+
+static void *allocate(cudaStream_t stream)
+{
+	void *memory;
+
+	if (fixed)
+		CHECK(cudaMallocAsync(&memory, BYTES, stream));
+	else
+		CHECK(cudaMalloc(&memory, BYTES));
+	return memory;
+}
+
+static void release(void *memory, cudaStream_t stream)
+{
+	if (fixed)
+		CHECK(cudaFreeAsync(memory, stream));
+	else
+		AT(free_line, cudaFree(memory));
+}
+
+/* 1 to 5 ms, of which six at a time are rarely alike. */
+static long long time_of(int worker, int request)
+{
+	uint32_t word = (uint32_t)(worker * REQUESTS + request) * 2654435761u;
+
+	return 1 * MS + (word >> 8) % 1000 * 4 * US;
+}
+
+static void answer(int worker, int request, void *host, cudaStream_t stream)
+{
+	void *memory = allocate(stream);
+
+	fill_words(host, BYTES, (uint32_t)(worker * REQUESTS + request));
+	CHECK(cudaMemcpyAsync(memory, host, BYTES, cudaMemcpyHostToDevice, stream));
+	launch_mix(time_of(worker, request), memory, BYTES, stream);
+	CHECK(cudaMemcpyAsync(host, memory, BYTES, cudaMemcpyDeviceToHost, stream));
+	CHECK(cudaStreamSynchronize(stream));
+	sums[worker] = sum_words(sums[worker], host, BYTES);
+	release(memory, stream);
+}
+
+static void serve(int worker, void *host, cudaStream_t stream)
+{
+	for (int i = 0; i < REQUESTS; i++) {
+		answer(worker, i, host, stream);
+		sleep_ns(NEXT_NS);
+	}
+}
+
+/* The pool keeps what it has. */
+static void keep_pool(void)
+{
+	uint64_t all = UINT64_MAX;
+	cudaMemPool_t pool;
+
+	CHECK(cudaDeviceGetDefaultMemPool(&pool, 0));
+	CHECK(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &all));
+}
+
+int main(int argc, char **argv)
+{
+	std::thread workers[WORKERS];
+	cudaStream_t streams[WORKERS];
+	void *hosts[WORKERS];
+	long long start;
+
+	fixed = wants_fixed(argc, argv);
+	warm_up_mix();
+	keep_pool();
+	for (int i = 0; i < WORKERS; i++) {
+		streams[i] = non_blocking_stream();
+		hosts[i] = pinned_memory(BYTES);
+	}
+	start = now_ns();
+	for (int i = 0; i < WORKERS; i++)
+		workers[i] = std::thread(serve, i, hosts[i], streams[i]);
+	for (int i = 0; i < WORKERS; i++)
+		workers[i].join();
+	print_result(sum_words(0, sums, sizeof(sums)));
+	print_work(start);
+
+	expect("calls cudaMemcpyAsync %d", 2 * WORKERS * REQUESTS);
+	expect("calls cudaFree %d", fixed ? 0 : WORKERS * REQUESTS);
+	expect("calls cudaFreeAsync %d", fixed ? WORKERS * REQUESTS : 0);
+	if (fixed) {
+		expect("nothing_serialized");
+		return done();
+	}
+	expect("blocked cudaFree class=device_wait at=%s count>=%d", SITE(free_line), REQUESTS);
+	expect("serialized cudaFree at=%s victim=mix_spin", SITE(free_line));
+	return done();
+}

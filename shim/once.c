@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/once.h"
+
+#include <limits.h>
+#include <linux/futex.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define DONE UINT32_MAX /* no thread has this id, so the half that is waited for tells it, too */
+
+static uint64_t self(void)
+{
+	return (uint64_t)getpid() << 32 | (uint32_t)syscall(SYS_gettid);
+}
+
+/* The half that has the thread's id: all our machines are little-endian. */
+static uint32_t *low_half(ct_once_state *state)
+{
+	return (uint32_t *)state;
+}
+
+/* One step, so that a handler that comes before it is first itself, and one after it knows. */
+static bool take(ct_once_state *state, uint64_t *seen, uint64_t me)
+{
+	return __atomic_compare_exchange_n(state, seen, me, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_ACQUIRE);
+}
+
+bool ct_once(ct_once_state *state, void (*run)(void))
+{
+	uint64_t seen = __atomic_load_n(state, __ATOMIC_ACQUIRE), me;
+
+	if (seen == DONE)
+		return true;
+	me = self();
+	seen = 0;
+	if (take(state, &seen, me)) {
+		run();
+		__atomic_store_n(state, DONE, __ATOMIC_RELEASE);
+		syscall(SYS_futex, low_half(state), FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+		return true;
+	}
+	while (seen != DONE) {
+		if (seen == me || seen >> 32 != me >> 32)
+			return false;
+		syscall(SYS_futex, low_half(state), FUTEX_WAIT_PRIVATE, (uint32_t)seen, NULL, NULL, 0);
+		seen = __atomic_load_n(state, __ATOMIC_ACQUIRE);
+	}
+	return true;
+}
+
+bool ct_once_inside(const ct_once_state *state)
+{
+	uint64_t seen = __atomic_load_n(state, __ATOMIC_RELAXED);
+
+	return seen && seen != DONE && seen == self();
+}

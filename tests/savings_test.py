@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The command of tools/savings works: savings_test.py SAVINGS CUTRACE PROGRAMS
+
+On the fake device, two programs of kernels/ and three that go wrong. What times are measured
+is not looked at, but that they were and where they went. Prints one line a check.
+"""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import facts
+
+SAVINGS, CUTRACE, PROGRAMS = (os.path.abspath(path) for path in sys.argv[1:])
+GOOD = f"exec {PROGRAMS}/helper_on_default $*"
+
+
+def savings(folder, only, *options):
+    return subprocess.run([sys.executable, "-B", SAVINGS, "--cutrace", CUTRACE, "--programs",
+                           str(folder), "--only", only, *options],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+
+
+def row_of(run, name):
+    """The cells of a program's row in the table."""
+    for line in run.stdout.splitlines():
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if cells and cells[0] == name:
+            return cells
+    return []
+
+
+def note(tally, holds, what, found):
+    """With what was found where it does not hold."""
+    tally.note(holds, what, "" if holds else found)
+
+
+def check_table(tally, folder):
+    raw = folder / "raw.json"
+    run = savings(PROGRAMS, "freeing_thread,helper_on_default", "--rounds", "2", "--raw", raw)
+    note(tally, run.returncode == 0, "it ends with 0", run.stdout + run.stderr)
+    data = {one["program"]: one for one in json.loads(raw.read_text())}
+    for name, fix in ("freeing_thread", "free"), ("helper_on_default", None):
+        cells, one = row_of(run, name), data[name]
+        note(tally, len(cells) == 11 and cells[9] == "same", f"{name}: a row, same results", cells)
+        note(tally, all(ms > 0 for ms in one["predicted_ms"][1:]),
+             f"{name}: a saving is predicted", one["predicted_ms"])
+        tally.note(cells[2].startswith(f"{one['predicted_ms'][1]:.0f} ("), f"{name}: and printed")
+        tally.note([len(one["bare"]), len(one["fixed"])] == [2, 2], f"{name}: two rounds")
+        tally.note((one["prove"] or {}).get("fix") == fix, f"{name}: proved with {fix}")
+    proof = data["freeing_thread"]["prove"]
+    note(tally, proof["saved_ms"] is not None and proof["memory"].count("MiB") == 2,
+         "what prove printed was understood", proof)
+    tally.note("wrong results: 0" in run.stdout, "no wrong results")
+
+
+def check_alone(tally, folder, script, status, *texts):
+    """A program in the place of helper_on_default."""
+    path = folder / "helper_on_default"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    run = savings(folder, "helper_on_default", "--rounds", "1")
+    found = run.stdout + run.stderr
+    note(tally, run.returncode == status, f"{script.splitlines()[0]}: it ends with {status}", found)
+    for text in texts:
+        note(tally, text in found, f"and says {text!r}", found)
+
+
+def main():
+    tally = facts.Tally()
+    with tempfile.TemporaryDirectory(prefix="cutrace-savings-test.") as folder:
+        folder = pathlib.Path(folder)
+        check_table(tally, folder)
+        check_alone(tally, folder, f"echo result: $1\n{GOOD}", 1, "fixed differs from bare",
+                    "wrong results: 1")
+        check_alone(tally, folder, "echo no device >&2; exit 77", 1, "skipped: no device")
+        check_alone(tally, folder, "exit 3", 1, "bare run ended with 3")
+    tally.note(savings(PROGRAMS, "no_such").returncode == 1, "unknown programs are refused")
+    print(f"{tally.passed} held, {tally.failed} did not")
+    return 1 if tally.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
