@@ -160,7 +160,8 @@ static int examine(const char *library)
 
 int ct_cmd_doctor(int argc, char **argv)
 {
-	char library[PATH_MAX];
+	char library[PATH_MAX], name[PATH_MAX];
+	int r;
 
 	if (argc == 2 && strcmp(argv[1], "--probe") == 0)
 		return probe();
@@ -177,5 +178,6 @@ int ct_cmd_doctor(int argc, char **argv)
 	if (ct_find_library(library, sizeof(library)) < 0)
 		return ct_fail("libcutrace.so", "not found beside this command; reinstall cutrace");
 	say(1, "library", library);
-	return examine(library);
+	r = ct_preload_name(library, name, sizeof(name));
+	return r < 0 ? ct_fail(library, strerror(-r)) : examine(name);
 }

@@ -100,12 +100,16 @@ static int take_option(char **argv)
 
 int ct_preload(void)
 {
-	char library[PATH_MAX], both[2 * PATH_MAX];
+	char library[PATH_MAX], name[PATH_MAX], both[2 * PATH_MAX];
 	const char *before = getenv("LD_PRELOAD");
+	int r;
 
 	if (ct_find_library(library, sizeof(library)) < 0)
 		return ct_fail("libcutrace.so", "not found beside this command; reinstall cutrace");
-	snprintf(both, sizeof(both), "%s%s%s", library, before && *before ? ":" : "",
+	r = ct_preload_name(library, name, sizeof(name));
+	if (r < 0)
+		return ct_fail(library, strerror(-r));
+	snprintf(both, sizeof(both), "%s%s%s", name, before && *before ? ":" : "",
 		 before ? before : "");
 	setenv("LD_PRELOAD", both, 1);
 	return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The cutrace command: finds the subcommand and runs it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <stdio.h>
@@ -92,6 +93,21 @@ int ct_find_library(char *ret, size_t size)
 			return 0;
 	}
 	return -ENOENT;
+}
+
+int ct_preload_name(const char *library, char *ret, size_t size)
+{
+	int fd, n;
+
+	if (!strpbrk(library, " :")) {
+		n = snprintf(ret, size, "%s", library);
+		return n < (int)size ? 0 : -ENAMETOOLONG;
+	}
+	fd = open(library, O_RDONLY | O_CLOEXEC); /* left open: this is the file's other name */
+	if (fd < 0)
+		return -errno;
+	n = snprintf(ret, size, "/proc/%d/fd/%d", (int)getpid(), fd);
+	return n < (int)size ? 0 : -ENAMETOOLONG;
 }
 
 static void print_help(FILE *to)

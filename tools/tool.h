@@ -59,8 +59,14 @@ int ct_usage_option(const char *command, const char *option);
 int ct_find_library(char *ret, size_t size);
 
 /*
+ * A name for it that LD_PRELOAD can hold: there, spaces and colons end a name. It is good as
+ * long as this process lives. Returns 0 or -errno.
+ */
+int ct_preload_name(const char *library, char *ret, size_t size);
+
+/*
  * Have the programs that this one becomes or starts preload libcutrace.so, before what they
- * preload already. Returns 0, or CT_EXIT_FAILED if it is not found, which has been printed.
+ * preload already. Returns 0, or CT_EXIT_FAILED if it cannot be, which has been printed.
  */
 int ct_preload(void);
 

@@ -5,9 +5,9 @@
 page.py BUILD PAGE
 
 A block that begins with ```console is a terminal: lines with "$ " are commands, run in turn in
-one folder per page that holds the programs of kernels/ and traces recorded on a GPU; what follows
-is what they print, where "..." stands for anything and numbers for any numbers: the page shows
-a GPU's, here the fake device runs. "(exit status N)" is the last line where it is not 0.
+one folder per page that holds the programs of kernels/, traces recorded on a GPU and the tarball;
+what follows is what they print, where "..." stands for anything and numbers for any numbers: the
+page shows a GPU's, here the fake device runs. "(exit status N)" is the last line where it is not 0.
 A block that begins with ```sh REASON cannot run here, and says why: "```sh needs mpirun".
 Any other block may hold no command of cutrace's.
 
@@ -94,6 +94,9 @@ class Terminal:
             (folder / f"{name}.h200").mkdir()
             with gzip.open(source / f"tests/golden/{name}.trace.gz") as packed:
                 (folder / f"{name}.h200/trace.cutrace").write_bytes(packed.read())
+        tarballs = (build / "packaging").glob("cutrace-*.tar.gz")
+        for newest in sorted(tarballs, key=lambda path: path.stat().st_mtime)[-1:]:
+            (folder / newest.name).symlink_to(newest)
         self.environment = {**os.environ, "PATH": f"{build / 'tools'}:{os.environ['PATH']}",
                             "LD_LIBRARY_PATH": f"{build / 'shim'}:{build / 'tests/fake'}",
                             "LC_ALL": "C.UTF-8"}

@@ -3,6 +3,7 @@
 import csv
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
@@ -43,6 +44,20 @@ def run_status(here):
         same(run.status, status, f"exit status of {mode}")
         same(run.out, here.bare(victim(mode)).out, f"stdout of {mode}")
         same(len(run.traces()), mode != "without_cuda", f"traces of {mode}")
+
+
+@case
+def run_from_odd_folder(here):
+    """LD_PRELOAD ends names at spaces and colons, and folders have them."""
+    odd = here.folder() / "a b:c"
+    for source, target in ((PATHS["CUTRACE"], "bin"), (PATHS["LIB"], "lib")):
+        (odd / target).mkdir(parents=True)
+        shutil.copy(source, odd / target)
+    run = here.bare([str(odd / "bin/cutrace"), "run", "--", *victim("return")], CUTRACE_QUIET="1")
+    same((run.status, run.err), (7, ""), "exit status and stderr")
+    has_rounds(run.trace(), ROUNDS)
+    run = here.bare([str(odd / "bin/cutrace"), "doctor"])
+    check(run.status == 0, "doctor finds that all works", run.out + run.err)
 
 
 @case
