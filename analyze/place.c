@@ -192,21 +192,43 @@ static bool first_frame(void *arg, const struct ct_frame *frame)
 	return true;
 }
 
+/* Frames on their way to a visitor. */
+struct frames {
+	bool (*visit)(void *arg, const char *frame);
+	void *arg;
+	bool main_seen; /* what follows is the runtime's, script frames apart */
+};
+
 static bool every_frame(void *arg, const struct ct_frame *frame)
 {
-	struct text *text = arg;
+	struct frames *frames = arg;
 	char one[WHERE_BYTES];
-	int n;
 
-	if (text->main_seen && !frame->script)
+	if (frames->main_seen && !frame->script)
 		return true;
+	frames->main_seen |= is_main(frame);
 	frame_text(frame, one, sizeof(one));
-	n = snprintf(text->at + text->used, text->size - text->used, "%s%s",
-		     text->used ? " < " : "", one);
+	return frames->visit(frames->arg, one);
+}
+
+void ct_places_frames(const struct ct_model *model, struct ct_places *places, uint32_t stack,
+		      bool (*visit)(void *arg, const char *frame), void *arg)
+{
+	struct frames frames = { .visit = visit, .arg = arg };
+
+	if (stack && stack < model->stacks.count)
+		walk(model, places->symbols, stack, every_frame, &frames);
+}
+
+static bool add_frame(void *arg, const char *frame)
+{
+	struct text *text = arg;
+	int n = snprintf(text->at + text->used, text->size - text->used, "%s%s",
+			 text->used ? " < " : "", frame);
+
 	if (n < 0 || (size_t)n >= text->size - text->used)
 		return false;
 	text->used += (size_t)n;
-	text->main_seen |= is_main(frame);
 	return true;
 }
 
@@ -216,8 +238,7 @@ void ct_places_stack_text(const struct ct_model *model, struct ct_places *places
 	struct text text = { .at = ret, .size = size };
 
 	*ret = '\0';
-	if (stack && stack < model->stacks.count)
-		walk(model, places->symbols, stack, every_frame, &text);
+	ct_places_frames(model, places, stack, add_frame, &text);
 }
 
 /* The one copy there is of a text; NULL without memory. */

@@ -29,6 +29,13 @@ const char *ct_places_of(const struct ct_model *model, struct ct_places *places,
 /* Was there no memory for a text so far, or for what it would have said? Then it is wrong. */
 bool ct_places_failed(const struct ct_places *places);
 
+/*
+ * Call visit() with the text of each of the program's frames of a stack, innermost first, as
+ * long as it returns true. None for a stack that was not taken.
+ */
+void ct_places_frames(const struct ct_model *model, struct ct_places *places, uint32_t stack,
+		      bool (*visit)(void *arg, const char *frame), void *arg);
+
 /* The frames of a stack as one line, outermost last: "a.cu:3 f < a.cu:9 main". */
 void ct_places_stack_text(const struct ct_model *model, struct ct_places *places, uint32_t stack,
 			  char *ret, size_t size);

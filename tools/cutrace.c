@@ -14,6 +14,8 @@ static const struct ct_command commands[] = {
 	{ "report", "[--all-rows] [--foreign] [--output DIR] DIRECTORY...",
 	  "make and print the report of a trace, or of several", ct_cmd_report },
 	{ "whatif", "DIRECTORY", "say what changes of the program would save", ct_cmd_whatif },
+	{ "export", "--FORMAT [-o FILE] [--force] [--foreign] DIRECTORY...",
+	  "write traces in the formats of other tools", ct_cmd_export },
 	{ "dump", "DIRECTORY", "print every record of a trace", ct_cmd_dump },
 	{ "pack", "[--unpack] DIRECTORY...", "make traces small; every command reads them as before",
 	  ct_cmd_pack },

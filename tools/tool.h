@@ -22,6 +22,7 @@ int ct_cmd_whatif(int argc, char **argv);
 int ct_cmd_pack(int argc, char **argv);
 int ct_cmd_doctor(int argc, char **argv);
 int ct_cmd_prove(int argc, char **argv);
+int ct_cmd_export(int argc, char **argv);
 
 /* How a report is wanted: printed, as a summary at a program's end, or only written. */
 enum ct_report_mode { CT_REPORT_PRINT = 0, CT_REPORT_AT_EXIT = 1, CT_REPORT_WRITE_ONLY = 2 };

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Who may include whom, and what analyze/ must not call. Usage: check_includes.py ROOT"""
+"""Who may include whom, and what analyze/ and export/ must not call. Usage: check_includes.py ROOT"""
 
 import re
 
@@ -11,10 +11,11 @@ ALLOWED = {
     'cupti': {'cupti', 'trace'},
     'shim': {'shim', 'cupti', 'trace'},
     'analyze': {'analyze', 'trace'},
-    'tools': {'tools', 'analyze', 'trace'},
+    'export': {'export', 'analyze', 'trace'},
+    'tools': {'tools', 'export', 'analyze', 'trace'},
     'kernels': {'kernels'},
 }
-NO_CUDA = {'trace', 'analyze', 'tools'}
+NO_CUDA = {'trace', 'analyze', 'export', 'tools'}
 LIBC = re.compile(r'(assert|ctype|dirent|elf|errno|fcntl|inttypes|limits|link|pthread|sched|signal'
                   r'|stdalign|stdarg|stdbool|stddef|stdint|stdio|stdlib|string|strings|time|unistd'
                   r'|sys/\w+)\.h')
@@ -56,12 +57,14 @@ def check(root):
             message = match and check_include(path, *match.groups())
             if message:
                 yield path, number, message
-        if folder != 'analyze':
+        if folder not in ('analyze', 'export'):
             continue
         for number, line in enumerate(lint.code_lines(text), 1):
             if ENVIRONMENT.search(line):
-                yield path, number, 'analyze must not read the environment'
-            if PRINTS.search(line) and not path.startswith('analyze/report_'):
+                yield path, number, f'{folder} must not read the environment'
+            if PRINTS.search(line) and folder == 'export':
+                yield path, number, 'export prints to its file only'
+            elif PRINTS.search(line) and not path.startswith('analyze/report_'):
                 yield path, number, 'analyze prints in report_*.c only'
 
 
@@ -81,6 +84,10 @@ if __name__ == '__main__':
             ({'analyze/a.c': 'x = getenv("A");\n'}, [], 'environment'),
             ({'analyze/a.c': '\tprintf("a");\n'}, [], 'analyze/a.c:1: analyze prints'),
             ({'analyze/a.c': '\tfprintf(stderr, "a");\n'}, [], 'analyze prints'),
+            ({'analyze/a.c': '#include "export/b.h"\n'}, [], 'analyze must not include export'),
+            ({'export/a.c': '#include "tools/b.h"\n'}, [], 'export must not include tools'),
+            ({'export/a.c': 'x = getenv("A");\n'}, [], 'export must not read the environment'),
+            ({'export/a.c': 'printf("a");\n'}, [], 'export prints to its file only'),
             ({'tools/a.c': '#include "shim/b.h"\n'}, [], 'tools must not include shim'),
             ({'tools/a.c': '#include "b.h"\n'}, [], 'by path from the root'),
             ({'kernels/a.cu': '#include "trace/b.h"\n'}, [], 'kernels must not include trace'),

@@ -6,7 +6,7 @@ import re
 import sys
 import tempfile
 
-FOLDERS = ('analyze', 'cupti', 'kernels', 'shim', 'tests', 'tools', 'trace')
+FOLDERS = ('analyze', 'cupti', 'export', 'kernels', 'shim', 'tests', 'tools', 'trace')
 
 
 def sources(root, folders=FOLDERS):
