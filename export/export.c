@@ -9,6 +9,7 @@
 
 const struct ct_export_format *const ct_export_formats[] = {
 	&ct_export_folded,
+	&ct_export_html,
 	NULL,
 };
 

@@ -56,6 +56,7 @@ struct ct_export_format {
 };
 
 extern const struct ct_export_format ct_export_folded;
+extern const struct ct_export_format ct_export_html;
 
 /* Every format; ends with NULL. */
 extern const struct ct_export_format *const ct_export_formats[];
