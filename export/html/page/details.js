@@ -47,7 +47,7 @@ function partsTable(item) {
 		piece.style.flexGrow = ns;
 		bar.append(piece);
 	}
-	return [bar, element('table', { class: 'small' }, element('tbody', {}, ...parts.map(([part, ns]) =>
+	return [bar, element('table', { class: 'small', 'aria-label': 'What its time was spent on' }, element('tbody', {}, ...parts.map(([part, ns]) =>
 		element('tr', {}, element('td', {}, element('i', { class: 'chip c-' + PART_COLOURS[part] })),
 			element('th', { scope: 'row' }, data.parts[part][0]),
 			element('td', { class: 'number' }, duration(ns)),

@@ -11,8 +11,9 @@ const TEXT_LEAST = 34;        /* pixels of a bar that get a text */
 const FONT = '11px system-ui, sans-serif';
 
 let paint;                    /* the canvas's context */
-const size = { width: 0, height: 0, gutter: 0, plot: 0, lane: LANE };
+const size = { width: 0, height: 0, gutter: 0, plot: 0, lane: LANE, scroll: 0 };
 let rows = [];                /* of the timeline: { lane, index } or { group } */
+const rowOf = new Map();      /* positions in it, by index of lane */
 
 function x(ns) {
 	return size.gutter + (ns - view.from) / (view.to - view.from) * size.plot;
@@ -38,19 +39,28 @@ function makeRows() {
 		}
 	});
 	view.lane = rows.findIndex((row) => row.lane);
+	rowOf.clear();
+	rows.forEach((row, position) => rowOf.set(row.index, position));
 }
 
 function rowHeight(row) {
 	return row.group ? GROUP : size.lane;
 }
 
-/* Where each row begins, below the ruler, as far as it has been scrolled. */
+/* Where a row begins, as far as the rows were scrolled when they were last drawn. */
 function rowTop(position) {
-	let top = TOP - byId('timeline').scrollTop;
+	return TOP + rows[position].offset - size.scroll;
+}
 
-	for (let i = 0; i < position; i++)
-		top += rowHeight(rows[i]);
-	return top;
+/* Row by row; returns where the last one ends. */
+function placeRows() {
+	let offset = 0;
+
+	for (const row of rows) {
+		row.offset = offset;
+		offset += rowHeight(row);
+	}
+	return offset;
 }
 
 /* The bar of a lane within its row. */
@@ -67,7 +77,7 @@ function resize() {
 
 	size.gutter = narrow ? 0 : GUTTER;
 	size.lane = narrow ? LANE_NARROW : LANE;
-	const total = TOP + rows.reduce((sum, row) => sum + rowHeight(row), 0) + FOOT;
+	const total = TOP + placeRows() + FOOT;
 	const height = Math.min(total, Math.max(200, Math.round(window.innerHeight * 0.38)));
 
 	timeline.style.height = height + 'px';
@@ -94,8 +104,21 @@ function fitTables() {
 	split.style.height = wide ? Math.max(TABLES_LEAST, Math.floor(rest)) + 'px' : '';
 }
 
+let inked = ''; /* the colour that the canvas has: setting it anew takes longer than a bar */
+
+function ink(colour) {
+	if (colour !== inked)
+		paint.fillStyle = inked = colour;
+}
+
+/* After save(): the canvas has an older colour again. */
+function restore() {
+	paint.restore();
+	inked = '';
+}
+
 function bar(left, right, top, height, colour) {
-	paint.fillStyle = colour;
+	ink(colour);
 	paint.fillRect(left, top, Math.max(right - left, 1), height);
 }
 
@@ -108,9 +131,9 @@ function label(text, left, right, middle, colour) {
 	paint.beginPath();
 	paint.rect(from, middle - 9, right - from - 3, 18);
 	paint.clip();
-	paint.fillStyle = colour;
+	ink(colour);
 	paint.fillText(text, from, middle);
-	paint.restore();
+	restore();
 }
 
 /* Is an exact item of the selected site, or delayed by it? Without a site, all are. */
@@ -203,15 +226,19 @@ function drawBuckets(lane, index, box, alpha) {
 	paint.globalAlpha = alpha;
 	eachBucket(buckets, level.width, (i, left, right) => {
 		const name = buckets.name[i], height = Math.max(1, box.height * buckets.busy[i] / 1000);
-		const blocked = box.height * buckets.blocked[i] / 1000;
 
 		if (buckets.busy[i])
 			bar(left, right, box.top + box.height - height, height,
 			    colours.kinds[name < 0 ? KIND.OTHER : data.kinds[name]]);
-		if (blocked)
-			bar(left, right, box.top + box.height - Math.max(1, blocked), Math.max(1, blocked),
-			    colours.parts[buckets.part[i] < 0 ? PART.DRIVER_WORK : buckets.part[i]]);
 	});
+	if (lane.kind === 'thread')
+		eachBucket(buckets, level.width, (i, left, right) => {
+			const height = Math.max(1, box.height * buckets.blocked[i] / 1000);
+
+			if (buckets.blocked[i])
+				bar(left, right, box.top + box.height - height, height,
+				    colours.parts[buckets.part[i] < 0 ? PART.DRIVER_WORK : buckets.part[i]]);
+		});
 	paint.globalAlpha = 1;
 }
 
@@ -254,7 +281,7 @@ function drawLane(position) {
 		else
 			drawItems(lane, box, mode.first, mode.end, 3);
 	}
-	paint.restore();
+	restore();
 }
 
 /* Cut a text from its end until it fits. */
@@ -276,18 +303,18 @@ function drawName(position) {
 
 	if (chosen)
 		bar(0, 3, top + 2, size.lane - 4, colours.accent);
-	paint.fillStyle = colours.muted;
+	ink(colours.muted);
 	paint.textAlign = 'right';
 	paint.fillText(tail, right, middle);
 	paint.textAlign = 'left';
-	paint.fillStyle = colours.ink;
+	ink(colours.ink);
 	paint.fillText(fitted(lane.name, right - paint.measureText(tail).width - 20), 8, middle);
 }
 
 function drawGroup(position) {
 	const top = rowTop(position);
 
-	paint.fillStyle = colours.muted;
+	ink(colours.muted);
 	paint.font = '600 ' + FONT;
 	paint.fillText(fitted(rows[position].group, (size.gutter || size.width) - 70), 8, top + GROUP / 2 + 2);
 	paint.font = FONT;
@@ -312,13 +339,13 @@ function drawRuler() {
 	const step = tickStep();
 
 	bar(0, size.width, 0, TOP, colours.paper);
-	paint.fillStyle = colours.muted;
+	ink(colours.muted);
 	for (let t = Math.ceil((view.from - data.begin) / step) * step; t + data.begin < view.to; t += step) {
 		const at = x(t + data.begin);
 
 		paint.fillText(moment(t, step), at + 4, OVERVIEW + RULER / 2 + 1);
 		bar(at, at + 1, OVERVIEW + 4, RULER - 4, colours.line);
-		paint.fillStyle = colours.muted;
+		ink(colours.muted);
 	}
 	bar(0, size.width, TOP - 1, 1, colours.line);
 }
@@ -355,7 +382,7 @@ function drawOverview() {
 	bar(left, left + 1, 2, OVERVIEW - 2, colours.accent);
 	bar(right - 1, right, 2, OVERVIEW - 2, colours.accent);
 	if (size.gutter) {
-		paint.fillStyle = colours.muted;
+		ink(colours.muted);
 		paint.fillText('Whole run', 8, OVERVIEW / 2 + 2);
 		paint.fillText('Time from the beginning', 8, OVERVIEW + RULER / 2 + 1);
 	}
@@ -364,6 +391,7 @@ function drawOverview() {
 function drawTimeline() {
 	if (!paint)
 		return;
+	size.scroll = byId('timeline').scrollTop; /* before anything changes: asking later costs a layout */
 	paint.clearRect(0, 0, size.width, size.height);
 	paint.font = FONT;
 	paint.textBaseline = 'middle';

@@ -7,7 +7,7 @@ const OUTLINE_LEAST = 5;   /* pixels; what is shorter has a mark below it only *
 let linksDrawn = 0;        /* in the last frame, for whoever tests */
 
 function rowOfLane(index) {
-	return rows.findIndex((row) => row.index === index);
+	return index >= 0 && rowOf.has(index) ? rowOf.get(index) : -1;
 }
 
 /* The middle of a lane's bar; undefined where that is scrolled out of sight. */
@@ -26,7 +26,8 @@ function arrow(fromX, fromY, toX, toY, colour, dashed) {
 	const bend = Math.max(24, Math.abs(toY - fromY) / 2), down = toY > fromY ? 1 : -1;
 	const endY = toY - down * 8;
 
-	paint.strokeStyle = paint.fillStyle = colour;
+	paint.strokeStyle = colour;
+	ink(colour);
 	paint.setLineDash(dashed ? [5, 3] : []);
 	paint.beginPath();
 	paint.moveTo(fromX, fromY);
@@ -147,5 +148,5 @@ function drawLinks() {
 			drawWaitArrow(data.items.lane[view.item], wait, true);
 		}
 	}
-	paint.restore();
+	restore();
 }

@@ -57,7 +57,6 @@ function selectItem(item) {
 	if (view.site < 0)
 		selectPairs(data.pairs.filter((pair) => pair.culpritLane === data.items.lane[item] &&
 					      pair.culpritStart === data.items.start[item]));
-	view.lane = Math.max(view.lane, rowOfLane(data.items.lane[item]));
 	chooseLane(rowOfLane(data.items.lane[item]));
 	selected();
 }
@@ -67,7 +66,7 @@ function chooseLane(position) {
 	if (position < 0 || position >= rows.length || !rows[position].lane)
 		return;
 	view.lane = position;
-	const timeline = byId('timeline'), top = rowTop(position);
+	const timeline = byId('timeline'), top = TOP + rows[position].offset - timeline.scrollTop;
 
 	if (top < TOP)
 		timeline.scrollTop -= TOP - top;
