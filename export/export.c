@@ -8,6 +8,9 @@
 #include "analyze/identity.h"
 
 const struct ct_export_format *const ct_export_formats[] = {
+	&ct_export_perfetto,
+	&ct_export_sqlite,
+	&ct_export_jsonl,
 	&ct_export_folded,
 	&ct_export_html,
 	NULL,
@@ -18,13 +21,56 @@ struct progress {
 	const struct ct_export_job *job;
 	struct ct_export_process process;
 	void *writer;
+	bool begun;
+	bool write_failed; /* and not reading */
 };
+
+/* What became of writing that began with errno = 0: its result r, or why the stream failed. */
+static int written(struct progress *p, int r)
+{
+	if (r == 0 && p->job->to && ferror(p->job->to))
+		r = errno ? -errno : -EIO;
+	p->write_failed |= r < 0;
+	return r;
+}
+
+static int begin(struct progress *p, const struct ct_model *model)
+{
+	const struct ct_export_format *format = p->job->format;
+
+	if (p->begun || !format->begin_process)
+		return 0;
+	p->begun = true;
+	return format->begin_process(p->writer, &p->process, model);
+}
 
 static int give_part(void *arg, const struct ct_analysis *part)
 {
 	struct progress *p = arg;
+	int r;
 
-	return p->job->format->part ? p->job->format->part(p->writer, &p->process, part) : 0;
+	errno = 0;
+	r = begin(p, part->model);
+	if (r == 0 && p->job->format->part)
+		r = p->job->format->part(p->writer, &p->process, part);
+	return written(p, r);
+}
+
+static int end_process(struct progress *p, const struct ct_analysis *analysis)
+{
+	errno = 0;
+	return written(p, p->job->format->end_process(p->writer, &p->process, analysis));
+}
+
+static int finish(struct progress *p)
+{
+	int r;
+
+	errno = 0;
+	r = p->job->format->finish ? p->job->format->finish(p->writer) : 0;
+	if (r == 0 && p->job->to && fflush(p->job->to) != 0)
+		r = -errno;
+	return written(p, r);
 }
 
 static int write_process(struct progress *p)
@@ -43,7 +89,7 @@ static int write_process(struct progress *p)
 	if (!analysis->parts)
 		r = give_part(p, analysis);
 	if (r == 0)
-		r = p->job->format->end_process(p->writer, &p->process, analysis);
+		r = end_process(p, analysis);
 	if (r == 0 && ct_places_failed(analysis->sites->places))
 		r = -ENOMEM; /* the places in it are not whole */
 	ct_analysis_destroy(analysis);
@@ -89,14 +135,17 @@ static int write_all(const struct ct_export *export, struct progress *p,
 	int r;
 
 	for (size_t i = 0; i < p->job->count; i++) {
-		p->process = (struct ct_export_process){ export, p->job->directories[i], (uint32_t)i };
+		p->process = (struct ct_export_process){ .export = export,
+							 .directory = p->job->directories[i],
+							 .index = (uint32_t)i };
+		p->begun = false;
 		*ret_directory = p->process.directory;
 		r = write_process(p);
 		if (r < 0)
 			return r;
 	}
 	*ret_directory = NULL;
-	return p->job->format->finish ? p->job->format->finish(p->writer) : 0;
+	return finish(p);
 }
 
 int ct_export_write(const struct ct_export_job *job, const char **ret_directory)
@@ -110,14 +159,11 @@ int ct_export_write(const struct ct_export_job *job, const char **ret_directory)
 		return r;
 	*ret_directory = NULL;
 	r = job->format->open(&export, &p.writer);
-	if (r < 0)
-		return r;
-	r = write_all(&export, &p, ret_directory);
+	if (r == 0)
+		r = write_all(&export, &p, ret_directory);
 	job->format->destroy(p.writer);
-	if (job->to && ferror(job->to)) {
+	if (p.write_failed)
 		*ret_directory = NULL;
-		return r < 0 ? r : -EIO;
-	}
 	return r;
 }
 

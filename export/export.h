@@ -41,6 +41,9 @@ struct ct_export_format {
 
 	/* Returns a writer for `destroy` in *ret. */
 	int (*open)(const struct ct_export *export, void **ret);
+	/* A process begins; NULL: nothing is to be done. The model has the run's facts at least. */
+	int (*begin_process)(void *writer, const struct ct_export_process *process,
+			     const struct ct_model *model);
 	/*
 	 * The calls and operations of the core of a part of a process's run, in order of time. A
 	 * short run is one part. NULL: the format needs none.
@@ -57,6 +60,9 @@ struct ct_export_format {
 
 extern const struct ct_export_format ct_export_folded;
 extern const struct ct_export_format ct_export_html;
+extern const struct ct_export_format ct_export_jsonl;
+extern const struct ct_export_format ct_export_perfetto;
+extern const struct ct_export_format ct_export_sqlite;
 
 /* Every format; ends with NULL. */
 extern const struct ct_export_format *const ct_export_formats[];

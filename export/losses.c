@@ -43,6 +43,6 @@ int ct_export_losses(const struct ct_analysis *analysis,
 		r = visit_lines(analysis, visit, arg);
 	if (r == 0 && s->pair_count > s->pairs.count)
 		r = visit(arg, s->pair_count - s->pairs.count,
-			  "pairs of serialized operations that cost least: a long run keeps the others");
+			  "serialized pairs, those that cost least: a long run keeps the others");
 	return r;
 }

@@ -37,8 +37,7 @@ static void print_help(void)
 	     "  -o FILE     to a file instead of standard output; it is there when it is whole\n"
 	     "  --force     also if there is such a file already\n"
 	     "  --foreign   also traces of other users than you and root\n\n"
-	     "Each says what was lost or not seen of a trace. Times are ns from the moment when the\n"
-	     "first of the processes began to trace.");
+	     "Each says what was lost or not seen of a trace; docs/exports.md has the details.");
 }
 
 /* Can a trace be opened? What cannot is named and left out. */
@@ -70,9 +69,10 @@ static int write_job(const struct ct_export_job *job, const struct wish *wish)
 	to.to = output.to;
 	to.path = output.to ? NULL : output.temporary;
 	r = ct_export_write(&to, &directory);
-	if (r < 0)
-		status = ct_fail(directory ? directory : output.path ? output.path : "standard output",
-				 directory ? ct_trace_error(r) : strerror(-r));
+	if (r < 0 && directory)
+		status = ct_fail(directory, ct_trace_error(r));
+	else if (r < 0)
+		status = ct_fail(output.path ? output.path : "standard output", strerror(-r));
 	return ct_output_close(&output, r) | status;
 }
 
@@ -163,5 +163,6 @@ int ct_cmd_export(int argc, char **argv)
 		return ct_usage("export", "this format needs the name of a file: -o FILE");
 	if (to_stdout && wish.format->binary && isatty(STDOUT_FILENO))
 		return ct_usage("export", "this format is not for a terminal: -o FILE");
+	ct_keep_memory();
 	return export(argv + optind, argc - optind, &wish);
 }

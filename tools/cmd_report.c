@@ -189,12 +189,7 @@ static void print_help(void)
 
 #define HEAP_BYTES ((size_t)256 << 20)
 
-/*
- * Parts of a long run are as large as each other: memory that one gave back is for the
- * next. Asking the kernel for it anew, zeroed, takes a fifth of all time; small pages take a
- * tenth. The heap is made large here, which costs nothing until it is used.
- */
-static void keep_memory(void)
+void ct_keep_memory(void)
 {
 	char *heap;
 
@@ -236,7 +231,7 @@ int ct_cmd_report(int argc, char **argv)
 		if (option == '?')
 			return ct_usage_option("report", argv[optind - 1]);
 	}
-	keep_memory();
+	ct_keep_memory();
 	if (argc == optind)
 		return ct_usage("report", "a directory is needed");
 	if (wish.output && !*wish.output)

@@ -19,15 +19,36 @@ static void clean_up(int signal)
 	raise(signal); /* reset by SA_RESETHAND: this ends us */
 }
 
-static void clean_up_on_signals(void)
+/* Fills *ret with the signals that are answered so. */
+static void clean_up_on_signals(sigset_t *ret)
 {
 	const struct sigaction action = { .sa_handler = clean_up, .sa_flags = (int)SA_RESETHAND };
 	static const int signals[] = { SIGHUP, SIGINT, SIGTERM, SIGPIPE };
 	struct sigaction old;
 
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+	sigemptyset(ret);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		sigaddset(ret, signals[i]);
 		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
 			sigaction(signals[i], &action, NULL);
+	}
+}
+
+/* A signal comes before the file is there, or when its name is known. Returns as open() does. */
+static int make_temporary(struct ct_output *output)
+{
+	sigset_t signals, before;
+	int fd, err;
+
+	clean_up_on_signals(&signals);
+	sigprocmask(SIG_BLOCK, &signals, &before);
+	fd = mkostemp(output->temporary, O_CLOEXEC);
+	err = errno;
+	if (fd >= 0)
+		unfinished = output->temporary;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = err;
+	return fd;
 }
 
 /* "a/b" -> "a/.b.XXXXXX" */
@@ -62,17 +83,17 @@ int ct_output_open(struct ct_output *output, const char *path, bool by_name, boo
 		return refuse(path);
 	if (name_temporary(output) != 0)
 		return CT_EXIT_FAILED;
-	clean_up_on_signals();
-	fd = mkostemp(output->temporary, O_CLOEXEC);
+	fd = make_temporary(output);
 	if (fd < 0)
 		return ct_fail(path, strerror(errno));
-	unfinished = output->temporary;
 	output->to = by_name ? NULL : fdopen(fd, "w");
-	if (!output->to)
-		close(fd);
-	if (output->to || by_name)
+	if (output->to)
 		return 0;
-	return ct_output_close(output, -ENOMEM);
+	close(fd);
+	if (by_name)
+		return 0;
+	ct_output_close(output, -ENOMEM);
+	return ct_fail(path, strerror(ENOMEM));
 }
 
 /* Returns 0 or -errno. */

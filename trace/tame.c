@@ -4,9 +4,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Bytes of the character at c; 0: it is not UTF-8 (RFC 3629, section 4). */
-static unsigned length_of(const unsigned char *c)
+unsigned ct_utf8_length(const char *text)
 {
+	const unsigned char *c = (const unsigned char *)text;
 	unsigned n = c[0] < 0x80 ? 1 : c[0] < 0xc2 ? 0 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 :
 		     c[0] < 0xf5 ? 4 : 0;
 
@@ -36,7 +36,7 @@ void ct_tame(char *text, char mark)
 	unsigned char *c = (unsigned char *)text;
 
 	while (*c) {
-		unsigned n = length_of(c);
+		unsigned n = ct_utf8_length((const char *)c);
 
 		if (!n || control(c) || turns(c))
 			memset(c, mark, n ? n : 1);

@@ -8,4 +8,7 @@
  */
 void ct_tame(char *text, char mark);
 
+/* Bytes of the character that a text begins with; 0: it is not UTF-8 (RFC 3629, section 4). */
+unsigned ct_utf8_length(const char *text);
+
 #endif

@@ -191,12 +191,15 @@ static int add_sums(const struct ct_html_source *from)
 	process->lost_ns = a->serialization->lost_ns;
 	process->device_busy_ns = a->idle->busy_ns;
 	process->device_idle_ns = a->idle->idle_ns;
-	r = ct_html_memory_settle(&process->memory, UINT64_MAX, from->html->lanes.shift);
+	r = ct_html_memory_settle(&process->memory, a->model, UINT64_MAX);
 	if (r == 0)
 		r = render(a, ct_report_coverage, &process->coverage);
 	if (r == 0)
 		r = render(a, print_report, &process->report);
-	return r < 0 ? r : ct_export_losses(a, add_loss, process);
+	if (r == 0)
+		r = ct_export_losses(a, add_loss, process);
+	return r < 0 || !ct_memory_unknown(process->memory.map) ? r :
+		add_loss(process, ct_memory_unknown(process->memory.map), CT_MEMORY_UNKNOWN_TEXT);
 }
 
 int ct_html_gather_end(struct ct_html *html, uint32_t process, const struct ct_analysis *analysis)

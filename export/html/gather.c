@@ -35,7 +35,8 @@ static int add_call(const struct ct_html_source *from, uint32_t index)
 	if (r == 0)
 		r = add_blocked(from, lane, call);
 	if (r == 0)
-		r = ct_html_memory_see(&html->processes.at[from->process].memory, call, end_ns);
+		r = ct_html_memory_see(&html->processes.at[from->process].memory, from->analysis->model,
+				       call);
 	return r < 0 ? r : ct_html_keep_call(from, index, 0);
 }
 
@@ -132,10 +133,7 @@ int ct_html_gather(struct ct_html *html, uint32_t process, const struct ct_analy
 		r = add_call(&from, i);
 	for (uint32_t i = core->first_op; r == 0 && i < core->end_op; i++)
 		r = add_op(&from, i);
-	/* no call that is still to come returns before the part ends */
-	if (r == 0)
-		r = ct_html_memory_settle(&html->processes.at[process].memory,
-					  ct_html_time(&from, core->end_ns), html->lanes.shift);
+	ct_html_memory_widen(&html->processes.at[process].memory, html->lanes.shift);
 	ct_html_source_close(&from);
 	return r;
 }

@@ -21,20 +21,26 @@ static int open_html(const struct ct_export *export, void **ret)
 	return 0;
 }
 
-static int reach_process(struct ct_html *html, uint32_t index)
+/* A process begins with its first part, or its end if it has none. */
+static int reach_process(struct ct_html *html, uint32_t index, const struct ct_model *model)
 {
-	const struct ct_html_process none = { .memory.shift = CT_LANE_FIRST_SHIFT };
+	const struct ct_html_process fresh = { .memory.shift = CT_LANE_FIRST_SHIFT };
+	int64_t begin_ns = ct_export_time(html->export, model, 0); /* of the trace's clock, on the page */
+	int r = 0;
 
-	while (html->processes.count <= index)
-		if (CT_PUSH(&html->processes, none) < 0)
-			return -ENOMEM;
-	return 0;
+	while (r == 0 && html->processes.count <= index) {
+		r = CT_PUSH(&html->processes, fresh);
+		if (r == 0)
+			r = ct_html_memory_begin(&html->processes.at[html->processes.count - 1].memory,
+						 (uint64_t)-begin_ns);
+	}
+	return r;
 }
 
 static int add_part(void *writer, const struct ct_export_process *process,
 		    const struct ct_analysis *part)
 {
-	int r = reach_process(writer, process->index);
+	int r = reach_process(writer, process->index, part->model);
 
 	return r < 0 ? r : ct_html_gather(writer, process->index, part);
 }
@@ -42,7 +48,7 @@ static int add_part(void *writer, const struct ct_export_process *process,
 static int end_process(void *writer, const struct ct_export_process *process,
 		       const struct ct_analysis *analysis)
 {
-	int r = reach_process(writer, process->index);
+	int r = reach_process(writer, process->index, analysis->model);
 
 	return r < 0 ? r : ct_html_gather_end(writer, process->index, analysis);
 }

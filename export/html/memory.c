@@ -5,83 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyze/sort.h"
-
-struct block {
-	struct ct_link link; /* by addr */
-	uint64_t addr, bytes;
-};
-
-/*
- * Is it memory that becomes taken or free? Mapping and access rights are no memory of their
- * own: that is cuMemCreate's. Trimming a pool gives back what frees have freed.
- */
-static bool about_memory(const struct ct_host_call *call)
+int ct_html_memory_begin(struct ct_html_memory *memory, uint64_t early_ns)
 {
-	static const char *const no_memory[] = { "cuMemMap", "cuMemUnmap", "cuMemSetAccess",
-						 "cuMemAddressReserve", "cuMemAddressFree",
-						 "cuMemPoolTrimTo", "cudaMemPoolTrimTo" };
-
-	if (!(call->effects & (CT_ALLOC | CT_FREE)) || call->raw.error || !call->raw.addr)
-		return false;
-	for (size_t i = 0; i < sizeof(no_memory) / sizeof(no_memory[0]); i++)
-		if (strcmp(call->name, no_memory[i]) == 0)
-			return false;
-	return true;
-}
-
-int ct_html_memory_see(struct ct_html_memory *memory, const struct ct_host_call *call,
-		       uint64_t time_ns)
-{
-	struct ct_html_event event = {
-		.time_ns = time_ns,
-		.addr = call->raw.addr,
-		.bytes = call->raw.bytes,
-		.pool = call->effects & CT_HOSTMEM ? CT_HTML_HOST : CT_HTML_DEVICE,
-		.free = call->effects & CT_FREE,
-	};
-
-	return about_memory(call) ? CT_PUSH(&memory->events, event) : 0;
-}
-
-/* Take a block away. Returns false if it is not known. */
-static bool give_back(struct ct_html_memory *memory, uint32_t pool, uint64_t addr)
-{
-	struct block *block = ct_lookup_find(&memory->blocks[pool], &addr, sizeof(addr));
-
-	if (!block)
-		return false;
-	ct_lookup_remove(&memory->blocks[pool], block);
-	memory->bytes[pool] -= block->bytes;
-	free(block);
-	return true;
-}
-
-static int take(struct ct_html_memory *memory, const struct ct_html_event *event)
-{
-	struct block *block;
-
-	give_back(memory, event->pool, event->addr); /* its free was not seen */
-	memory->allocations++;
-	memory->sizeless += !event->bytes;
-	if (HASH_COUNT(memory->blocks[event->pool].first) >= CT_HTML_BLOCKS) {
-		memory->dropped++;
-		return 0;
-	}
-	block = malloc(sizeof(*block));
-	if (!block)
-		return -ENOMEM;
-	block->addr = event->addr;
-	block->bytes = event->bytes;
-	if (ct_lookup_add(&memory->blocks[event->pool], block, &block->addr,
-			  sizeof(block->addr)) < 0) {
-		free(block);
-		return -ENOMEM;
-	}
-	memory->bytes[event->pool] += event->bytes;
-	if (memory->bytes[event->pool] > memory->most_bytes[event->pool])
-		memory->most_bytes[event->pool] = memory->bytes[event->pool];
-	return 0;
+	memory->early_ns = early_ns;
+	return ct_memory_create(&memory->map);
 }
 
 /* Note the level after a change. */
@@ -100,19 +27,80 @@ static int note(struct ct_html_memory *memory, uint32_t pool, uint64_t time_ns)
 	return 0;
 }
 
-static int apply(struct ct_html_memory *memory, const struct ct_html_event *event)
+/* A pool is what all its kinds have on all devices. Returns 0 or -ENOMEM. */
+static int set_sum(struct ct_html_memory *memory, const struct ct_memory_event *event,
+		   uint32_t pool)
 {
-	int r = 0;
+	struct ct_html_sum *sum = NULL;
+	const struct ct_html_sum fresh = { event->kind, event->device, 0 };
 
-	if (!event->free)
-		r = take(memory, event);
-	else if (!give_back(memory, event->pool, event->addr))
-		memory->unknown_frees++;
-	return r < 0 ? r : note(memory, event->pool, event->time_ns);
+	for (size_t i = 0; i < memory->sums.count && !sum; i++)
+		if (memory->sums.at[i].kind == event->kind &&
+		    memory->sums.at[i].device == event->device)
+			sum = &memory->sums.at[i];
+	if (!sum && CT_PUSH(&memory->sums, fresh) < 0)
+		return -ENOMEM;
+	if (!sum)
+		sum = &memory->sums.at[memory->sums.count - 1];
+	memory->bytes[pool] += event->now_bytes - sum->bytes;
+	sum->bytes = event->now_bytes;
+	return 0;
 }
 
-/* Levels of the buckets of a wider shift. */
-static void widen(struct ct_html_memory *memory, unsigned shift)
+static int changed(void *arg, const struct ct_host_call *call, const struct ct_memory_event *event)
+{
+	struct ct_html_memory *memory = arg;
+	uint32_t pool = event->kind == CT_MEMORY_PINNED ? CT_HTML_HOST : CT_HTML_DEVICE;
+	int64_t time_ns;
+
+	(void)call;
+	if (set_sum(memory, event, pool) < 0)
+		return -ENOMEM;
+	if (memory->most_bytes[pool] < memory->bytes[pool])
+		memory->most_bytes[pool] = memory->bytes[pool];
+	memory->allocations += !event->freed;
+	memory->sizeless += !event->freed && !event->bytes;
+	time_ns = (int64_t)(event->time_ns - memory->early_ns);
+	return note(memory, pool, time_ns > 0 ? (uint64_t)time_ns : 0);
+}
+
+int ct_html_memory_settle(struct ct_html_memory *memory, const struct ct_model *model,
+			  uint64_t until_ns)
+{
+	size_t done = 0;
+	int r = 0;
+
+	while (r == 0 && done < memory->calls.count &&
+	       memory->calls.at[done].raw.leave_ns <= until_ns)
+		r = ct_memory_take(memory->map, model, &memory->calls.at[done++], changed, memory);
+	if (!done)
+		return r;
+	memory->calls.count -= done;
+	memmove(memory->calls.at, memory->calls.at + done,
+		memory->calls.count * sizeof(*memory->calls.at));
+	return r;
+}
+
+int ct_html_memory_see(struct ct_html_memory *memory, const struct ct_model *model,
+		       const struct ct_host_call *call)
+{
+	size_t at;
+	int r;
+
+	if (!(call->effects & (CT_ALLOC | CT_FREE | CT_INIT)))
+		return 0;
+	r = ct_html_memory_settle(memory, model, call->raw.enter_ns);
+	if (r < 0 || CT_PUSH(&memory->calls, *call) < 0)
+		return -ENOMEM;
+	/* as many are under way as there are threads: few */
+	for (at = memory->calls.count - 1;
+	     at > 0 && memory->calls.at[at - 1].raw.leave_ns > call->raw.leave_ns; at--)
+		memory->calls.at[at] = memory->calls.at[at - 1];
+	memory->calls.at[at] = *call;
+	return 0;
+}
+
+void ct_html_memory_widen(struct ct_html_memory *memory, unsigned shift)
 {
 	for (int pool = 0; pool < CT_HTML_POOLS; pool++) {
 		struct ct_html_level *at = memory->levels[pool].at;
@@ -135,29 +123,11 @@ static void widen(struct ct_html_memory *memory, unsigned shift)
 	memory->shift = shift;
 }
 
-int ct_html_memory_settle(struct ct_html_memory *memory, uint64_t until_ns, unsigned shift)
-{
-	size_t done = 0;
-	int r;
-
-	if (shift > memory->shift)
-		widen(memory, shift);
-	r = CT_SORT_BY(memory->events, time_ns, NULL);
-	while (r == 0 && done < memory->events.count && memory->events.at[done].time_ns < until_ns)
-		r = apply(memory, &memory->events.at[done++]);
-	if (done) {
-		memory->events.count -= done;
-		memmove(memory->events.at, memory->events.at + done,
-			memory->events.count * sizeof(*memory->events.at));
-	}
-	return r;
-}
-
 void ct_html_memory_free(struct ct_html_memory *memory)
 {
-	for (int pool = 0; pool < CT_HTML_POOLS; pool++) {
-		ct_lookup_free(&memory->blocks[pool]);
+	for (int pool = 0; pool < CT_HTML_POOLS; pool++)
 		free(memory->levels[pool].at);
-	}
-	free(memory->events.at);
+	free(memory->sums.at);
+	free(memory->calls.at);
+	ct_memory_destroy(memory->map);
 }

@@ -1,56 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How much memory a process had allocated, over time. */
+/* How much memory a process had allocated, by buckets of time. */
 #ifndef CT_EXPORT_HTML_MEMORY_H
 #define CT_EXPORT_HTML_MEMORY_H
 
-#include "analyze/lookup.h"
-#include "analyze/model.h"
+#include "export/memory.h"
 
 enum ct_html_pool {
-	CT_HTML_DEVICE, /* of the device, managed and stream-ordered memory included */
+	CT_HTML_DEVICE, /* of all devices, managed and stream-ordered memory included */
 	CT_HTML_HOST,   /* page-locked: allocated or registered */
 	CT_HTML_POOLS
 };
 
-#define CT_HTML_BLOCKS 1000000u /* allocations known at a time */
-
-/* An allocation or free that has been seen; they take effect when their calls return. */
-struct ct_html_event {
-	uint64_t time_ns, addr, bytes;
-	uint32_t pool;
-	bool free;
-};
-
-/* The most and the last of a bucket of time, in which something changed. */
+/* The most and the last of a bucket in which something changed. */
 struct ct_html_level {
 	uint64_t bucket;
 	uint64_t most_bytes, last_bytes;
 };
 
+/* What a kind of memory on a device had at last. */
+struct ct_html_sum {
+	enum ct_memory kind;
+	uint32_t device;
+	uint64_t bytes;
+};
+
 struct ct_html_memory {
-	CT_ARRAY(struct ct_html_event) events; /* that have not taken effect yet */
-	struct ct_lookup blocks[CT_HTML_POOLS];
+	struct ct_memory_map *map;
+	/* calls about memory that had not returned when the last one began, by when they do */
+	CT_ARRAY(struct ct_host_call) calls;
+	CT_ARRAY(struct ct_html_sum) sums;
 	uint64_t bytes[CT_HTML_POOLS], most_bytes[CT_HTML_POOLS];
 	CT_ARRAY(struct ct_html_level) levels[CT_HTML_POOLS];
 	unsigned shift;       /* of levels: see lane.h */
-	uint64_t allocations; /* that took effect */
+	uint64_t allocations;
 	uint64_t sizeless;    /* of them, arrays and the like, of which no size is known */
-	uint64_t unknown_frees; /* of what no allocation was seen of */
-	uint64_t dropped;     /* allocations beyond CT_HTML_BLOCKS */
+	uint64_t early_ns;    /* time of the trace, which is the page's 0 */
 };
 
-/*
- * See a call of a trace that returned at time_ns (of the page). Calls come in order of their
- * beginning. Returns 0 or -ENOMEM.
- */
-int ct_html_memory_see(struct ct_html_memory *memory, const struct ct_host_call *call,
-		       uint64_t time_ns);
+/* Begin. early_ns: time of the trace that is the page's 0. Returns 0 or -ENOMEM. */
+int ct_html_memory_begin(struct ct_html_memory *memory, uint64_t early_ns);
 
 /*
- * All calls that return before until_ns have been seen: let them take effect. shift: how
- * wide buckets are by now. Returns 0 or -ENOMEM.
+ * See a call; calls come in order of their beginning, and take effect in that of their return:
+ * what a thread frees another may be given before the free began later. Returns 0 or -ENOMEM.
  */
-int ct_html_memory_settle(struct ct_html_memory *memory, uint64_t until_ns, unsigned shift);
+int ct_html_memory_see(struct ct_html_memory *memory, const struct ct_model *model,
+		       const struct ct_host_call *call);
+
+/* All calls have been seen that return until then. Returns 0 or -ENOMEM. */
+int ct_html_memory_settle(struct ct_html_memory *memory, const struct ct_model *model,
+			  uint64_t until_ns);
+
+/* Buckets are wider by now. */
+void ct_html_memory_widen(struct ct_html_memory *memory, unsigned shift);
 
 void ct_html_memory_free(struct ct_html_memory *memory);
 

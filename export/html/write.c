@@ -1,26 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The data of a page as JSON: columns of numbers, in which times are given as differences. */
+#include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include "export/html/json.h"
 #include "export/html/page.h"
+#include "trace/tame.h"
 
 #define LEVEL_BUCKETS 32 /* a level with fewer than so many buckets is the last */
+
+/*
+ * A text as JSON that stands in an HTML page: '<' is escaped, so nothing can end the script
+ * element around it; bytes that are not UTF-8 become U+FFFD.
+ */
+static void put_text(FILE *to, const char *value)
+{
+	fputc('"', to);
+	while (*value) {
+		unsigned char c = (unsigned char)*value;
+		unsigned length = ct_utf8_length(value);
+
+		if (!length)
+			fputs("\\ufffd", to);
+		else if (c < ' ' || c == 127 || c == '"' || c == '\\' || c == '<')
+			fprintf(to, "\\u%04x", c);
+		else
+			fwrite(value, 1, length, to);
+		value += length ? length : 1;
+	}
+	fputc('"', to);
+}
 
 /* "key":value, with a comma before it. */
 static void number(FILE *to, const char *key, uint64_t value)
 {
 	fputc(',', to);
-	ct_json_key(to, key);
+	fprintf(to, "\"%s\":", key);
 	fprintf(to, "%" PRIu64, value);
 }
 
 static void text(FILE *to, const char *key, const char *value)
 {
 	fputc(',', to);
-	ct_json_key(to, key);
-	ct_json_text(to, value ? value : "");
+	fprintf(to, "\"%s\":", key);
+	put_text(to, value ? value : "");
+}
+
+/* What stands before the next of a list. */
+static const char *separate(bool *any)
+{
+	const char *before = *any ? "," : "";
+
+	*any = true;
+	return before;
 }
 
 /* An index; -1 for none. */
@@ -36,15 +68,13 @@ static void index_of(FILE *to, uint32_t index)
 static void column(FILE *to, const char *key, size_t count, const void *of,
 		   void (*value)(FILE *to, const void *of, size_t i))
 {
-	size_t written = 0;
-
-	ct_json_key(to, key);
-	fputc('[', to);
+	fprintf(to, "\"%s\":[", key);
 	for (size_t i = 0; i < count; i++) {
-		ct_json_next(to, &written);
+		if (i)
+			fputc(',', to);
 		value(to, of, i);
 	}
-	fputs("]", to);
+	fputc(']', to);
 }
 
 /* A column of a member of an array's items; i is the item's index. */
@@ -106,7 +136,7 @@ static void write_items(const struct ct_html_items *items, FILE *to)
 /* Waits are in the order of their items. */
 static void write_waits(const struct ct_html_items *items, FILE *to)
 {
-	size_t written = 0;
+	bool any = false;
 
 	fputs(",\"waits\":[", to);
 	for (size_t i = 0; i < items->all.count; i++) {
@@ -115,7 +145,7 @@ static void write_waits(const struct ct_html_items *items, FILE *to)
 		for (uint32_t w = 0; w < item->wait_count; w++) {
 			const struct ct_html_wait *wait = &items->waits.at[item->first_wait + w];
 
-			ct_json_next(to, &written);
+			fputs(separate(&any), to);
 			fprintf(to, "%u,%" PRId64 ",%" PRIu64 ",", wait->part,
 				(int64_t)(wait->start_ns - item->start_ns),
 				wait->end_ns - wait->start_ns);
@@ -190,7 +220,8 @@ static size_t run_of(const struct ct_lane *lane, size_t first, unsigned shift)
  */
 static void write_buckets(const struct ct_lane *lane, unsigned shift, FILE *to)
 {
-	size_t written = 0, last = 0;
+	bool any = false;
+	size_t last = 0;
 
 	fputc('[', to);
 	for (size_t i = 0; i < lane->count; i++) {
@@ -200,7 +231,7 @@ static void write_buckets(const struct ct_lane *lane, unsigned shift, FILE *to)
 		if (!told.count && !told.busy)
 			continue;
 		run = run_of(lane, i, shift);
-		ct_json_next(to, &written);
+		fputs(separate(&any), to);
 		fprintf(to, "%zu,%" PRId64 ",%u,%d", i - last,
 			told.count ? (int64_t)told.count : -(int64_t)run, told.busy, told.name);
 		if (lane->key.kind == CT_LANE_THREAD)
@@ -266,7 +297,7 @@ static void write_names(const struct ct_html_names *names, FILE *to)
 	for (size_t i = 0; i < names->all.count; i++) {
 		if (i)
 			fputc(',', to);
-		ct_json_text(to, names->all.at[i]->text);
+		put_text(to, names->all.at[i]->text);
 	}
 	fprintf(to, "],\"droppedNames\":%" PRIu64, names->dropped);
 }
@@ -327,8 +358,7 @@ static void write_memory(const struct ct_html_memory *memory, FILE *to)
 	fprintf(to, ",\"memory\":{\"shift\":%u", memory->shift);
 	number(to, "allocations", memory->allocations);
 	number(to, "sizeless", memory->sizeless);
-	number(to, "unknownFrees", memory->unknown_frees);
-	number(to, "dropped", memory->dropped);
+	number(to, "unknownFrees", ct_memory_unknown(memory->map));
 	fprintf(to, ",\"mostBytes\":[%" PRIu64 ",%" PRIu64 "],\"pools\":[",
 		memory->most_bytes[CT_HTML_DEVICE], memory->most_bytes[CT_HTML_HOST]);
 	for (int pool = 0; pool < CT_HTML_POOLS; pool++) {
@@ -352,7 +382,7 @@ static void write_losses(const struct ct_html_process *process, FILE *to)
 	fputs(",\"losses\":[", to);
 	for (size_t i = 0; i < process->losses.count; i++) {
 		fprintf(to, "%s[%" PRIu64 ",", i ? "," : "", process->losses.at[i].count);
-		ct_json_text(to, process->losses.at[i].text);
+		put_text(to, process->losses.at[i].text);
 		fputc(']', to);
 	}
 	fputc(']', to);
@@ -360,8 +390,8 @@ static void write_losses(const struct ct_html_process *process, FILE *to)
 
 static void write_process(const struct ct_html_process *process, FILE *to)
 {
-	ct_json_key(to, "label");
-	ct_json_text(to, process->label);
+	fputs("\"label\":", to);
+	put_text(to, process->label);
 	text(to, "coverage", process->coverage);
 	text(to, "report", process->report);
 	number(to, "beginNs", process->begin_ns);
@@ -390,7 +420,7 @@ static void write_parts(FILE *to)
 	fputs(",\"parts\":[", to);
 	for (int i = 0; i < CT_PART_COUNT; i++) {
 		fprintf(to, "[\"%s\",", ct_part_names[i]);
-		ct_json_text(to, texts[i]);
+		put_text(to, texts[i]);
 		fputs("],", to);
 	}
 	fputs("[\"polling\",\"asked again and again whether work was done\"]]", to);

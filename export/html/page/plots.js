@@ -112,9 +112,7 @@ function memoryNote() {
 	if (sum('sizeless'))
 		parts.push(count(sum('sizeless'), 'allocation') + ' of unknown size not counted');
 	if (sum('unknownFrees'))
-		parts.push(count(sum('unknownFrees'), 'free') + ' of memory whose allocation was not seen');
-	if (sum('dropped'))
-		parts.push(count(sum('dropped'), 'allocation') + ' beyond what is followed at a time');
+		parts.push('more was in use than is known');
 	if (data.memory.length > PLOT_SERIES)
 		parts.push(`the first ${PLOT_SERIES} of ${data.memory.length} processes`);
 	return parts.join('; ');
