@@ -136,7 +136,7 @@ function drawLinks() {
 	paint.beginPath();
 	paint.rect(size.gutter, TOP, size.plot + 1, size.height - TOP);
 	paint.clip();
-	if (view.arrows)
+	if (view.arrows && size.gutter) /* in a narrow window they would hide the names */
 		waitsInView().forEach(({ index, wait }) => drawWaitArrow(index, wait, false));
 	drawPairs();
 	if (view.item >= 0) {
