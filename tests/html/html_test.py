@@ -425,7 +425,8 @@ class Hostile(Case):
 class Several(Case):
     def setUp(self):
         self.directory = self.maker.trace('free_serializes')
-        self.path = self.maker.page(self.directory, self.maker.trace('two_threads'))
+        self.path = self.maker.page(self.directory, self.maker.trace('two_threads'),
+                                    self.maker.folder / 'nowhere', status=1)
         self.chromium.problems.clear()
         self.chromium.requests.clear()
         self.chromium.open(self.path)
@@ -435,6 +436,9 @@ class Several(Case):
         self.assertEqual(self.text('#figure-calls'), f"{sum(len(table(one, 'calls')) for one in both):,}")
         self.assertEqual(len(self.js('data.siteRows')), sum(len(table(one, 'callsites')) for one in both))
         self.assertEqual(self.js('rows.filter((row) => row.group && row.group.includes("Host threads")).length'), 2)
+
+    def test_a_trace_that_is_missing_is_said_at_the_top(self):
+        self.assertEqual(self.text('#losses li'), '1 trace that could not be used')
 
 
 class Library(unittest.TestCase):
