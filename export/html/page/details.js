@@ -59,7 +59,7 @@ function waitLine(wait) {
 	const text = wait.name || 'something that is not known';
 
 	return element('li', {}, element('b', {}, data.parts[wait.part][0]), ` ${duration(wait.ns)} `,
-		       wait.lane >= 0 ? 'for ' : wait.name ? 'for ' : 'for ',
+		       'for ',
 		       wait.lane >= 0 ? goButton(text, () => goTo(target, wait.lane, wait.otherStart, wait.otherNs)) :
 		       text,
 		       wait.lane >= 0 ? `, ${laneName(wait.lane)}` : '',
@@ -163,7 +163,8 @@ function opDetails(item) {
 		delays.length ? subheading('Delayed') : '',
 		element('ul', { class: 'list' }, ...delays.map((pair) => element('li', {},
 			`${duration(pair.delay)} (${duration(pair.lost)} lost) by `,
-			goButton('a call', () => goTo(findItem(pair.culpritLane, pair.culpritStart))), ' at ',
+			goButton('a call', () => goTo(findItem(pair.culpritLane, pair.culpritStart), pair.culpritLane,
+						     pair.culpritStart, pair.culpritNs)), ' at ',
 			siteLink(pair.site))))];
 }
 
@@ -181,8 +182,7 @@ function siteDetails(id) {
 		...victimList(selection.pairs),
 		subheading(calls.length === site.calls ? `Its ${count(calls.length, 'call')}, longest first` :
 			   `The ${calls.length} of its ${count(site.calls, 'call')} that are exact here, longest first`),
-		element('ul', { class: 'list' }, ...[...calls].sort((a, b) => data.items.ns[b] - data.items.ns[a])
-			.slice(0, LISTED).map((item) => element('li', {},
+		element('ul', { class: 'list' }, ...longest(calls, LISTED).map((item) => element('li', {},
 				goButton(duration(data.items.ns[item]), () => goTo(item)),
 				` at ${when(data.items.start[item])}, ${laneName(data.items.lane[item])}`))),
 		calls.length > LISTED ? element('p', {}, `and ${calls.length - LISTED} more in the timeline`) : '',

@@ -127,11 +127,14 @@ function label(text, left, right, middle, colour) {
 
 	if (right - from < TEXT_LEAST || !text)
 		return;
+	const dim = paint.globalAlpha < 1; /* then black or white on it would be hard to read */
+
 	paint.save();
 	paint.beginPath();
 	paint.rect(from, middle - 9, right - from - 3, 18);
 	paint.clip();
-	ink(colour);
+	paint.globalAlpha = 1;
+	ink(dim ? colours.ink : colour);
 	paint.fillText(text, from, middle);
 	restore();
 }
@@ -284,13 +287,16 @@ function drawLane(position) {
 	restore();
 }
 
-/* Cut a text from its end until it fits. */
+/* Cut a text until it fits, but not the number in brackets that it may end with. */
 function fitted(text, width) {
+	const tail = (/ \(\d+\)$/.exec(text) || [''])[0];
+	let head = text.slice(0, text.length - tail.length);
+
 	if (paint.measureText(text).width <= width)
 		return text;
-	while (text.length > 1 && paint.measureText(text + '…').width > width)
-		text = text.slice(0, -1);
-	return text + '…';
+	while (head.length > 1 && paint.measureText(head + '…' + tail).width > width)
+		head = head.slice(0, -1);
+	return head + '…' + tail;
 }
 
 function drawName(position) {

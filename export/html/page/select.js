@@ -76,6 +76,8 @@ function chooseLane(position) {
 
 /* Select an item and zoom to it with what it waited for; without one, zoom to that time. */
 function goTo(item, laneIndex, start, ns) {
+	if (item < 0 && start === undefined)
+		return;
 	if (item < 0) {
 		showStretch(start, start + ns);
 		chooseLane(rowOfLane(laneIndex));

@@ -53,7 +53,7 @@ function fillSites() {
 		byId('sites').replaceChildren(element('p', { class: 'empty' }, 'No call was recorded.'));
 }
 
-/* Exact items in view, longest first, and how many there are besides. */
+/* Exact items in view, and how many there are besides. */
 function itemsInView() {
 	const found = [];
 	let summed = 0;
@@ -74,7 +74,16 @@ function itemsInView() {
 			     i < buckets.at.length && buckets.at[i] * level.width < view.to; i++)
 				summed += buckets.count[i];
 	});
-	return { found: found.sort((a, b) => data.items.ns[b] - data.items.ns[a]), summed };
+	return { found, summed };
+}
+
+/* The longest of many, longest first; sorting them all would take too long. */
+function longest(items, most) {
+	const ns = Float64Array.from(items, (item) => data.items.ns[item]).sort();
+	const least = ns[Math.max(0, ns.length - most)];
+
+	return items.filter((item) => data.items.ns[item] >= least)
+		.sort((a, b) => data.items.ns[b] - data.items.ns[a]).slice(0, most);
 }
 
 function visibleRow(item) {
@@ -97,7 +106,7 @@ function fillVisible() {
 
 	byId('visible').replaceChildren(element('table', {}, element('caption', {}, caption),
 		header(['Lane'], ['Call or operation'], ['Began at', true], ['Duration', true], ['Blocked']),
-		element('tbody', {}, ...found.slice(0, VISIBLE_ROWS).map(visibleRow))));
+		element('tbody', {}, ...longest(found, VISIBLE_ROWS).map(visibleRow))));
 }
 
 function fillReport() {
