@@ -22,6 +22,33 @@ import pftrace
 
 FORMATS = ("folded", "jsonl", "sqlite", "perfetto", "html")
 PID, PROGRAM, LOST = 28, 48, 152  # in the file's header
+ACTIVITY = "start end deviceId contextId streamId correlationId globalPid "
+NSYS = {  # columns that are recorded, in its order; cutrace's own come behind them
+    "StringIds": "id value",
+    "ThreadNames": "nameId priority globalTid",
+    "PROCESSES": "globalPid pid name",
+    "TARGET_INFO_SESSION_START_TIME": "utcEpochNs utcTime",
+    "TARGET_INFO_GPU": "id name totalMemory smCount computeMajor computeMinor",
+    "TARGET_INFO_CUDA_CONTEXT_INFO": "nullStreamId processId deviceId contextId",
+    "TARGET_INFO_CUDA_STREAM": "streamId processId contextId priority flag",
+    "META_DATA_EXPORT": "name value",
+    "ENUM_CUDA_MEMCPY_OPER": "id name label",
+    "ENUM_CUDA_MEM_KIND": "id name label",
+    "ENUM_CUDA_DEV_MEM_EVENT_OPER": "id name label",
+    "ENUM_CUPTI_SYNC_TYPE": "id name label",
+    "ENUM_NSYS_EVENT_CLASS": "id name label",
+    "CUPTI_ACTIVITY_KIND_RUNTIME":
+        "start end eventClass globalTid correlationId nameId returnValue callchainId",
+    "CUPTI_ACTIVITY_KIND_KERNEL":
+        ACTIVITY + "demangledName shortName registersPerThread gridX gridY gridZ blockX blockY blockZ",
+    "CUPTI_ACTIVITY_KIND_MEMCPY": ACTIVITY + "bytes copyKind srcKind dstKind",
+    "CUPTI_ACTIVITY_KIND_MEMSET": ACTIVITY + "value bytes memKind",
+    "CUPTI_ACTIVITY_KIND_GRAPH_TRACE": ACTIVITY + "graphId",
+    "CUPTI_ACTIVITY_KIND_SYNCHRONIZATION": ACTIVITY + "syncType eventId eventSyncId",
+    "CUDA_GPU_MEMORY_USAGE_EVENTS": "start globalPid deviceId contextId address bytes memKind "
+                                    "memoryOperationType correlationId",
+    "CUDA_CALLCHAINS": "id symbol stackDepth",
+}
 BAD_NAME = b"a\x01\x1b[31m;\"\\\xff\xe2\x28 <b>"
 
 
@@ -133,6 +160,42 @@ def check_killed(case):
     nothing_left(case)
 
 
+def check_race(case):
+    """A file that comes into being meanwhile is left alone as well."""
+    many = [case.write(f"many{i}", case.trace) for i in range(10)]
+    path = case.folder / "late.jsonl"
+    with subprocess.Popen([case.cutrace, "export", "--jsonl", "-o", path, *many], stderr=subprocess.PIPE) as process:
+        while process.poll() is None and not list(case.folder.glob(".late.jsonl.*")):
+            time.sleep(0.001)
+        path.write_text("precious")
+        message = process.stderr.read()
+        assert process.wait() == 1 and b"--force" in message, message
+    assert path.read_text() == "precious" and not list(case.folder.glob(".late.jsonl.*"))
+
+
+def check_overlap(case):
+    """Operations of a stream that overlap do not nest: each is a slice all the same."""
+    trace, count = bytearray(case.trace), 0
+    for at in range(4096, len(trace) - 63, 64):
+        if trace[at:at + 4] != b"\x03\x01\0\0" or trace[at + 42] != 1:  # a DEVICE record, of a kernel
+            continue
+        end, = struct.unpack_from("<Q", trace, at + 16)
+        struct.pack_into("<Q", trace, at + 16, end + (20_000_000 if count % 2 else 7_000_000))
+        count += 1
+    kernels = [piece for piece in pftrace.Trace(case.export("perfetto", case.write("long", bytes(trace)))).slices
+               if piece.category == "kernel"]
+    assert len(kernels) == count > 50 and len({piece.track for piece in kernels}) > 2
+    assert all(piece.depth == 0 for piece in kernels)
+
+
+def check_schema(case):
+    """Tables and columns that Nsight Systems has, too, as its user guide names them."""
+    db = sqlite3.connect(case.export("sqlite", case.directory))
+    for table, columns in NSYS.items():
+        ours = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+        assert ours[:len(columns.split())] == columns.split(), (table, ours)
+
+
 def check_usage(case):
     for arguments in ([], [case.directory], ["--jsonl"], ["--sqlite", case.directory], ["--nonsense", case.directory],
                       ["--jsonl", "--folded", case.directory], ["--jsonl", "-o"]):
@@ -160,7 +223,10 @@ def check_names(case):
     bad[PROGRAM:PROGRAM + 64] = BAD_NAME.ljust(64, b"\0")
     kernel = b"_Z4spinx"
     assert kernel in bad
-    directory = case.write("b\x07d;\xe2\x82", bytes(bad).replace(kernel, b"k\x02\xff\"\\;<\n"))
+    directory = case.write("named", bytes(bad).replace(kernel, b"k\x02\xff\"\\;<\n"))
+    renamed = os.fsencode(case.folder) + b"/b\x07d;\xe2\x82"
+    os.rename(directory, renamed)
+    directory = renamed
     for name in FORMATS:
         path = case.export(name, directory)
         if name == "sqlite":
@@ -180,7 +246,9 @@ def check_names(case):
             assert all("\x1f" < c != "\x7f" for line in text.split("\n") for c in line), name
         assert texts and (name in ("jsonl", "folded") or all("\x1f" < c for text in texts for c in text)), name
     lines = [json.loads(line) for line in (case.folder / "out.jsonl").read_text().splitlines()]
-    assert any(line["type"] == "process" and line["program"].startswith("a??[31m;\"\\") for line in lines)
+    process, = (line for line in lines if line["type"] == "process")
+    assert process["program"].startswith("a??[31m;\"\\"), process
+    assert process["directory"].endswith("/b\x07d;\ufffd\ufffd"), process
 
 
 def check_several(case):
@@ -206,7 +274,8 @@ def check_several(case):
 def main():
     if len(sys.argv) != 3:
         sys.exit("usage: files_test.py CUTRACE TRACE.gz")
-    for check in (check_usage, check_existing, check_failures, check_losses, check_names, check_several, check_killed):
+    for check in (check_usage, check_schema, check_existing, check_failures, check_losses, check_names,
+                  check_overlap, check_several, check_race, check_killed):
         with tempfile.TemporaryDirectory(prefix="cutrace-export.") as folder:
             check(Case(os.path.abspath(sys.argv[1]), sys.argv[2], pathlib.Path(folder)))
         print(f"{check.__name__}: held")

@@ -13,6 +13,7 @@
 #include "analyze/debugfile.h"
 #include "analyze/report.h"
 #include "analyze/run.h"
+#include "export/export.h"
 #include "tests/fuzz/form.h"
 #include "tests/fuzz/sink.h"
 
@@ -110,6 +111,55 @@ static void report_run(const struct ct_analysis *a)
 	ct_run_destroy(run);
 }
 
+/* Where an export goes: `path` if it is written by name. */
+static FILE *open_export(const struct ct_export_format *format, const char *path)
+{
+	if (!format->by_name)
+		return format->binary ? fopen("/dev/null", "w") : sink_open(false);
+	fclose(fopen(path, "w"));
+	return NULL;
+}
+
+/* An analysis in one piece, as ct_export_write() has it exported. */
+static void export_whole(const struct ct_export_format *format, const struct ct_analysis *a,
+			 const struct ct_export *export)
+{
+	const struct ct_export_process process = { .export = export, .directory = a->directory };
+	void *writer = NULL;
+
+	MUST(format->open(export, &writer) == 0);
+	MUST(!format->begin_process || format->begin_process(writer, &process, a->model) == 0);
+	MUST(!format->part || format->part(writer, &process, a) == 0);
+	MUST(format->end_process(writer, &process, a) == 0);
+	MUST(!format->finish || format->finish(writer) == 0);
+	format->destroy(writer);
+}
+
+/* part_records: of parts, which are analyzed once more for it; 0: in one piece. */
+static void export_as(const struct ct_export_format *format, const struct ct_analysis *a,
+		      uint64_t part_records)
+{
+	char path[600], *directory = a->directory;
+	const char *failed;
+	FILE *to;
+
+	snprintf(path, sizeof(path), "%s/export", directory);
+	to = open_export(format, path);
+	if (part_records) {
+		const struct ct_export_job job = {
+			.format = format, .directories = &directory, .count = 1, .left_out = 1,
+			.to = to, .path = path, .part_records = part_records,
+		};
+
+		MUST(ct_export_write(&job, &failed) == 0);
+	} else {
+		export_whole(format, a, &(struct ct_export){ .to = to, .path = path, .processes = 1 });
+	}
+	if (to)
+		MUST(fclose(to) == 0);
+	unlink(path);
+}
+
 static void clean_up(void)
 {
 	char path[600];
@@ -145,6 +195,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	write_text(a);
 	write_tables(a);
 	report_run(a);
+	for (size_t i = 0; ct_export_formats[i]; i++)
+		if (!a->parts || i == size % 4) /* or it would take too long */
+			export_as(ct_export_formats[i], a, a->parts ? options.part_records : 0);
 	ct_analysis_destroy(a);
 	return 0;
 }
