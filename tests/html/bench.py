@@ -31,6 +31,12 @@ FRAMES = '''
 })()'''
 
 
+def script_seconds(chromium):
+    """Processor time that the page's thread has taken."""
+    metrics = chromium.call('Performance.getMetrics')['metrics']
+    return next(one['value'] for one in metrics if one['name'] == 'ThreadTime')
+
+
 def main():
     cutrace, gen_trace = sys.argv[1:3]
     operations = sys.argv[3] if len(sys.argv) > 3 else '1000000'
@@ -44,9 +50,12 @@ def main():
         print(f'written in {time.monotonic() - begin:.1f} s: {page.stat().st_size / 2**20:.1f} MiB')
         with browser.started() as chromium:
             begin = time.monotonic()
+            chromium.call('Performance.enable', timeDomain='threadTicks')
             chromium.open(page)
-            print(f'opened in {time.monotonic() - begin:.1f} s')
+            print(f'opened in {time.monotonic() - begin:.1f} s, {script_seconds(chromium):.1f} s of processor time')
+            before = script_seconds(chromium)
             times = chromium.js(FRAMES)
+            print(f'a frame takes {1000 * (script_seconds(chromium) - before) / len(times):.1f} ms of processor time')
             print(f'frames while zooming: median {times[60]:.1f} ms, slowest of 20 {times[114]:.1f} ms, '
                   f'slowest {times[-1]:.1f} ms')
 
