@@ -37,8 +37,9 @@ static int pack_waits(struct ct_html_items *items)
 	for (size_t i = 0; i < items->all.count; i++) {
 		struct ct_html_item *item = &items->all.at[i];
 
-		memcpy(packed + count, items->waits.at + item->first_wait,
-		       item->wait_count * sizeof(*packed));
+		if (item->wait_count) /* else there may be no waits at all: memcpy() wants some */
+			memcpy(packed + count, items->waits.at + item->first_wait,
+			       item->wait_count * sizeof(*packed));
 		item->first_wait = (uint32_t)count;
 		count += item->wait_count;
 	}
