@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """
-Make a C file of the page that `cutrace export --html` writes: assemble.py OUTPUT PAGE STYLE... SCRIPT...
+Make a C file of the page that `cutrace export --html` writes: assemble.py OUTPUT PAGE LICENSE STYLE... SCRIPT...
 
 Styles and scripts go into the page, which by its content security policy runs these and
-nothing else, and fetches nothing. The data comes where the page says <!--data-->.
+nothing else, and fetches nothing. The licence of what is not cutrace's own is a comment in it.
+The data comes where the page says <!--data-->.
 """
 
 import base64
@@ -29,14 +30,13 @@ def source(text):
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def page(template, style, script):
-    for text in (style, script):
-        if '</s' in text:
-            raise SystemExit('assemble: a style or script ends its own element')
+def page(template, licence, style, script):
+    if '</s' in style + script or '--' in licence:
+        raise SystemExit('assemble: a style, script or comment ends before its end')
     policy = (f"default-src 'none'; img-src data:; style-src {source(style)}; "
               f"script-src {source(script)}; base-uri 'none'; form-action 'none'")
     for mark, text in (('<!--policy-->', policy), ('<!--style-->', style),
-                       ('<!--script-->', script)):
+                       ('<!--script-->', script), ('<!--licence-->', f'<!--\n{licence}-->')):
         before, after = template.split(mark)
         template = before + text + after
     return template.split('<!--data-->')
@@ -53,9 +53,9 @@ def literals(name, text):
     yield '\t"",\n};\n'
 
 
-def main(output, template, *parts):
-    with open(template, encoding='utf-8') as file:
-        before, after = page(file.read(), joined(parts, '.css'), joined(parts, '.js'))
+def main(output, template, licence, *parts):
+    before, after = page(joined([template], ''), joined([licence], ''), joined(parts, '.css'),
+                         joined(parts, '.js'))
     with open(output, 'w', encoding='ascii') as file:
         file.write(f'/* Made by {os.path.basename(__file__)}. */\n')
         for name, text in (('ct_html_before', before), ('ct_html_after', after)):

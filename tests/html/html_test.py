@@ -414,6 +414,10 @@ class Hostile(Case):
         self.chromium.requests.clear()
         self.chromium.open(self.path)
 
+    def test_it_has_the_licence_of_its_plots(self):
+        licence = pathlib.Path(Library.third_party, 'uplot', 'LICENSE').read_text()
+        self.assertIn(licence, self.path.read_text(encoding='utf-8'))
+
     def test_names_are_texts(self):
         self.assertEqual(self.js('typeof owned'), 'undefined')
         self.assertIn('</script><img src=x onerror=owned=1>', self.text('#title'))
