@@ -165,16 +165,19 @@ static int add_tables(const struct ct_html_source *from)
 {
 	const struct ct_analysis *a = from->analysis;
 	struct ct_html_process *process = &from->html->processes.at[from->process];
+	size_t pairs = a->serialization->pairs.count, rows = CT_HTML_SITES / from->html->export->processes;
 	int r = 0;
 
 	process->sites = a->sites->all.count;
-	process->pair_count = a->serialization->pair_count > a->serialization->pairs.count ?
-		a->serialization->pair_count : a->serialization->pairs.count;
-	for (size_t i = 0; r == 0 && i < a->serialization->pairs.count && i < CT_HTML_PAIRS; i++)
+	for (size_t i = 0; r == 0 && i < pairs && i < CT_HTML_PAIRS; i++)
 		r = add_pair(from, &a->serialization->pairs.at[i]);
-	for (size_t i = 0; r == 0 && i < a->sites->all.count; i++)
-		if (from->html->rows.count < CT_HTML_SITES)
-			r = add_row(from, &a->sites->all.at[a->sites->ranked[i]]);
+	if (r == 0 && pairs > CT_HTML_PAIRS)
+		r = add_loss(process, pairs - CT_HTML_PAIRS, "pairs of serialized operations of the "
+			     "places that cost least: the page has no room for them");
+	if (rows < CT_HTML_SITES_LEAST)
+		rows = CT_HTML_SITES_LEAST;
+	for (size_t i = 0; r == 0 && i < a->sites->all.count && i < rows; i++)
+		r = add_row(from, &a->sites->all.at[a->sites->ranked[i]]);
 	return r;
 }
 

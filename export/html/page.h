@@ -12,7 +12,8 @@
 #include "export/html/memory.h"
 #include "export/html/names.h"
 
-#define CT_HTML_SITES 2000 /* rows of the ranked table, of all processes together */
+#define CT_HTML_SITES 2000 /* rows of the ranked table, shared by all processes */
+#define CT_HTML_SITES_LEAST 20 /* of a process */
 #define CT_HTML_PAIRS 10000 /* of a process */
 #define CT_HTML_TEXT_BYTES 4096 /* of a stack or a remedy */
 
@@ -58,7 +59,6 @@ struct ct_html_process {
 	uint64_t begin_ns, end_ns;   /* of everything recorded */
 	uint64_t lost_ns;            /* without all waits the run would be this much shorter */
 	uint64_t device_busy_ns, device_idle_ns;
-	uint64_t pair_count;         /* how many were found */
 	uint64_t sites;
 };
 
@@ -69,7 +69,7 @@ struct ct_html {
 	struct ct_html_items items;
 	struct ct_lookup site_keys;
 	CT_ARRAY(struct ct_html_site *) sites; /* in order of their first calls */
-	CT_ARRAY(uint32_t) rows;               /* sites, most costly first, process by process */
+	CT_ARRAY(uint32_t) rows;               /* sites, process by process, most costly first */
 	CT_ARRAY(struct ct_html_pair) pairs;
 	CT_ARRAY(struct ct_html_process) processes;
 };

@@ -403,7 +403,6 @@ static void write_process(const struct ct_html_process *process, FILE *to)
 	number(to, "lostNs", process->lost_ns);
 	number(to, "deviceBusyNs", process->device_busy_ns);
 	number(to, "deviceIdleNs", process->device_idle_ns);
-	number(to, "pairs", process->pair_count);
 	number(to, "sites", process->sites);
 	write_losses(process, to);
 	write_memory(&process->memory, to);

@@ -438,7 +438,9 @@ class Several(Case):
     def test_processes_are_side_by_side(self):
         both = [self.directory, self.maker.trace('two_threads')]
         self.assertEqual(self.text('#figure-calls'), f"{sum(len(table(one, 'calls')) for one in both):,}")
-        self.assertEqual(len(self.js('data.siteRows')), sum(len(table(one, 'callsites')) for one in both))
+        lost = sorted((site['Lost (ns)'] for one in both for site in table(one, 'callsites')), reverse=True)
+        self.assertEqual(self.js('data.siteRows.map((site) => site.lostNs)'), lost)
+        self.assertIn('free_serializes (pid 1828): ', self.text('#site-table tbody tr'))
         self.assertEqual(self.js('rows.filter((row) => row.group && row.group.includes("Host threads")).length'), 2)
 
     def test_a_trace_that_is_missing_is_said_at_the_top(self):

@@ -175,6 +175,7 @@ function loadData(raw) {
 	data.memory = raw.processes.map((process) => unpackMemory(process.memory));
 	data.begin = Math.min(...raw.processes.map((process) => process.beginNs));
 	data.end = Math.max(...raw.processes.map((process) => process.endNs), data.begin + 1);
+	raw.sites.sort((a, b) => b.lostNs - a.lostNs || b.blockedNs - a.blockedNs || b.totalNs - a.totalNs);
 	data.siteById = new Map(raw.sites.map((site, rank) => [site.id, { ...site, rank }]));
 	data.siteRows = [...data.siteById.values()];
 	data.pairsOfSite = group(data.pairs, (pair) => pair.site);

@@ -23,7 +23,8 @@ function barCell(ns, most, colour) {
 
 function siteRow(site, most) {
 	const button = element('button', { type: 'button', class: 'link site' },
-			       element('b', {}, nameOf(site.name)), ' ', element('span', { class: 'place' }, site.where));
+			       element('b', {}, nameOf(site.name)), ' ', element('span', { class: 'place' }, data.processes.length > 1 ?
+					data.processes[site.process].label + ': ' : '', site.where));
 	const row = element('tr', { 'data-site': site.id }, cell(String(site.rank + 1), true),
 			    element('th', { scope: 'row' }, button),
 			    element('td', { class: 'class' }, site.blockedNs ?
