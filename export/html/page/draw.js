@@ -12,7 +12,7 @@ const FONT = '11px system-ui, sans-serif';
 
 let paint;                    /* the canvas's context */
 const size = { width: 0, height: 0, gutter: 0, plot: 0, lane: LANE, scroll: 0 };
-let rows = [];                /* of the timeline: { lane, index } or { group } */
+let rows = [];                /* of the timeline: { lane, index } or { group, wide } */
 const rowOf = new Map();      /* positions in it, by index of lane */
 
 function x(ns) {
@@ -28,14 +28,15 @@ function makeRows() {
 
 	rows = [];
 	data.processes.forEach((process, number) => {
+		if (data.processes.length > 1)
+			rows.push({ group: process.label, wide: true });
 		for (const [kind, title] of groups) {
 			const lanes = data.lanes.map((lane, index) => ({ lane, index }))
 				.filter(({ lane }) => lane.process === number && lane.kind === kind)
 				.sort((a, b) => a.lane.id - b.lane.id);
 
 			if (lanes.length)
-				rows.push({ group: data.processes.length > 1 ? `${process.label}: ${title}` : title },
-					  ...lanes);
+				rows.push({ group: title }, ...lanes);
 		}
 	});
 	view.lane = rows.findIndex((row) => row.lane);
@@ -190,19 +191,40 @@ function drawItem(item, box) {
 	label(nameOf(name), left, right, box.top + box.height / 2, colours.kindInks[kind]);
 }
 
+/* Of two items in one pixel, the one to be seen: of the selection, else the longer. */
+function preferred(item, other) {
+	if (other < 0 || stands(item) !== stands(other))
+		return other < 0 || stands(item) ? item : other;
+	return data.items.ns[item] > data.items.ns[other] ? item : other;
+}
+
+/* Items of at least so many pixels; of those that share a pixel, one. */
 function drawItems(lane, box, first, end, least) {
-	let last = -1;
-
-	for (let i = first; i < end; i++) {
-		const item = lane.exact.indices[i];
-		const left = x(data.items.start[item]), right = x(data.items.start[item] + data.items.ns[item]);
-
-		if (right - left < least || (right - last < 0.5 && right - left < 1))
-			continue; /* a pixel is there already */
+	let pixel = -1, small = -1;
+	const draw = (item) => {
+		if (item < 0)
+			return;
 		paint.globalAlpha = stands(item) ? 1 : 0.3;
 		drawItem(item, box);
-		last = Math.max(left + 1, right);
+	};
+
+	for (let i = first; i < end; i++) {
+		const item = lane.exact.indices[i], left = x(data.items.start[item]);
+		const width = x(data.items.start[item] + data.items.ns[item]) - left;
+
+		if (width < least)
+			continue;
+		if (width >= 1 || Math.floor(left) !== pixel) {
+			draw(small);
+			small = -1;
+			pixel = Math.floor(left);
+		}
+		if (width >= 1)
+			draw(item);
+		else
+			small = preferred(item, small);
 	}
+	draw(small);
 	paint.globalAlpha = 1;
 }
 
@@ -318,13 +340,15 @@ function drawName(position) {
 }
 
 function drawGroup(position) {
-	const top = rowTop(position);
+	const top = rowTop(position), { group, wide } = rows[position];
 
-	ink(colours.muted);
+	if (wide)
+		bar(0, size.width, top + 2, GROUP - 2, colours.panel);
+	ink(wide ? colours.ink : colours.muted);
 	paint.font = '600 ' + FONT;
-	paint.fillText(fitted(rows[position].group, (size.gutter || size.width) - 70), 8, top + GROUP / 2 + 2);
+	paint.fillText(fitted(group, (wide ? size.width : size.gutter || size.width) - 70), 8, top + GROUP / 2 + 2);
 	paint.font = FONT;
-	if (!size.gutter)
+	if (!size.gutter || wide)
 		return;
 	paint.textAlign = 'right';
 	paint.fillText(rows[position + 1].lane.kind === 'thread' ? 'blocked' : 'busy', size.gutter - 8,
