@@ -443,6 +443,17 @@ class Several(Case):
         self.assertIn('free_serializes (pid 1828): ', self.text('#site-table tbody tr'))
         self.assertEqual(self.js('rows.filter((row) => row.group && row.group.includes("Host threads")).length'), 2)
 
+    def test_of_what_shares_a_pixel_the_longer_is_seen(self):
+        ops = [op for op in table(self.directory, 'device') if op['Stream'] == 13]
+        left, y = self.at('stream 13', ops[1]['Start (ns)'])
+        right, _ = self.at('stream 13', ops[-1]['Start (ns)'])
+        image = self.chromium.screenshot(int(left), int(y), int(right - left), 1)
+        seen = {image.pixel(column, 0) for column in range(image.width)}
+        kernel, fill = (tuple(self.js(f'[1, 3, 5].map((i) => parseInt(colours.kinds[KIND.{kind}].slice(i, i + 2), 16))'))
+                        for kind in ('KERNEL', 'FILL'))
+        self.assertIn(kernel, seen)
+        self.assertNotIn(fill, seen)
+
     def test_a_trace_that_is_missing_is_said_at_the_top(self):
         self.assertEqual(self.text('#losses li'), '1 trace that could not be used')
 

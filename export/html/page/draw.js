@@ -175,9 +175,12 @@ function callColour(item) {
 
 function drawItem(item, box) {
 	const name = data.items.name[item], kind = data.kinds[name];
-	const left = x(data.items.start[item]);
-	let right = x(data.items.start[item] + data.items.ns[item]);
+	let left = x(data.items.start[item]), right = x(data.items.start[item] + data.items.ns[item]);
 
+	if (right - left < 1) {
+		left = Math.floor(left); /* a whole pixel of one colour */
+		right = left + 1;
+	}
 	if (kind === KIND.CALL) {
 		if (right - left >= 2)
 			drawCall(item, box);
