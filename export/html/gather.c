@@ -123,12 +123,27 @@ void ct_html_source_close(struct ct_html_source *from)
 	free(from->polls);
 }
 
+/*
+ * Of a short run every call and operation is exact, and sums need not be finer than these: fewer
+ * buckets take less time. How long it is, is known of one process in one piece only.
+ */
+static void choose_buckets(struct ct_html *html, const struct ct_model *model)
+{
+	size_t most = 16 * (model->calls.count + model->ops.count);
+
+	if (model->facts || html->export->processes > 1 || html->lanes.all.count)
+		return;
+	while (html->lanes.limit > CT_LANE_BUCKETS_FEW && html->lanes.limit > most)
+		html->lanes.limit /= 2;
+}
+
 int ct_html_gather(struct ct_html *html, uint32_t process, const struct ct_analysis *part)
 {
 	struct ct_html_source from = { .html = html, .process = process, .analysis = part };
 	const struct ct_core *core = &part->model->core;
 	int r = ct_html_source_open(&from);
 
+	choose_buckets(html, part->model);
 	for (uint32_t i = core->first_call; r == 0 && i < core->end_call; i++)
 		r = add_call(&from, i);
 	for (uint32_t i = core->first_op; r == 0 && i < core->end_op; i++)

@@ -20,6 +20,7 @@ enum ct_lane_kind {
 #define CT_LANES_MAX 1024                 /* more of them share one a kind and process */
 #define CT_LANE_BUCKETS_LEAST 512         /* of CT_LANES_MAX lanes */
 #define CT_LANE_BUCKETS_MOST 65536
+#define CT_LANE_BUCKETS_FEW 4096          /* of a short run; a power of two as those above */
 #define CT_LANE_FIRST_SHIFT 10            /* a bucket is 1.024 us at first */
 #define CT_LANE_NAMES 3
 #define CT_LANE_SHARED UINT32_MAX         /* the id of a lane that several share */
