@@ -78,6 +78,7 @@ static int write_process(struct progress *p)
 	const struct ct_analysis_options options = {
 		.part_records = p->job->part_records,
 		.whole_records = p->job->part_records,
+		.threads = p->job->threads,
 		.part = give_part,
 		.arg = p,
 	};

@@ -75,7 +75,9 @@ struct ct_export_job {
 	size_t left_out;
 	FILE *to;           /* as in struct ct_export */
 	const char *path;
-	uint64_t part_records; /* for tests: export any trace in parts of so many; 0 = as usual */
+	/* for tests: export any trace in parts of so many, with so many threads; 0 = as usual */
+	uint64_t part_records;
+	unsigned threads;
 };
 
 /*

@@ -28,10 +28,23 @@ struct sum {
 	uint64_t bytes;
 };
 
+enum deed { ALLOCATES, FREES, RESETS };
+
+/* What a call does, and when that is to be told. */
+struct action {
+	uint64_t time_ns;
+	enum deed deed;
+	enum ct_memory kind;
+	struct place place;
+	uint64_t bytes;
+	uint32_t device, context, correlation;
+};
+
 struct ct_memory_map {
 	struct ct_lookup blocks;
 	CT_ARRAY(struct sum) sums;
-	uint64_t last_ns, unknown;
+	CT_ARRAY(struct action) due; /* by time: of calls that had not returned, so few */
+	uint64_t unknown;
 };
 
 int ct_memory_create(struct ct_memory_map **ret)
@@ -46,6 +59,7 @@ void ct_memory_destroy(struct ct_memory_map *map)
 		return;
 	ct_lookup_free(&map->blocks);
 	free(map->sums.at);
+	free(map->due.at);
 	free(map);
 }
 
@@ -96,28 +110,25 @@ static long sum_of(struct ct_memory_map *map, enum ct_memory kind, uint32_t devi
 	return CT_PUSH(&map->sums, fresh) < 0 ? -ENOMEM : (long)map->sums.count - 1;
 }
 
-/* A call, and who is to be told what it does. */
+/* An action, and who is to be told of it. */
 struct teller {
 	struct ct_memory_map *map;
-	const struct ct_host_call *call;
-	int (*visit)(void *arg, const struct ct_host_call *call,
-		     const struct ct_memory_event *event);
+	const struct action *action;
+	ct_memory_visit visit;
 	void *arg;
 };
 
 static int tell(const struct teller *t, const struct block *block, bool freed)
 {
 	const struct sum *sum = &t->map->sums.at[block->sum];
-	struct ct_memory_event event = {
-		.bytes = block->bytes, .now_bytes = sum->bytes,
+	const struct ct_memory_event event = {
+		.time_ns = t->action->time_ns, .bytes = block->bytes, .now_bytes = sum->bytes,
 		.address = block->place.address, .device = sum->device, .kind = sum->kind,
+		.context = t->action->context, .correlation = t->action->correlation,
 		.freed = freed,
 	};
 
-	if (t->call->raw.leave_ns > t->map->last_ns)
-		t->map->last_ns = t->call->raw.leave_ns;
-	event.time_ns = t->map->last_ns;
-	return t->visit(t->arg, t->call, &event);
+	return t->visit(t->arg, &event);
 }
 
 static struct block *add_block(struct ct_memory_map *map, struct place place)
@@ -133,26 +144,27 @@ static struct block *add_block(struct ct_memory_map *map, struct place place)
 	return NULL;
 }
 
-static int allocated(const struct teller *t, const struct ct_model *model)
+static struct block *find(const struct ct_memory_map *map, struct place place)
+{
+	return ct_lookup_find(&map->blocks, &place, sizeof(place));
+}
+
+static int allocate(const struct teller *t)
 {
 	struct ct_memory_map *map = t->map;
-	enum ct_memory kind = kind_of(t->call);
-	struct place place = place_of(t->call);
-	struct block *block = ct_lookup_find(&map->blocks, &place, sizeof(place));
-	uint32_t context = t->call->raw.context;
-	long sum = sum_of(map, kind,
-			  kind == CT_MEMORY_PINNED ? CT_NONE : device_of(model, context));
+	struct block *block = find(map, t->action->place);
+	long sum = sum_of(map, t->action->kind, t->action->device);
 
 	if (sum < 0)
 		return -ENOMEM;
 	if (block) /* its free was not seen */
 		map->sums.at[block->sum].bytes -= block->bytes;
 	else
-		block = add_block(map, place);
+		block = add_block(map, t->action->place);
 	if (!block)
 		return -ENOMEM;
-	block->bytes = t->call->raw.bytes;
-	block->context = context;
+	block->bytes = t->action->bytes;
+	block->context = t->action->context;
 	block->sum = (size_t)sum;
 	map->sums.at[sum].bytes += block->bytes;
 	return tell(t, block, false);
@@ -169,15 +181,51 @@ static int drop(const struct teller *t, struct block *block)
 	return r;
 }
 
-static int freed(const struct teller *t)
+static int drop_all(const struct teller *t)
 {
-	struct place place = place_of(t->call);
-	struct block *block = ct_lookup_find(&t->map->blocks, &place, sizeof(place));
+	struct ct_link *link, *next;
+	int r = 0;
 
+	HASH_ITER(hh, t->map->blocks.first, link, next) {
+		struct block *block = (struct block *)link;
+
+		if (r == 0 && (!t->action->context || block->context == t->action->context))
+			r = drop(t, block);
+	}
+	return r;
+}
+
+static int act(const struct teller *t)
+{
+	struct block *block;
+
+	if (t->action->deed == ALLOCATES)
+		return allocate(t);
+	if (t->action->deed == RESETS)
+		return drop_all(t);
+	block = find(t->map, t->action->place);
 	if (block)
 		return drop(t, block);
 	t->map->unknown++;
 	return 0;
+}
+
+/* Do what is due until a time. */
+static int act_until(struct ct_memory_map *map, uint64_t ns, ct_memory_visit visit, void *arg)
+{
+	size_t done = 0;
+	int r = 0;
+
+	while (r == 0 && done < map->due.count && map->due.at[done].time_ns <= ns) {
+		const struct teller t = { map, &map->due.at[done++], visit, arg };
+
+		r = act(&t);
+	}
+	if (done) {
+		map->due.count -= done;
+		memmove(map->due.at, map->due.at + done, map->due.count * sizeof(*map->due.at));
+	}
+	return r;
 }
 
 /* Does a call end a context, and free all that was allocated in it? */
@@ -187,35 +235,58 @@ static bool resets(const struct ct_host_call *call)
 	       (strstr(call->name, "Reset") || strstr(call->name, "CtxDestroy"));
 }
 
-static int reset(const struct teller *t)
+/* Has the call anything to do with memory? */
+static bool matters(const struct ct_host_call *call)
 {
-	struct ct_link *link, *next;
-	int r = 0;
+	if (call->raw.error || call->raw.flags & CT_CALL_CAPTURING)
+		return false;
+	return resets(call) || (call->effects & (CT_ALLOC | CT_FREE) && call->raw.addr &&
+				!moves_nothing(call->name));
+}
 
-	HASH_ITER(hh, t->map->blocks.first, link, next) {
-		struct block *block = (struct block *)link;
+/*
+ * A free gives its address away at some time after it was called, and an allocation has got
+ * its own by the time that it returns: in this order, no address is had by two.
+ */
+static int note(struct ct_memory_map *map, const struct ct_model *model,
+		const struct ct_host_call *call)
+{
+	enum deed deed = resets(call) ? RESETS : call->effects & CT_ALLOC ? ALLOCATES : FREES;
+	enum ct_memory kind = kind_of(call);
+	const struct action action = {
+		.time_ns = deed == ALLOCATES ? call->raw.leave_ns : call->raw.enter_ns,
+		.deed = deed,
+		.kind = kind,
+		.place = place_of(call),
+		.bytes = call->raw.bytes,
+		.device = kind == CT_MEMORY_PINNED ? CT_NONE : device_of(model, call->raw.context),
+		.context = call->raw.context,
+		.correlation = call->raw.correlation,
+	};
+	size_t at = map->due.count;
 
-		if (r == 0 && (!t->call->raw.context || block->context == t->call->raw.context))
-			r = drop(t, block);
-	}
-	return r;
+	if (CT_PUSH(&map->due, action) < 0)
+		return -ENOMEM;
+	for (; at && map->due.at[at - 1].time_ns > action.time_ns; at--)
+		map->due.at[at] = map->due.at[at - 1];
+	map->due.at[at] = action;
+	return 0;
 }
 
 int ct_memory_take(struct ct_memory_map *map, const struct ct_model *model,
-		   const struct ct_host_call *call,
-		   int (*visit)(void *arg, const struct ct_host_call *call,
-				const struct ct_memory_event *event),
-		   void *arg)
+		   const struct ct_host_call *call, ct_memory_visit visit, void *arg)
 {
-	const struct teller t = { map, call, visit, arg };
+	int r;
 
-	if (call->raw.error || call->raw.flags & CT_CALL_CAPTURING)
+	if (!matters(call))
 		return 0;
-	if (resets(call))
-		return reset(&t);
-	if (!(call->effects & (CT_ALLOC | CT_FREE)) || !call->raw.addr || moves_nothing(call->name))
-		return 0;
-	return call->effects & CT_ALLOC ? allocated(&t, model) : freed(&t);
+	r = note(map, model, call);
+	return r < 0 ? r : act_until(map, call->raw.enter_ns, visit, arg);
+}
+
+int ct_memory_finish(struct ct_memory_map *map, ct_memory_visit visit, void *arg)
+{
+	return act_until(map, UINT64_MAX, visit, arg);
 }
 
 uint64_t ct_memory_unknown(const struct ct_memory_map *map)

@@ -258,13 +258,14 @@ static int end_process(void *writer, const struct ct_export_process *process,
 		       const struct ct_analysis *analysis)
 {
 	struct ct_pf *pf = writer;
-	uint64_t unknown = ct_memory_unknown(pf->memory);
+	uint64_t unknown;
 	int r;
 
-	(void)process;
 	pf->model = analysis->model;
-	ct_pf_end_counters(pf);
-	r = ct_export_losses(analysis, write_loss, pf);
+	r = ct_pf_end_counters(pf);
+	unknown = ct_memory_unknown(pf->memory);
+	if (r == 0)
+		r = ct_export_losses(analysis, write_loss, pf);
 	if (r == 0 && unknown)
 		r = write_loss(pf, unknown, CT_MEMORY_UNKNOWN_TEXT);
 	if (r == 0 && pf->export->left_out && process->index + 1 == pf->export->processes)

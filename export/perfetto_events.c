@@ -27,13 +27,11 @@ static int result(const struct ct_pf *pf)
 	return pf->no_memory ? -ENOMEM : 0;
 }
 
-static int write_memory(void *arg, const struct ct_host_call *call,
-			const struct ct_memory_event *event)
+static int write_memory(void *arg, const struct ct_memory_event *event)
 {
 	struct ct_pf *pf = arg;
 	uint64_t track = ct_pf_track(pf, CT_PF_MEMORY, event->kind, event->device);
 
-	(void)call;
 	ct_pf_counter(pf, track, event->time_ns, event->now_bytes);
 	return result(pf);
 }
@@ -249,13 +247,16 @@ static void count_running(struct ct_pf *pf, const struct ct_device_op *op)
 		      running->ends_ns.count);
 }
 
-void ct_pf_end_counters(struct ct_pf *pf)
+int ct_pf_end_counters(struct ct_pf *pf)
 {
+	int r = ct_memory_finish(pf->memory, write_memory, pf);
+
 	for (size_t i = 0; i < pf->running.count; i++) {
 		end_until(pf, &pf->running.at[i], UINT64_MAX);
 		free(pf->running.at[i].ends_ns.at);
 	}
 	pf->running.count = 0;
+	return r;
 }
 
 static int write_op(void *arg, const struct ct_analysis *a, uint32_t index)

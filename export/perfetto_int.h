@@ -102,6 +102,6 @@ uint64_t ct_pf_id(uint64_t process, uint64_t kind, uint64_t a, uint64_t b, uint6
 
 /* Write a part of the process at hand; end it: its counters go back to 0. 0 or -errno. */
 int ct_pf_part(struct ct_pf *pf, const struct ct_analysis *part);
-void ct_pf_end_counters(struct ct_pf *pf);
+int ct_pf_end_counters(struct ct_pf *pf);
 
 #endif

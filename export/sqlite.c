@@ -241,9 +241,11 @@ static int end_process(void *writer, const struct ct_export_process *process,
 		       const struct ct_analysis *analysis)
 {
 	struct ct_sqlite *s = writer;
-	int r = ct_sqlite_sums(s, analysis);
+	int r = ct_sqlite_end_memory(s, analysis->model);
 
 	(void)process;
+	if (r == 0)
+		r = ct_sqlite_sums(s, analysis);
 	ct_memory_destroy(s->memory);
 	s->memory = NULL;
 	return r;

@@ -13,14 +13,13 @@ static void put_span(struct ct_row *row, const struct ct_sqlite *s, const struct
 	ct_row_number(row, ct_sqlite_time(s, model, end_ns));
 }
 
-/* What it is of. */
+/* Whose memory it is. */
 struct scene {
 	struct ct_sqlite *s;
 	const struct ct_model *model;
 };
 
-static int write_memory(void *arg, const struct ct_host_call *call,
-			const struct ct_memory_event *event)
+static int write_memory(void *arg, const struct ct_memory_event *event)
 {
 	const struct scene *scene = arg;
 	struct ct_sqlite *s = scene->s;
@@ -29,12 +28,12 @@ static int write_memory(void *arg, const struct ct_host_call *call,
 	ct_row_number(&row, ct_sqlite_time(s, scene->model, event->time_ns));
 	ct_row_number(&row, ct_sqlite_pid(s, scene->model));
 	ct_row_id(&row, event->device);
-	ct_row_number(&row, call->raw.context);
+	ct_row_number(&row, event->context);
 	ct_row_number(&row, (int64_t)event->address);
 	ct_row_number(&row, (int64_t)event->bytes);
 	ct_row_number(&row, ct_sqlite_memory((uint8_t)event->kind));
 	ct_row_number(&row, event->freed);
-	ct_row_number(&row, call->raw.correlation);
+	ct_row_number(&row, event->correlation);
 	ct_row_number(&row, (int64_t)event->now_bytes);
 	return ct_row_end(&row);
 }
@@ -247,4 +246,9 @@ int ct_sqlite_part(struct ct_sqlite *s, const struct ct_analysis *part)
 							.sync = write_sync };
 
 	return ct_export_visit(part, &events, s);
+}
+
+int ct_sqlite_end_memory(struct ct_sqlite *s, const struct ct_model *model)
+{
+	return ct_memory_finish(s->memory, write_memory, &(struct scene){ s, model });
 }

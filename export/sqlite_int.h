@@ -18,6 +18,9 @@ struct ct_sqlite {
 /* Write the calls, waits, operations and so on of a part. Returns 0 or -errno. */
 int ct_sqlite_part(struct ct_sqlite *s, const struct ct_analysis *part);
 
+/* No part follows: write what became of memory in calls that were under way. 0 or -errno. */
+int ct_sqlite_end_memory(struct ct_sqlite *s, const struct ct_model *model);
+
 /* Write what a process's sums say. Returns 0 or -errno. */
 int ct_sqlite_sums(struct ct_sqlite *s, const struct ct_analysis *analysis);
 

@@ -194,7 +194,7 @@ static int add_sums(const struct ct_html_source *from)
 	process->lost_ns = a->serialization->lost_ns;
 	process->device_busy_ns = a->idle->busy_ns;
 	process->device_idle_ns = a->idle->idle_ns;
-	r = ct_html_memory_settle(&process->memory, a->model, UINT64_MAX);
+	r = ct_html_memory_finish(&process->memory);
 	if (r == 0)
 		r = render(a, ct_report_coverage, &process->coverage);
 	if (r == 0)

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 int ct_html_memory_begin(struct ct_html_memory *memory, uint64_t early_ns)
 {
@@ -47,13 +46,12 @@ static int set_sum(struct ct_html_memory *memory, const struct ct_memory_event *
 	return 0;
 }
 
-static int changed(void *arg, const struct ct_host_call *call, const struct ct_memory_event *event)
+static int changed(void *arg, const struct ct_memory_event *event)
 {
 	struct ct_html_memory *memory = arg;
 	uint32_t pool = event->kind == CT_MEMORY_PINNED ? CT_HTML_HOST : CT_HTML_DEVICE;
 	int64_t time_ns;
 
-	(void)call;
 	if (set_sum(memory, event, pool) < 0)
 		return -ENOMEM;
 	if (memory->most_bytes[pool] < memory->bytes[pool])
@@ -64,40 +62,15 @@ static int changed(void *arg, const struct ct_host_call *call, const struct ct_m
 	return note(memory, pool, time_ns > 0 ? (uint64_t)time_ns : 0);
 }
 
-int ct_html_memory_settle(struct ct_html_memory *memory, const struct ct_model *model,
-			  uint64_t until_ns)
-{
-	size_t done = 0;
-	int r = 0;
-
-	while (r == 0 && done < memory->calls.count &&
-	       memory->calls.at[done].raw.leave_ns <= until_ns)
-		r = ct_memory_take(memory->map, model, &memory->calls.at[done++], changed, memory);
-	if (!done)
-		return r;
-	memory->calls.count -= done;
-	memmove(memory->calls.at, memory->calls.at + done,
-		memory->calls.count * sizeof(*memory->calls.at));
-	return r;
-}
-
 int ct_html_memory_see(struct ct_html_memory *memory, const struct ct_model *model,
 		       const struct ct_host_call *call)
 {
-	size_t at;
-	int r;
+	return ct_memory_take(memory->map, model, call, changed, memory);
+}
 
-	if (!(call->effects & (CT_ALLOC | CT_FREE | CT_INIT)))
-		return 0;
-	r = ct_html_memory_settle(memory, model, call->raw.enter_ns);
-	if (r < 0 || CT_PUSH(&memory->calls, *call) < 0)
-		return -ENOMEM;
-	/* as many are under way as there are threads: few */
-	for (at = memory->calls.count - 1;
-	     at > 0 && memory->calls.at[at - 1].raw.leave_ns > call->raw.leave_ns; at--)
-		memory->calls.at[at] = memory->calls.at[at - 1];
-	memory->calls.at[at] = *call;
-	return 0;
+int ct_html_memory_finish(struct ct_html_memory *memory)
+{
+	return ct_memory_finish(memory->map, changed, memory);
 }
 
 void ct_html_memory_widen(struct ct_html_memory *memory, unsigned shift)
@@ -128,6 +101,5 @@ void ct_html_memory_free(struct ct_html_memory *memory)
 	for (int pool = 0; pool < CT_HTML_POOLS; pool++)
 		free(memory->levels[pool].at);
 	free(memory->sums.at);
-	free(memory->calls.at);
 	ct_memory_destroy(memory->map);
 }

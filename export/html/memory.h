@@ -26,8 +26,6 @@ struct ct_html_sum {
 
 struct ct_html_memory {
 	struct ct_memory_map *map;
-	/* calls about memory that had not returned when the last one began, by when they do */
-	CT_ARRAY(struct ct_host_call) calls;
 	CT_ARRAY(struct ct_html_sum) sums;
 	uint64_t bytes[CT_HTML_POOLS], most_bytes[CT_HTML_POOLS];
 	CT_ARRAY(struct ct_html_level) levels[CT_HTML_POOLS];
@@ -40,16 +38,12 @@ struct ct_html_memory {
 /* Begin. early_ns: time of the trace that is the page's 0. Returns 0 or -ENOMEM. */
 int ct_html_memory_begin(struct ct_html_memory *memory, uint64_t early_ns);
 
-/*
- * See a call; calls come in order of their beginning, and take effect in that of their return:
- * what a thread frees another may be given before the free began later. Returns 0 or -ENOMEM.
- */
+/* See a call; calls come in order of their beginning. Returns 0 or -ENOMEM. */
 int ct_html_memory_see(struct ct_html_memory *memory, const struct ct_model *model,
 		       const struct ct_host_call *call);
 
-/* All calls have been seen that return until then. Returns 0 or -ENOMEM. */
-int ct_html_memory_settle(struct ct_html_memory *memory, const struct ct_model *model,
-			  uint64_t until_ns);
+/* All calls have been seen. Returns 0 or -ENOMEM. */
+int ct_html_memory_finish(struct ct_html_memory *memory);
 
 /* Buckets are wider by now. */
 void ct_html_memory_widen(struct ct_html_memory *memory, unsigned shift);

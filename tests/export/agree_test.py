@@ -29,7 +29,12 @@ PARTS = {"device_wait": "Device Wait (ns)", "lock_wait": "Lock Wait (ns)",
 def memory_of(calls):
     """Blocks that came into being, and bytes left at the end, as calls.csv tells."""
     blocks, made, unknown = {}, 0, 0
-    for call in sorted(calls, key=lambda call: int(call["Start (ns)"])):
+
+    def when(call):  # an address is had from the return of its allocation up to its free
+        allocates = re.search("[Aa]lloc|HostRegister|Create", call["Name"])
+        return int(call["Start (ns)"]) + (int(call["Duration (ns)"]) if allocates else 0)
+
+    for call in sorted(calls, key=when):
         name, address = call["Name"], call["Address"]
         if call["Result"] != "0" or call["Captured"]:
             continue

@@ -8,6 +8,7 @@ import gzip
 import json
 import os
 import pathlib
+import re
 import resource
 import signal
 import sqlite3
@@ -196,6 +197,21 @@ def check_schema(case):
         assert ours[:len(columns.split())] == columns.split(), (table, ours)
 
 
+def check_keys(case):
+    """The keys of every line of JSON are those that the page has."""
+    page = (pathlib.Path(__file__).parents[2] / "docs" / "exports.md").read_text()
+    table = page[page.index("| type | keys"):page.index("## Folded stacks")]
+    keys = {row.split("`")[1]: set(re.findall("`(\\w+)`", row)[1:]) for row in table.splitlines()[2:] if "`" in row}
+    keys["call"] = set(json.loads("".join(re.search(r'\n    \{"type":"call".*?\}\n', page, re.S)[0].split("\n    "))))
+    seen = set()
+    for line in case.export("jsonl", case.directory).read_text().splitlines():
+        line = json.loads(line)
+        unknown = set(line) - keys[line["type"]] - {"type", "process"}
+        assert not unknown, (line["type"], unknown)
+        seen.add(line["type"])
+    assert seen == set(keys), set(keys) ^ seen
+
+
 def check_usage(case):
     for arguments in ([], [case.directory], ["--jsonl"], ["--sqlite", case.directory], ["--nonsense", case.directory],
                       ["--jsonl", "--folded", case.directory], ["--jsonl", "-o"]):
@@ -274,7 +290,7 @@ def check_several(case):
 def main():
     if len(sys.argv) != 3:
         sys.exit("usage: files_test.py CUTRACE TRACE.gz")
-    for check in (check_usage, check_schema, check_existing, check_failures, check_losses, check_names,
+    for check in (check_usage, check_schema, check_keys, check_existing, check_failures, check_losses, check_names,
                   check_overlap, check_several, check_race, check_killed):
         with tempfile.TemporaryDirectory(prefix="cutrace-export.") as folder:
             check(Case(os.path.abspath(sys.argv[1]), sys.argv[2], pathlib.Path(folder)))

@@ -11,36 +11,45 @@
 
 #include "export/memory.h"
 
-static struct ct_context contexts[] = { { .context = 1, .device = 0 }, { .context = 2, .device = 3 } };
+static struct ct_context contexts[] = {
+	{ .context = 1, .device = 0 },
+	{ .context = 2, .device = 3 },
+};
 static struct ct_model model;
 static struct ct_memory_map *map;
 static struct ct_memory_event events[8];
 static size_t count;
 static uint64_t now_ns;
 
-static int note(void *arg, const struct ct_host_call *call, const struct ct_memory_event *event)
+static int note(void *arg, const struct ct_memory_event *event)
 {
 	(void)arg;
-	(void)call;
 	assert_true(count < 8);
 	events[count++] = *event;
 	return 0;
 }
 
-/* The events of a call are then in `events`. */
-static void take(const char *name, uint64_t address, uint64_t bytes, uint32_t context)
+/* A call that takes so long; the next begins 10 ns after it began. */
+static void begin(const char *name, uint64_t address, uint64_t bytes, uint32_t context, uint64_t ns)
 {
 	enum ct_api api = ct_api_find(name);
 	const struct ct_host_call call = {
 		.name = name, .api = api, .effects = ct_apis[api].effects,
-		.raw = { .enter_ns = now_ns, .leave_ns = now_ns + 5, .addr = address, .bytes = bytes,
-			 .context = context },
+		.raw = { .enter_ns = now_ns, .leave_ns = now_ns + ns, .addr = address,
+			 .bytes = bytes, .context = context },
 	};
 
 	assert_int_not_equal(api, CT_API_NONE);
 	now_ns += 10;
-	count = 0;
 	assert_int_equal(ct_memory_take(map, &model, &call, note, NULL), 0);
+}
+
+/* A call by itself: what becomes of blocks by it is then in `events`. */
+static void take(const char *name, uint64_t address, uint64_t bytes, uint32_t context)
+{
+	count = 0;
+	begin(name, address, bytes, context, 5);
+	assert_int_equal(ct_memory_finish(map, note, NULL), 0);
 }
 
 static int set_up(void **state)
@@ -126,6 +135,27 @@ static void test_a_reset_frees_the_context(void **state)
 	assert_int_equal(count, 1);
 }
 
+/*
+ * One thread waits for the other's lock to allocate, and gets the address that the other frees
+ * meanwhile: it began first, and ends first.
+ */
+static void test_an_address_that_goes_from_call_to_call(void **state)
+{
+	(void)state;
+	take("cudaMalloc", 0x1000, 10, 1);
+	count = 0;
+	begin("cudaMalloc", 0x1000, 30, 1, 50);
+	begin("cudaFree", 0x1000, 0, 1, 60);
+	assert_int_equal(ct_memory_finish(map, note, NULL), 0);
+	assert_int_equal(count, 2);
+	assert_true(events[0].freed && !events[1].freed);
+	assert_true(events[0].time_ns < events[1].time_ns);
+	assert_int_equal(events[1].now_bytes, 30);
+	take("cudaFree", 0x1000, 0, 1);
+	assert_int_equal(events[0].now_bytes, 0);
+	assert_int_equal(ct_memory_unknown(map), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +164,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_free_that_was_not_seen, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_addresses_and_mappings_are_no_memory, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(test_an_address_that_goes_from_call_to_call,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_reset_frees_the_context, set_up, tear_down),
 	};
 

@@ -202,7 +202,7 @@ static void see(struct ct_html_memory *memory, const struct ct_model *model, uin
 }
 
 /* A block that one thread frees is given to another, whose call began before the free did. */
-static void test_memory_changes_when_calls_return(void **state)
+static void test_memory_goes_from_thread_to_thread(void **state)
 {
 	const struct ct_model model = { 0 };
 	struct ct_html_memory memory = { .shift = 10 };
@@ -213,7 +213,7 @@ static void test_memory_changes_when_calls_return(void **state)
 	see(&memory, &model, CT_ALLOC, 5000, 9000, 8192);
 	see(&memory, &model, CT_FREE, 6000, 7000, 0);
 	see(&memory, &model, CT_FREE, 20000, 21000, 0);
-	assert_int_equal(ct_html_memory_settle(&memory, &model, UINT64_MAX), 0);
+	assert_int_equal(ct_html_memory_finish(&memory), 0);
 	assert_int_equal(memory.most_bytes[CT_HTML_DEVICE], 8192);
 	assert_int_equal(memory.bytes[CT_HTML_DEVICE], 0);
 	assert_int_equal(ct_memory_unknown(memory.map), 0);
@@ -259,7 +259,7 @@ int main(void)
 		cmocka_unit_test(test_lanes_are_bounded),
 		cmocka_unit_test(test_the_items_that_score_most_are_kept),
 		cmocka_unit_test(test_an_item_kept_twice_is_one),
-		cmocka_unit_test(test_memory_changes_when_calls_return),
+		cmocka_unit_test(test_memory_goes_from_thread_to_thread),
 		cmocka_unit_test(test_names_are_bounded),
 	};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * No memory at one place after the other: a report, a packed trace, one unpacked again. Each
+ * No memory at one place after the other: a report, an export, a packed trace, one unpacked again. Each
  * says -ENOMEM or is whole, to the byte; none crashes. Linked with --wrap, so that allocations of ours fail
  * and those of libraries do not. Usage: no_memory_test GEN_TRACE
  */
@@ -16,6 +16,7 @@
 #include "analyze/analysis.h"
 #include "analyze/process.h"
 #include "analyze/run.h"
+#include "export/export.h"
 #include "trace/pack.h"
 #include "trace/reader.h"
 
@@ -259,6 +260,64 @@ static int report_run(void)
 	return r;
 }
 
+/* Of a file that is no text: what it comes to, so that two are the same or not. */
+static void sum_up(const char *path)
+{
+	char text[512];
+	uint64_t sum = 0xcbf29ce484222325u; /* FNV-1a */
+	FILE *from = fopen(path, "r"), *to;
+	int c;
+
+	snprintf(text, sizeof(text), "%s/export.txt", directory);
+	to = fopen(text, "w");
+	assert_true(from && to);
+	while ((c = getc(from)) != EOF)
+		sum = (sum ^ (uint64_t)c) * 0x100000001b3u;
+	fprintf(to, "%llx of %ld bytes\n", (unsigned long long)sum, ftell(from));
+	fclose(from);
+	fclose(to);
+	unlink(path);
+}
+
+static int export_as(const struct ct_export_format *format)
+{
+	char path[512], *of = directory;
+	struct ct_export_job job = { .format = format, .directories = &of, .count = 1,
+				     .path = path, .part_records = 1700, .threads = 1 };
+	const char *failed_at;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/export", directory);
+	job.to = fopen(path, "w");
+	assert_non_null(job.to);
+	r = ct_export_write(&job, &failed_at);
+	fclose(job.to);
+	if (r == 0)
+		sum_up(path);
+	unlink(path);
+	return r;
+}
+
+static int export_folded(void)
+{
+	return export_as(&ct_export_folded);
+}
+
+static int export_jsonl(void)
+{
+	return export_as(&ct_export_jsonl);
+}
+
+static int export_perfetto(void)
+{
+	return export_as(&ct_export_perfetto);
+}
+
+static int export_sqlite(void)
+{
+	return export_as(&ct_export_sqlite);
+}
+
 /* Packed, unpacked, compared. */
 static int pack(void)
 {
@@ -296,6 +355,15 @@ static void test_run(void **state)
 	assert_true(each_fails(report_run) > 100);
 }
 
+static void test_exports(void **state)
+{
+	(void)state;
+	assert_true(each_fails(export_folded) > 100);
+	assert_true(each_fails(export_jsonl) > 100);
+	assert_true(each_fails(export_perfetto) > 100);
+	assert_true(each_fails(export_sqlite) > 100);
+}
+
 static void test_pack(void **state)
 {
 	(void)state;
@@ -308,6 +376,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_whole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_parts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_run, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_exports, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_pack, set_up, tear_down),
 	};
 
