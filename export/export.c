@@ -12,6 +12,7 @@ const struct ct_export_format *const ct_export_formats[] = {
 	&ct_export_sqlite,
 	&ct_export_jsonl,
 	&ct_export_folded,
+	&ct_export_html,
 	NULL,
 };
 

@@ -59,6 +59,7 @@ struct ct_export_format {
 };
 
 extern const struct ct_export_format ct_export_folded;
+extern const struct ct_export_format ct_export_html;
 extern const struct ct_export_format ct_export_jsonl;
 extern const struct ct_export_format ct_export_perfetto;
 extern const struct ct_export_format ct_export_sqlite;

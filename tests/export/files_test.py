@@ -21,7 +21,7 @@ import time
 
 import pftrace
 
-FORMATS = ("folded", "jsonl", "sqlite", "perfetto")
+FORMATS = ("folded", "jsonl", "sqlite", "perfetto", "html")
 PID, PROGRAM, LOST = 28, 48, 152  # in the file's header
 ACTIVITY = "start end deviceId contextId streamId correlationId globalPid "
 NSYS = {  # columns that are recorded, in its order; cutrace's own come behind them
@@ -74,6 +74,13 @@ class Case:
         return path
 
 
+def page_data(path):
+    """What the page is told; that it shows it is for tests/html."""
+    before, rest = path.read_text(encoding="utf-8").split('<script type="application/json" id="data">')
+    assert "<script>" not in before
+    return json.loads(rest[:rest.index("</script>")])
+
+
 def texts_of(case, name, *directories, status=0):
     """What is missing, as each format says it."""
     path = case.export(name, *directories, status=status)
@@ -88,6 +95,10 @@ def texts_of(case, name, *directories, status=0):
     if name == "jsonl":
         lines = [json.loads(line) for line in path.read_text().splitlines()]
         return [f"{line['count']} {line['text']}" for line in lines if line["type"] == "loss"]
+    if name == "html":
+        data = page_data(path)
+        texts = [f"{count} {text}" for process in data["processes"] for count, text in process["losses"]]
+        return texts + [f"{data['leftOut']} traces that could not be used"]
     return [line for line in path.read_text().splitlines() if ";NOT SEEN;" in line and line.endswith(" 0")]
 
 
@@ -242,6 +253,9 @@ def check_names(case):
             trace = pftrace.Trace(path)
             texts = [piece.name for piece in trace.slices]
             texts += [t["process"][0]["process_name"][0] for t in trace.tracks.values() if "process" in t]
+        elif name == "html":
+            data = page_data(path)
+            texts = data["names"] + [process["label"] for process in data["processes"]]
         else:
             text = path.read_bytes().decode()
             texts = text.splitlines()

@@ -202,7 +202,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	write_tables(a);
 	report_run(a);
 	for (size_t i = 0; ct_export_formats[i]; i++)
-		if (!a->parts || i == size % 4) /* or it would take too long */
+		if (!a->parts || i == size % 5) /* or it would take too long */
 			export_as(ct_export_formats[i], a, a->parts ? options.part_records : 0);
 	ct_analysis_destroy(a);
 	return 0;
