@@ -318,9 +318,11 @@ uint32_t ct_locks_next(const struct ct_locks *locks, const struct ct_host_call *
 
 			if (other->raw.enter_ns - free_ns > AGAIN_NS)
 				break;
-			if (other->tid == calls[holder].tid && h->calls[i] < next &&
-			    other->raw.leave_ns <= call->raw.leave_ns)
+			if (other->tid != calls[holder].tid)
+				continue;
+			if (h->calls[i] < next && other->raw.leave_ns <= call->raw.leave_ns)
 				next = h->calls[i];
+			break;
 		}
 	}
 	return next;

@@ -7,7 +7,8 @@
  *          given so far (cuCtxRecordEvent()). A later cuMemAlloc() of the same size gets it if
  *          that work is done by then. Only an allocation that would take what is allocated and
  *          kept above a bound (trace/fix.h) waits: for the oldest block of its size, which the
- *          program as it is waited for when it freed it; else the oldest are freed for real.
+ *          program as it is waited for when it freed it; else the oldest are freed for real. A
+ *          free waits only where allocations of several threads at once passed the bound.
  *
  *   pin    an asynchronous copy of pageable memory to the device takes its bytes from a pool of
  *          page-locked blocks, into which they are copied first; so it waits for nothing, and the

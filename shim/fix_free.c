@@ -109,14 +109,14 @@ static void wait_for(void *event)
 	ct_fix_show(hidden);
 }
 
-/* Would so much more stay below the bound? What is on its way counts, if not as the program's. */
-static bool fits(size_t bytes)
+/* Would so much more of its own, and others that are on their way, stay below the bound? */
+static bool fits(size_t bytes, uint64_t others)
 {
 	const struct ct_fix_counts *counts = ct_fix_counts();
 	uint64_t live = counts->live_bytes + bytes;
 	uint64_t own = live > counts->own_peak_bytes ? live : counts->own_peak_bytes;
 
-	return live + coming + counts->held_bytes <=
+	return live + others + counts->held_bytes <=
 	       own + (own > CT_FIX_KEPT_LEAST ? own : CT_FIX_KEPT_LEAST);
 }
 
@@ -145,7 +145,7 @@ static enum source source_of(size_t bytes, bool may_wait, uint64_t *ret_at, void
 		*ret_at = use_again(block);
 		return AGAIN;
 	}
-	if (able && !fits(bytes) && ct_blocks_first()) {
+	if (able && !fits(bytes, coming) && ct_blocks_first()) {
 		if (!block || !may_wait)
 			return NO_ROOM;
 		*ret_event = block->event;
@@ -359,7 +359,7 @@ int ct_fix_free(uint64_t at)
 		return real.free(at);
 	pthread_mutex_lock(&lock);
 	way = way_of(at, &left);
-	over = way == DEFERRED && !fits(0); /* by allocations that were under way all at once */
+	over = way == DEFERRED && !fits(0, 0); /* by allocations that were under way all at once */
 	pthread_mutex_unlock(&lock);
 	if (over)
 		release_first();

@@ -152,6 +152,13 @@ static bool prepare(struct ct_pool_block *chain)
 	return chain->event;
 }
 
+static bool stopped;
+
+void ct_lend_stop(void)
+{
+	__atomic_store_n(&stopped, true, __ATOMIC_RELEASE);
+}
+
 /* The lock is held. */
 static struct ct_pool_block *lend(CUstream stream, size_t bytes, enum ct_pin_left *ret_why)
 {
@@ -160,7 +167,7 @@ static struct ct_pool_block *lend(CUstream stream, size_t bytes, enum ct_pin_lef
 	if (!context)
 		context = current();
 	*ret_why = CT_PIN_LEFT_CONTEXT;
-	if (!context || !of_context(stream, context))
+	if (!context || !of_context(stream, context) || __atomic_load_n(&stopped, __ATOMIC_ACQUIRE))
 		return NULL;
 	*ret_why = CT_PIN_LEFT_HOST_WORK;
 	if (host_works())

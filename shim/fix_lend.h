@@ -57,6 +57,9 @@ void ct_pin_end(struct ct_pin_own own);
  */
 struct ct_pool_block *ct_lend(CUstream stream, size_t bytes, enum ct_pin_left *ret_why);
 
+/* Lend nothing from now on: a green context is used, of whose host functions our event tells not. */
+void ct_lend_stop(void);
+
 /* Copies from the blocks were submitted to the stream, or (used: false) none was. */
 void ct_lend_back(struct ct_pool_block *chain, CUstream stream, bool per_thread, bool used);
 

@@ -12,6 +12,7 @@
 #include "shim/driver_params.inc"
 #include "shim/dlsym.h"
 #include "shim/fix.h"
+#include "shim/fix_lend.h"
 #include "shim/real.h"
 #include "trace/apis.h"
 
@@ -162,8 +163,10 @@ CONTEXT_MAKERS(MAKES_CONTEXT)
 	{                                                                                          \
 		CUresult error = again_##name ARGS_##name;                                         \
                                                                                                    \
-		if (error == CUDA_SUCCESS)                                                         \
+		if (error == CUDA_SUCCESS) {                                                       \
 			ct_fix_stop(CT_FIX_STOP_CONTEXTS);                                         \
+			ct_lend_stop();                                                            \
+		}                                                                                  \
 		return error;                                                                      \
 	}
 

@@ -126,8 +126,10 @@ static void *run(void *unused)
 	uint64_t flushed_ns = ct_now_ns();
 
 	(void)unused;
-	if (!thread)
+	if (!thread) {
+		running = false; /* nobody waits for it at the end */
 		return NULL;
+	}
 	thread->in_tool = true;
 	ct_shim.file.ring = ct_flusher_ring;
 	while (__atomic_load_n(&request, __ATOMIC_ACQUIRE) <= RUNG) {

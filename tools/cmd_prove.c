@@ -193,7 +193,7 @@ static const char *const give_reasons[CT_FIX_GIVES] = {
 	[CT_FIX_GIVE_CAPTURE] = "a stream was captured",
 	[CT_FIX_GIVE_CONTEXT] = "a context ended",
 	[CT_FIX_GIVE_SHARE] = "it was a quarter of the memory that had been free",
-	[CT_FIX_GIVE_STOP] = "nothing was changed from then on",
+	[CT_FIX_GIVE_STOP] = "no free was changed from then on",
 };
 
 /* What the fix did to frees, in the last run of it, and what it left alone. */

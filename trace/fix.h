@@ -68,7 +68,8 @@ struct ct_fix_counts {
 	uint64_t left[CT_FIX_LEFTS]; /* calls left alone, by reason; the first six are of `frees` */
 	uint64_t given[CT_FIX_GIVES]; /* times that everything deferred was freed, by reason */
 	uint64_t waited;   /* allocations at the bound that waited for a block to be used again */
-	uint64_t released; /* blocks at the bound that were freed, as none had the size wanted */
+	uint64_t released; /* blocks that were freed at the bound, with a wait: by an allocation that found
+			    none of its size, or a free behind allocations that came at once */
 	uint64_t untracked; /* mallocs beyond what can be followed, left alone */
 	uint64_t live_bytes, held_bytes; /* now: allocated; freed by the program only */
 	uint64_t peak_bytes;             /* most of both at a time */

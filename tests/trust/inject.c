@@ -39,6 +39,7 @@ static bool names_cuda(const args a)
 	return !strncmp(name, "cu", 2) && strncmp(name, "cupti", 5) && strcmp(name, "cuDriverGetVersion");
 }
 static bool futex(const args a) { return a[0] == SYS_futex; }
+static bool reads_link(const args a) { return a[0] == SYS_readlinkat; }
 static bool checks_memory(const args a) { return a[0] == SYS_rt_sigprocmask; }
 
 enum outcome { MINUS, NOTHING, ERROR, AFTER };
