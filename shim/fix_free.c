@@ -359,7 +359,7 @@ int ct_fix_free(uint64_t at)
 		return real.free(at);
 	pthread_mutex_lock(&lock);
 	way = way_of(at, &left);
-	over = way == DEFERRED && !fits(0, 0); /* by allocations that were under way all at once */
+	over = way == DEFERRED && !fits(0, coming); /* by allocations that were under way all at once */
 	pthread_mutex_unlock(&lock);
 	if (over)
 		release_first();
