@@ -34,7 +34,7 @@ from harness import PATHS, cutrace, environment, victim  # noqa: E402
 LINE = struct.Struct("<64sQQ10i")  # struct line of inject.c
 LINES = 160
 BOARD_BYTES = LINES * LINE.size + 4096
-CALLS_ALL, CALLS_FEW = 400, 3
+CALLS_ALL, CALLS_FEW = 400, 2
 MOMENTS = 10  # at which memory runs out, of each of these workloads
 HANG_S = 60
 PRELOAD = f"{PATHS['LIB']}:{PATHS['INJECT']}"
