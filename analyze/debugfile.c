@@ -106,7 +106,7 @@ static int check_build_id(Dwfl_Module *module, const uint8_t *build_id, uint32_t
 
 	if (n < 0 || n > BUILD_ID_MAX)
 		n = 0;
-	return n == (int)length && memcmp(found, build_id, length) == 0 ? 0 : -ESTALE;
+	return n == (int)length && (!n || memcmp(found, build_id, length) == 0) ? 0 : -ESTALE;
 }
 
 int ct_debugfile_open(const char *path, uint64_t bias, const uint8_t *build_id,
