@@ -147,7 +147,7 @@ static uint32_t identify(const void *caller)
 #ifdef DLFO_STRUCT_HAS_EH_DBASE
 	static int (*find_object)(void *, struct dl_find_object *);
 	static uint32_t sought;
-	int (*find)(void *, struct dl_find_object *);
+	int (*look_up)(void *, struct dl_find_object *);
 	struct dl_find_object object;
 	const char *soname;
 
@@ -157,8 +157,8 @@ static uint32_t identify(const void *caller)
 		__atomic_store_n((void **)&find_object, found, __ATOMIC_RELAXED);
 		__atomic_store_n(&sought, 1, __ATOMIC_RELEASE);
 	}
-	find = __atomic_load_n(&find_object, __ATOMIC_RELAXED); /* others may store it, too */
-	if (!find || find((void *)(uintptr_t)caller, &object) != 0)
+	look_up = __atomic_load_n(&find_object, __ATOMIC_RELAXED); /* others may store it, too */
+	if (!look_up || look_up((void *)(uintptr_t)caller, &object) != 0)
 		return 0;
 	soname = needed_runtime(object.dlfo_link_map);
 	return soname ? number_of(soname) : 0;
