@@ -201,14 +201,16 @@ static inline bool on_fake_device(void)
 
 /*
  * "lo..hi", for lost= or ns=, where exactly ns is lost by construction: within 5 % on a GPU.
- * The stand-in's threads compete for two cores, with the program and whatever else runs there.
+ * The stand-in's threads compete for two cores, with the program and whatever else runs there,
+ * and its copies are the host's: one took 1.4 times as long as the one before it. What is lost
+ * twice is still found out.
  */
 static inline const char *about(long long ns)
 {
 	static char ranges[8][64];
 	static unsigned int next;
 	char *range = ranges[next++ % 8];
-	double below = on_fake_device() ? 0.5 : 0.95, above = on_fake_device() ? 1.3 : 1.05;
+	double below = on_fake_device() ? 0.5 : 0.95, above = on_fake_device() ? 1.9 : 1.05;
 
 	snprintf(range, sizeof(ranges[0]), "%.4g..%.4g", (double)ns * below, (double)ns * above);
 	return range;

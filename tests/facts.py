@@ -6,6 +6,9 @@ Runs PROGRAM bare, then under the preload; its output and exit status must be th
 (lines starting "measured:" aside). Then each "expect:" line that the traced run printed is compared
 with the CSV files; kernels/expect.h describes those lines. Prints one line a check.
 
+The CPU-only stand-in for a GPU keeps time by threads of a machine that may be busy: --again tries
+once more where nothing but times was wrong. What cutrace gets wrong, it gets wrong again.
+
 Exit status: 0 all hold, 1 some do not, 77 the program skipped itself (it exited with 77).
 """
 import argparse
@@ -24,6 +27,7 @@ PARTS = ["Device Wait (ns)", "Lock Wait (ns)", "Queue Full (ns)", "Transfer (ns)
          "First Use (ns)", "Tool (ns)", "Driver Work (ns)", "Unexplained (ns)"]
 WAITS = ["Device Wait (ns)", "Lock Wait (ns)", "Queue Full (ns)"]
 KINDS = {"kernel": ("kernel",), "graph": ("graph",), "copy": ("copy", "memcpy"), "memset": ("memset", "fill")}
+TIMED = ("not_blocked", "site_lost")  # besides what has a range of times
 CLASSES = ("device_wait", "lock_wait", "queue_full", "transfer", "first_use", "tool",
            "driver_work", "unexplained", "polling")
 OPTION = re.compile(r"(at|on|victim|priority|class|ns|total|lost|below|count)(>=|=)(.*)")
@@ -131,6 +135,9 @@ class Expectation:
 
     def get(self, key, default=None):
         return self.options.get(key, default)
+
+    def timed(self):
+        return self.verb in TIMED or bool({"ns", "total", "lost"} & set(self.options))
 
     def count_holds(self, count):
         wanted = int(self.get("count", "1"))
@@ -249,14 +256,15 @@ CHECKS = {verb: globals()[f"check_{verb}"] for verb in Expectation.ALLOWED}
 # The command.
 
 class Tally:
-    """Prints one line a check and remembers whether all held."""
+    """Prints one line a check and remembers whether all held, and what did not but for its times."""
 
     def __init__(self):
-        self.passed = self.failed = 0
+        self.passed = self.failed = self.late = 0
 
-    def note(self, holds, what, found=""):
+    def note(self, holds, what, found="", timed=False):
         self.passed += holds
         self.failed += not holds
+        self.late += timed and not holds
         print("ok" if holds else "not ok", what + (f" ({found})" if found else ""), flush=True)
 
 
@@ -292,7 +300,7 @@ def check_line(report, line, tally):
     try:
         want = Expectation(line)
         holds, found = CHECKS[want.verb](report, want)
-        tally.note(holds, line, found)
+        tally.note(holds, line, found, want.timed())
     except (BadExpectation, ValueError, KeyError, OSError) as error:
         tally.note(False, line, f"{type(error).__name__}: {error}")
 
@@ -319,6 +327,8 @@ def options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lib", default="libcutrace.so", help="the library to preload")
     parser.add_argument("--output", help="keep cutrace's files in this folder")
+    parser.add_argument("--again", type=int, default=0, metavar="N",
+                        help="up to N times more while times alone are not as expected")
     parser.add_argument("--expect-only", action="store_true",
                         help="run bare, check the form of the expectations and print them")
     parser.add_argument("program", nargs=argparse.REMAINDER, metavar="PROGRAM [args]")
@@ -339,6 +349,17 @@ def compare(args, bare, folder, tally):
     check_report(folder, expectations_of_run(traced.stdout), tally)
 
 
+def attempt(args, bare):
+    tally = Tally()
+    if args.output:
+        compare(args, bare, os.path.abspath(args.output), tally)
+    else:
+        with tempfile.TemporaryDirectory(prefix="cutrace-facts.") as folder:
+            compare(args, bare, os.path.join(folder, "run"), tally)
+    print(f"{tally.passed} held, {tally.failed} did not")
+    return tally
+
+
 def main():
     args = options()
     bare = run(args.program)
@@ -347,13 +368,11 @@ def main():
         return SKIPPED
     if args.expect_only:
         return only_expectations(bare)
-    tally = Tally()
-    if args.output:
-        compare(args, bare, os.path.abspath(args.output), tally)
-    else:
-        with tempfile.TemporaryDirectory(prefix="cutrace-facts.") as folder:
-            compare(args, bare, os.path.join(folder, "run"), tally)
-    print(f"{tally.passed} held, {tally.failed} did not")
+    tally = attempt(args, bare)
+    while args.again and tally.late and tally.late == tally.failed:
+        args.again -= 1
+        print("again: only times were not as expected, and this machine may have been busy")
+        tally = attempt(args, bare)
     return 1 if tally.failed else 0
 
 
