@@ -233,8 +233,9 @@ static int print_modules(const struct ct_symbols *symbols, FILE *to, int printed
 
 	if (ct_symbols_mismatched(symbols) || ct_symbols_missing(symbols)) {
 		printed = line(to, printed);
-		fprintf(to, "source lines in %u modules whose file has changed since, %u whose file is "
-			"gone\n", ct_symbols_mismatched(symbols), ct_symbols_missing(symbols));
+		fprintf(to, "source lines in %s whose file has changed since, %u whose file is gone\n",
+			ct_report_count(ct_symbols_mismatched(symbols), "module", modules),
+			ct_symbols_missing(symbols));
 	}
 	if (ct_symbols_unverified(symbols)) {
 		printed = line(to, printed);
