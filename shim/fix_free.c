@@ -361,12 +361,8 @@ int ct_fix_free(uint64_t at)
 	way = way_of(at, &left);
 	over = way == DEFERRED && !fits(0, coming); /* by allocations that were under way all at once */
 	pthread_mutex_unlock(&lock);
-	if (over) {
+	if (over)
 		release_first();
-		pthread_mutex_lock(&lock);
-		ct_fix_counts()->deferred--; /* it has waited */
-		pthread_mutex_unlock(&lock);
-	}
 	if (way == DEFERRED)
 		return CUDA_SUCCESS;
 	if (way == TWICE)
