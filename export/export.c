@@ -8,11 +8,9 @@
 #include "analyze/identity.h"
 
 const struct ct_export_format *const ct_export_formats[] = {
-	&ct_export_perfetto,
-	&ct_export_sqlite,
-	&ct_export_jsonl,
-	&ct_export_folded,
-	&ct_export_html,
+#define CT_EXPORT_FORMAT(name, summary) &ct_export_##name,
+#include "export/formats.def"
+#undef CT_EXPORT_FORMAT
 	NULL,
 };
 

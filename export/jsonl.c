@@ -375,8 +375,6 @@ static void destroy(void *writer)
 }
 
 const struct ct_export_format ct_export_jsonl = {
-	.name = "jsonl",
-	.summary = "JSON lines: an object a line, for whatever reads JSON",
 	.open = open_jsonl,
 	.begin_process = begin_process,
 	.part = write_part,

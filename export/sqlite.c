@@ -257,8 +257,6 @@ static int finish(void *writer)
 }
 
 const struct ct_export_format ct_export_sqlite = {
-	.name = "sqlite",
-	.summary = "an SQLite file with the tables of Nsight Systems' export, and more",
 	.by_name = true,
 	.open = open_sqlite,
 	.begin_process = begin_process,

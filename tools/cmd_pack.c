@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
@@ -12,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tools/args.h"
 #include "tools/members.h"
 #include "tools/tool.h"
 #include "trace/pack.h"
@@ -196,43 +196,16 @@ static int pack(const char *directory, bool unpack)
 	return status;
 }
 
-static void print_help(void)
+int ct_cmd_pack(const struct ct_args *args)
 {
-	puts("usage: cutrace pack [--unpack] DIRECTORY...\n\n"
-	     "Compresses DIRECTORY/trace.cutrace in place, to about a tenth. Every command reads it\n"
-	     "as before. Before the packed trace takes the place of the other, it is read and each\n"
-	     "record compared. A trace that is still being written is left alone. Of a directory\n"
-	     "without a trace, the directories in it are taken.\n\n"
-	     "  --unpack   the way back");
-}
-
-int ct_cmd_pack(int argc, char **argv)
-{
-	const struct option options[] = {
-		{ "unpack", no_argument, NULL, 'u' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
+	bool unpack = ct_args_has(args, CT_ARG_pack_unpack);
 	struct ct_members members = { 0 };
-	bool unpack = false;
-	int option, status = 0;
+	int status = 0;
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "hu", options, NULL)) != -1) {
-		if (option == 'h') {
-			print_help();
-			return 0;
-		}
-		if (option == '?')
-			return ct_usage_option("pack", argv[optind - 1]);
-		unpack = true;
-	}
-	if (argc == optind)
-		return ct_usage("pack", "a directory is needed");
 	clean_up_on_signals();
-	for (int i = optind; i < argc; i++)
-		if (ct_members_add(&members, argv[i]) < 0)
-			return ct_fail(argv[i], strerror(ENOMEM));
+	for (int i = 0; i < args->count; i++)
+		if (ct_members_add(&members, args->operands[i]) < 0)
+			return ct_fail(args->operands[i], strerror(ENOMEM));
 	for (size_t i = 0; i < members.count; i++)
 		status |= pack(members.at[i].directory, unpack);
 	if (members.bad)

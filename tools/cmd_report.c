@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <malloc.h>
 #include <stdbool.h>
@@ -13,6 +12,7 @@
 
 #include "analyze/analysis.h"
 #include "analyze/run.h"
+#include "tools/args.h"
 #include "tools/members.h"
 #include "tools/tool.h"
 
@@ -137,6 +137,14 @@ static int report_several(const struct ct_members *members, const struct wish *w
 	return flush(status);
 }
 
+int ct_report_one(const char *directory, enum ct_report_mode mode)
+{
+	const struct wish wish = { .mode = mode };
+
+	ct_keep_memory();
+	return make(directory, &wish);
+}
+
 int ct_report_several(const struct ct_members *members, enum ct_report_mode mode,
 		      const char *output)
 {
@@ -173,20 +181,6 @@ static int report(char **directories, int count, const struct wish *wish)
 	return status;
 }
 
-static void print_help(void)
-{
-	puts("usage: cutrace report [--write-only] [--all-rows] [--foreign] [--output DIR]\n"
-	     "                      DIRECTORY...\n\n"
-	     "Analyzes DIRECTORY/trace.cutrace, writes report.txt and the CSV files beside it and\n"
-	     "prints the report. A trace that was cut off is read as far as it goes.\n\n"
-	     "Of runs of more than a million calls and device operations, calls.csv, device.csv and\n"
-	     "blocked.csv, which have a row for each, are only made with --all-rows.\n\n"
-	     "Several directories, or one that holds such directories, are taken as the processes\n"
-	     "of one run: each gets its own report.txt and CSV files, and the report of the run is\n"
-	     "printed. With --output its tables, ranks.csv and ranks_callsites.csv, go to DIR.\n\n"
-	     "Traces of other users but root are refused unless --foreign says to trust them.");
-}
-
 #define HEAP_BYTES ((size_t)256 << 20)
 
 void ct_keep_memory(void)
@@ -203,41 +197,19 @@ void ct_keep_memory(void)
 	free(heap);
 }
 
-int ct_cmd_report(int argc, char **argv)
+int ct_cmd_report(const struct ct_args *args)
 {
-	int mode = CT_REPORT_PRINT, all_rows = false, foreign = false, option;
-	struct wish wish = { 0 };
-	const struct option options[] = {
-		{ "at-exit", no_argument, &mode, CT_REPORT_AT_EXIT },
-		{ "write-only", no_argument, &mode, CT_REPORT_WRITE_ONLY },
-		{ "all-rows", no_argument, &all_rows, true },
-		{ "foreign", no_argument, &foreign, true },
-		{ "output", required_argument, NULL, 'o' },
-		{ "part-records", required_argument, NULL, 'p' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+	struct wish wish = {
+		.output = ct_args_value(args, CT_ARG_report_output),
+		.all_rows = ct_args_has(args, CT_ARG_report_all_rows),
+		.foreign = ct_args_has(args, CT_ARG_report_foreign),
+		.part_records = ct_args_number(args, CT_ARG_report_part_records, 0),
 	};
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "ho:", options, NULL)) != -1) {
-		if (option == 'h') {
-			print_help();
-			return 0;
-		}
-		if (option == 'o')
-			wish.output = optarg;
-		if (option == 'p')
-			wish.part_records = strtoull(optarg, NULL, 10);
-		if (option == '?')
-			return ct_usage_option("report", argv[optind - 1]);
-	}
+	if (ct_args_has(args, CT_ARG_report_at_exit))
+		wish.mode = CT_REPORT_AT_EXIT;
+	if (ct_args_has(args, CT_ARG_report_write_only))
+		wish.mode = CT_REPORT_WRITE_ONLY;
 	ct_keep_memory();
-	if (argc == optind)
-		return ct_usage("report", "a directory is needed");
-	if (wish.output && !*wish.output)
-		return ct_usage("report", "--output needs the name of a directory");
-	wish.mode = (enum ct_report_mode)mode;
-	wish.all_rows = all_rows;
-	wish.foreign = foreign;
-	return report(argv + optind, argc - optind, &wish);
+	return report(args->operands, args->count, &wish);
 }

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <getopt.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -8,6 +7,7 @@
 
 #include "analyze/report.h"
 #include "analyze/whatif.h"
+#include "tools/args.h"
 #include "tools/members.h"
 #include "tools/tool.h"
 
@@ -36,24 +36,7 @@ static int print(const char *directory)
 	return fflush(stdout) == 0 ? status : ct_fail("standard output", "cannot be written");
 }
 
-int ct_cmd_whatif(int argc, char **argv)
+int ct_cmd_whatif(const struct ct_args *args)
 {
-	const struct option options[] = { { "help", no_argument, NULL, 'h' }, { 0 } };
-	int option;
-
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (option != 'h')
-			return ct_usage_option("whatif", argv[optind - 1]);
-		puts("usage: cutrace whatif DIRECTORY\n\n"
-		     "Replays the run of DIRECTORY/trace.cutrace without the waits that a change of the\n"
-		     "program would take away, and prints what each change would save, most first, each\n"
-		     "on top of those before it. The low end of a range has what comes to overlap share\n"
-		     "the device, the high end has it overlap freely. Long traces take some 400 bytes of\n"
-		     "memory a record here. Ends with 1 if nothing can be predicted.");
-		return 0;
-	}
-	if (argc - optind != 1)
-		return ct_usage("whatif", "one directory is needed");
-	return print(argv[optind]);
+	return print(args->operands[0]);
 }

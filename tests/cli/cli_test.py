@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Go through the table of commands: what it says must be accepted, helped with and suggested.
+
+cli_test.py CUTRACE SOURCE
+
+The table is read here from tools/commands.def and the files that it includes, not asked of the command.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+STRINGS = r'"(?:[^"\\]|\\.)*"'
+
+
+class Option:
+    def __init__(self, command, name, letter, kind, value, help_text):
+        self.command, self.name, self.letter = command, name.lower().replace("_", "-"), letter
+        self.kind, self.value, self.help = kind, value, help_text
+
+    def good(self):
+        """A command line's words that give it a value it takes."""
+        value = {"FLAG": "", "FILE": "=x", "NUMBER": "=7", "TEXT": "=x"}
+        return f"--{self.name}" + value.get(self.kind, "=" + self.value.split("|", maxsplit=1)[0])
+
+
+def text_of(strings):
+    return "".join(part[1:-1] for part in re.findall(STRINGS, strings)).replace('\\"', '"')
+
+
+def read(source, name):
+    """The table without comments, files that it includes in their place."""
+    text = re.sub(r"/\*.*?\*/", "", (source / name).read_text(encoding="utf-8"), flags=re.S)
+    return re.sub(r'#include "(.*?)"', lambda found: read(source, found[1]), text)
+
+
+def table(source):
+    text = re.sub(r"#\w+.*", "", read(source, "tools/commands.def"))
+    kinds = {kind: (on_line, value) for kind, on_line, value in re.findall(
+        r'#define SETTING_(\w+) CT_KIND_(\w+), "(.*)"', (source / "tools/commands.c").read_text(encoding="utf-8"))}
+    commands = re.findall(r'CT_COMMAND\(\s*(\w+),\s*"(.*?)"', text)
+    options = []
+    for row in re.finditer(rf"(CT_\w+)\(([^\"]*?)((?:{STRINGS}|[\s,])*)\)\s*(?=CT_|$)", text):
+        words = [word.strip() for word in row[2].split(",") if word.strip()]
+        strings = re.findall(rf"{STRINGS}(?:\s*{STRINGS})*", row[3])
+        if row[1] == "CT_ARG":
+            command, name, letter, kind = words
+            options.append(Option(command, name, letter.strip("'0"), kind, *map(text_of, strings)))
+        elif row[1] == "CT_OPTION":
+            options.append(Option("run", words[0], "o" * (words[0] == "OUTPUT"), *kinds[words[2]],
+                                  text_of(strings[1])))
+        elif row[1] == "CT_EXPORT_FORMAT":
+            options.append(Option("export", words[0], "", "FLAG", "", text_of(strings[0])))
+    assert len(options) == text.count("CT_ARG(") + text.count("CT_OPTION(") + text.count("CT_EXPORT_FORMAT("), \
+        "rows that were not understood"
+    return dict(commands), options
+
+
+def run(cutrace, *words):
+    return subprocess.run([cutrace, *words], capture_output=True, text=True, check=False, timeout=60,
+                          stdin=subprocess.DEVNULL)
+
+
+def refused(cutrace, words, *texts):
+    """One line on stderr, with these texts, and status 2."""
+    done = run(cutrace, *words)
+    lines = done.stderr.splitlines()
+    assert done.returncode == 2 and not done.stdout and len(lines) == 1, (words, done)
+    assert all(text in lines[0] for text in ("cutrace: ", *texts)), (words, texts, lines)
+
+
+def check_help(cutrace, commands, options):
+    overview = run(cutrace, "--help").stdout
+    for name, operands in commands.items():
+        assert re.search(rf"^  {name} +\w", overview, re.M), f"{name} is not in --help"
+        done = run(cutrace, name, "--help")
+        assert done.returncode == 0 and not done.stderr, done
+        assert done.stdout == run(cutrace, "help", name).stdout == run(cutrace, name, "-h").stdout, name
+        assert f"usage: cutrace {name} " in done.stdout and operands in done.stdout, done.stdout
+        assert max(map(len, done.stdout.splitlines())) < 100, f"{name}: lines are too long"
+        for option in options:
+            if option.command == name:
+                shown = re.search(rf"^ +{f'-{option.letter}, ' if option.letter else ''}--{option.name}[\[= \n]",
+                                  done.stdout, re.M)
+                assert bool(shown) == bool(option.help), f"{name} --{option.name} in help: {shown}"
+                assert " ".join(option.help.split()) in " ".join(done.stdout.split()), option.help
+
+
+def check_accepted(cutrace, commands, options):
+    """Options are read before --help ends it: whatever is refused comes first."""
+    for option in options:
+        ways = [option.good()]
+        if option.letter:
+            ways.append(f"-{option.letter}" + option.good().partition("=")[2])
+        for way in ways:
+            done = run(cutrace, option.command, way, "--help")
+            assert done.returncode == 0 and "usage:" in done.stdout, (option.command, way, done)
+        if option.kind == "FLAG":
+            refused(cutrace, [option.command, f"--{option.name}=x"], f"--{option.name} takes no value")
+        elif option.kind in ("WORD", "SWITCH", "NUMBER"):
+            refused(cutrace, [option.command, f"--{option.name}=\x7f"], f"--{option.name} takes ")
+        if option.kind in ("TEXT", "FILE", "NUMBER", "WORD"):
+            refused(cutrace, [option.command, f"--{option.name}"], f"--{option.name} needs a value")
+            refused(cutrace, [option.command, f"--{option.name}", "--help"], f"--{option.name} needs a value")
+
+
+def misspelt(word):
+    """Two neighbours swapped, which is one mistake."""
+    at = next((i for i in range(len(word) - 2, 0, -1) if word[i] != word[i + 1] and
+               "-" not in word[i:i + 2]), 0)
+    return word[:at] + word[at + 1] + word[at] + word[at + 2:]
+
+
+def check_suggestions(cutrace, commands, options):
+    for name in commands:
+        wrong = misspelt(name)
+        if wrong not in commands:
+            refused(cutrace, [wrong, "x"], f"did you mean {name}?", wrong)
+        refused(cutrace, [name, "--nothing-like-it"], "unknown option --nothing-like-it", f"cutrace {name} --help")
+        refused(cutrace, [name, "--hlep"], "did you mean --help?")
+        refused(cutrace, [name, "-?"], "unknown option -?")
+    for option in options:
+        if option.help:
+            refused(cutrace, [option.command, "--" + misspelt(option.name)], f"did you mean --{option.name}?")
+    refused(cutrace, ["--versoin"], "did you mean --version?")
+    refused(cutrace, ["no-such-program-at-all"], "no command, and no program on PATH")
+
+
+def check_operands(cutrace, commands):
+    for name, operands in commands.items():
+        if not operands or operands[0] != "[":
+            refused(cutrace, [name] if operands else [name, "x"], f"cutrace {name} --help")
+        if operands and not operands.endswith(("...", "...]")):
+            refused(cutrace, [name] + ["x"] * 9, "too many arguments")
+
+
+def main():
+    cutrace, source = sys.argv[1], pathlib.Path(sys.argv[2])
+    commands, options = table(source)
+    assert len(commands) > 7 and len(options) > 30, (commands, len(options))
+    check_help(cutrace, commands, options)
+    check_accepted(cutrace, commands, options)
+    check_suggestions(cutrace, commands, options)
+    check_operands(cutrace, commands)
+    print(f"{len(commands)} commands, {len(options)} options")
+
+
+if __name__ == "__main__":
+    main()
