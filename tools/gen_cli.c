@@ -140,7 +140,8 @@ static void print_bash_options(int command)
 		const struct ct_arg *arg = &ct_args_known[id];
 
 		if (shown(id, command))
-			printf("--%s%s ", ct_arg_name(arg, name), *arg->value && arg->kind != CT_KIND_SWITCH ? "=" : "");
+			printf("--%s%s ", ct_arg_name(arg, name),
+			       *arg->value && arg->kind != CT_KIND_SWITCH ? "=" : "");
 	}
 	printf("--help");
 }

@@ -77,6 +77,8 @@ def check_suggestions(cutrace, commands, options):
     for option in options:
         if option.help:
             refused(cutrace, [option.command, "--" + misspelt(option.name)], f"did you mean --{option.name}?")
+    refused(cutrace, ["help", "reprot"], "did you mean report?")
+    refused(cutrace, ["help", "nothing-like-it"], "cutrace --help")
     refused(cutrace, ["--versoin"], "did you mean --version?")
     refused(cutrace, ["no-such-program-at-all"], "no command, and no program on PATH")
 
