@@ -124,6 +124,7 @@ void ct_analysis_clear(struct ct_analysis *a)
 	ct_analysis_destroy(a->excerpt);
 	free_durations(a->by_api, CT_API_COUNT);
 	free_durations(a->by_name, a->name_count);
+	ct_copies_destroy(a->copies);
 	ct_whatif_destroy(a->whatif);
 	ct_site_totals_destroy(a->site_totals);
 	ct_busy_free(&a->busy);

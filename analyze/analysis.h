@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "analyze/busy.h"
+#include "analyze/copies.h"
 #include "analyze/durations.h"
 #include "analyze/idle.h"
 #include "analyze/ledger.h"
@@ -45,6 +46,7 @@ struct ct_analysis {
 	struct ct_durations *by_api;   /* in parts: of calls, by enum ct_api; else NULL */
 	struct ct_durations *by_name;  /* in parts: of kernels, by string id; 0 = no name */
 	size_t name_count;
+	struct ct_copies *copies;      /* in parts: of copies and memsets; else NULL */
 };
 
 #define CT_WHOLE_RECORDS 1000000u /* some 400 MB of memory */

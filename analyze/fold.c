@@ -41,7 +41,9 @@ static int create_sums(struct ct_fold *fold, const struct ct_model *facts, struc
 	sum->name_count = facts->strings.count + 1;
 	sum->by_api = calloc(CT_API_COUNT, sizeof(*sum->by_api));
 	sum->by_name = calloc(sum->name_count, sizeof(*sum->by_name));
-	return sum->serialization && sum->idle && sum->by_api && sum->by_name ? 0 : -ENOMEM;
+	sum->copies = calloc(1, sizeof(*sum->copies));
+	return sum->serialization && sum->idle && sum->by_api && sum->by_name && sum->copies
+		? 0 : -ENOMEM;
 }
 
 int ct_fold_create(const struct ct_model *facts, struct ct_places *places, struct ct_fold **ret)
@@ -306,7 +308,8 @@ static int add_durations(struct ct_fold *fold, const struct ct_model *part)
 	for (uint32_t i = part->core.first_op; r == 0 && i < part->core.end_op; i++) {
 		const struct ct_device_op *op = &part->ops.at[i].raw;
 
-		if (op->kind == CT_DEVICE_KERNEL)
+		r = ct_copies_add(fold->sum.copies, op);
+		if (r == 0 && op->kind == CT_DEVICE_KERNEL)
 			r = ct_durations_add(&fold->sum.by_name[op->name < part->strings.count ? op->name : 0],
 					     op->end_ns - op->start_ns);
 	}

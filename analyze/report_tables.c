@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "analyze/analysis.h"
+#include "analyze/copies.h"
 #include "analyze/csv.h"
 #include "analyze/report.h"
 #include "analyze/whatif.h"
@@ -58,17 +59,13 @@ static void write_calls(const struct ct_analysis *a, FILE *to)
 }
 
 static const char *const device_kinds[] = { "", "kernel", "copy", "memset", "graph" };
-static const char *const directions[] = { "?",   "H2D", "D2H", "H2A", "A2H", "A2A",
-					  "A2D", "D2A", "D2D", "H2H", "P2P" };
-static const char *const memories[] = { "unknown", "pageable", "pinned",        "device",
-					"array",   "managed",  "device static", "managed static" };
 
 static void copy_fields(struct ct_csv *csv, const struct ct_device_op *op)
 {
 	ct_csv_number(csv, op->u.copy.bytes);
-	ct_csv_text(csv, op->kind == CT_DEVICE_COPY ? NAME_IN(directions, op->u.copy.direction) : "");
-	ct_csv_text(csv, op->kind == CT_DEVICE_COPY ? NAME_IN(memories, op->u.copy.source) : "");
-	ct_csv_text(csv, NAME_IN(memories, op->u.copy.target));
+	ct_csv_text(csv, op->kind == CT_DEVICE_COPY ? ct_direction_name(op->u.copy.direction) : "");
+	ct_csv_text(csv, op->kind == CT_DEVICE_COPY ? ct_memory_name(op->u.copy.source) : "");
+	ct_csv_text(csv, ct_memory_name(op->u.copy.target));
 	for (int i = 0; i < 4; i++)
 		ct_csv_none(csv);
 }

@@ -126,3 +126,9 @@ void ct_json_null(struct ct_json *json, const char *key)
 	put_key(json, key);
 	fputs("null", json->to);
 }
+
+void ct_json_raw(struct ct_json *json, const char *key, const char *value)
+{
+	put_key(json, key);
+	fputs(value, json->to);
+}

@@ -25,5 +25,6 @@ void ct_json_id(struct ct_json *json, const char *key, uint32_t id); /* CT_NONE:
 void ct_json_address(struct ct_json *json, const char *key, uint64_t address); /* "0x..." */
 void ct_json_bool(struct ct_json *json, const char *key, bool value);
 void ct_json_null(struct ct_json *json, const char *key);
+void ct_json_raw(struct ct_json *json, const char *key, const char *value); /* JSON already */
 
 #endif
