@@ -298,20 +298,36 @@ static int print_damage(const struct ct_analysis *a, FILE *to, int printed)
 	return printed;
 }
 
+/* CUPTI is asked for its records once a second, and by `cutrace ctl report-now`. */
+static void print_end(const struct ct_model *model, const char *first, FILE *to)
+{
+	uint64_t fetched_ns = model->header->control.fetched_ns;
+	char text[16] = "second";
+
+	fprintf(to, "%sthe end: the run was cut off (killed, or still going)", first);
+	if (fetched_ns && fetched_ns >= model->end_ns) {
+		fprintf(to, "; CUPTI was asked for device records after the last call\n");
+		return;
+	}
+	if (fetched_ns)
+		ct_report_time(model->end_ns - fetched_ns, text);
+	fprintf(to, "; the last %s of device records may be missing\n", text);
+}
+
 static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 {
 	const struct ct_model *model = a->model;
 
 	if (model->header->finish == CT_FINISH_CUT_OFF) {
-		printed = line(to, printed);
-		fprintf(to, "the end: the run was cut off (killed, or still going); the last second of "
-			"device records may be missing\n");
+		print_end(model, lead(printed), to);
+		printed = 1;
 	}
 	printed = print_damage(a, to, printed);
 	if (a->totals.without_work) {
 		printed = line(to, printed);
 		fprintf(to, "what %" PRIu64 " calls submitted: no device record of it came (it had not ended "
-			"when the program did, or CUPTI lost it)\n", a->totals.without_work);
+			"when the program did, %sor CUPTI lost it)\n", a->totals.without_work,
+			model->header->finish == CT_FINISH_CUT_OFF ? "CUPTI still had it, " : "");
 	}
 	if (a->totals.without_work_cut) {
 		printed = line(to, printed);

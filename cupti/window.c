@@ -5,7 +5,7 @@
 
 struct window {
 	uint32_t first, last;    /* correlation ids; 0 = none yet */
-	bool ever;               /* from the start: no id is too small */
+	bool ever;               /* from the start, so from id 1 on; last = 0: to an id not known yet */
 	uint64_t from_ns, to_ns; /* 0 = open */
 };
 
@@ -24,6 +24,11 @@ static enum ct_mode least(enum ct_when when)
 static int state_of(const struct windows *w)
 {
 	return (int)__atomic_load_n(&w->state, __ATOMIC_RELAXED);
+}
+
+static bool is_ever(const struct window *at)
+{
+	return __atomic_load_n(&at->ever, __ATOMIC_RELAXED);
 }
 
 static bool before(uint32_t id, uint32_t other)
@@ -46,7 +51,7 @@ static void settle(struct window *at, uint32_t id)
 {
 	uint32_t none = 0;
 
-	if (at->ever && !__atomic_load_n(&at->last, __ATOMIC_RELAXED))
+	if (is_ever(at) && !__atomic_load_n(&at->last, __ATOMIC_RELAXED))
 		__atomic_compare_exchange_n(&at->last, &none, id - 1, false, __ATOMIC_RELAXED,
 					    __ATOMIC_RELAXED);
 }
@@ -75,8 +80,9 @@ static bool holds(const struct window *at, uint32_t id)
 	uint32_t first = __atomic_load_n(&at->first, __ATOMIC_RELAXED);
 	uint32_t last = __atomic_load_n(&at->last, __ATOMIC_RELAXED);
 
-	if (at->ever)
-		return !last || !before(last, id);
+	if (is_ever(at) && !last)
+		return true;
+	first = is_ever(at) ? 1 : first;
 	return first && last && !before(id, first) && !before(last, id);
 }
 
@@ -102,7 +108,7 @@ bool ct_windows_drop_time(uint64_t start_ns, uint64_t end_ns)
 		uint64_t from_ns = __atomic_load_n(&w->at[i].from_ns, __ATOMIC_RELAXED);
 		uint64_t to_ns = __atomic_load_n(&w->at[i].to_ns, __ATOMIC_RELAXED);
 
-		if ((from_ns || w->at[i].ever) && end_ns >= from_ns && (!to_ns || start_ns <= to_ns))
+		if ((from_ns || is_ever(&w->at[i])) && end_ns >= from_ns && (!to_ns || start_ns <= to_ns))
 			return false;
 	}
 	return true;
@@ -113,7 +119,7 @@ bool ct_windows_settled(void)
 	for (int when = CT_WHEN_LIGHT; when <= CT_WHEN_FULL; when++) {
 		const struct window *at = &sorts[when].at[sorts[when].current];
 
-		if (state_of(&sorts[when]) == CLOSED && at->ever &&
+		if (state_of(&sorts[when]) == CLOSED && is_ever(at) &&
 		    !__atomic_load_n(&at->last, __ATOMIC_RELAXED))
 			return false;
 	}
@@ -134,7 +140,7 @@ static void open_window(struct windows *w, uint64_t now_ns)
 {
 	uint32_t next = (w->current + 1) % WINDOWS;
 
-	w->at[next].ever = false;
+	__atomic_store_n(&w->at[next].ever, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&w->at[next].first, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&w->at[next].last, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&w->at[next].to_ns, 0, __ATOMIC_RELAXED);

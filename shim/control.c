@@ -37,7 +37,7 @@ static void publish(void)
 {
 	static uint32_t was = UINT32_MAX;
 	static uint64_t windows, since_ns;
-	uint32_t mode = __atomic_load_n(&ct_mode_now, __ATOMIC_RELAXED);
+	uint32_t mode = ct_mode();
 	uint64_t now_ns = ct_now_ns();
 
 	if (mode != was) {
@@ -155,7 +155,7 @@ static void answer_profiler(void)
 static void answer_signals(void)
 {
 	if (__atomic_exchange_n(&signals, 0, __ATOMIC_RELAXED) % 2)
-		record(ct_mode_now == CT_MODE_OFF);
+		record(ct_mode() == CT_MODE_OFF);
 }
 
 uint64_t ct_control_turn(void)

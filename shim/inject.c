@@ -127,7 +127,7 @@ static int start_cupti(void)
 		.library = ct_shim.options.cupti_library,
 		.graph_nodes = ct_shim.options.graph_nodes,
 		.own_clock = ct_shim.options.cupti == CT_CUPTI_ON,
-		.mode = (enum ct_mode)ct_mode_now,
+		.mode = ct_mode(),
 		.wanted = still_ours,
 	};
 	char why[512];
@@ -215,11 +215,11 @@ int InitializeInjection(void)
 	begin();
 	record_start_cost(thread, start_ns);
 	if (!thread->in_call && ct_cupti_at_start(ct_shim.options.cupti) &&
-	    ct_mode_now != CT_MODE_OFF)
+	    ct_mode() != CT_MODE_OFF)
 		thread->injected_ns = start_ns;
 	thread->sets_up = true;
 	thread->in_tool = false;
-	if (ct_inject_pending() && ct_mode_now == CT_MODE_FULL)
+	if (ct_inject_pending() && ct_mode() == CT_MODE_FULL)
 		ct_flusher_ring(); /* a window has begun before */
 	return 1;
 }

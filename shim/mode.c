@@ -64,7 +64,7 @@ void ct_mode_alarm(const struct ct_call *call, bool sets_up)
 	    call->leave_ns - call->enter_ns <= ct_shim.options.auto_threshold_ns)
 		return;
 	__atomic_store_n(&alarm_ns, call->leave_ns, __ATOMIC_RELAXED);
-	if (__atomic_load_n(&ct_mode_now, __ATOMIC_RELAXED) == CT_MODE_LIGHT)
+	if (ct_mode() == CT_MODE_LIGHT)
 		ct_flusher_ring();
 }
 
@@ -110,7 +110,7 @@ static int raise_cupti(void)
 }
 
 /* To one that records more: the note says that from then on everything is there, and comes last. */
-static int raise(enum ct_mode to, enum ct_mode back)
+static int enter(enum ct_mode to, enum ct_mode back)
 {
 	stamp();
 	set(to);
@@ -122,7 +122,7 @@ static int raise(enum ct_mode to, enum ct_mode back)
 
 static void go_full(void)
 {
-	if (raise_cupti() == 0 && raise(CT_MODE_FULL, CT_MODE_LIGHT) < 0)
+	if (raise_cupti() == 0 && enter(CT_MODE_FULL, CT_MODE_LIGHT) < 0)
 		refused = true;
 }
 
@@ -135,12 +135,12 @@ static int begin_window(void)
 		mode = CT_MODE_LIGHT;
 	if (mode == CT_MODE_LIGHT)
 		ct_cupti_switch(mode);
-	return raise(mode, CT_MODE_OFF);
+	return enter(mode, CT_MODE_OFF);
 }
 
 int ct_mode_record(bool on)
 {
-	if (on == (ct_mode_now != CT_MODE_OFF))
+	if (on == (ct_mode() != CT_MODE_OFF))
 		return -EALREADY;
 	return on ? begin_window() : lower(CT_MODE_OFF);
 }
@@ -151,16 +151,16 @@ uint64_t ct_mode_turn(void)
 	uint64_t window = ct_shim.options.auto_window_ns, past = now > last ? now - last : 0;
 	bool full;
 
-	if (ct_shim.options.mode == CT_LEVEL_FULL && ct_mode_now == CT_MODE_FULL &&
+	if (ct_shim.options.mode == CT_LEVEL_FULL && ct_mode() == CT_MODE_FULL &&
 	    ct_inject_pending()) /* a window that began before the driver had loaded us */
 		raise_cupti();
-	if (ct_shim.options.mode != CT_LEVEL_AUTO || refused || ct_mode_now == CT_MODE_OFF)
+	if (ct_shim.options.mode != CT_LEVEL_AUTO || refused || ct_mode() == CT_MODE_OFF)
 		return UINT64_MAX;
 	/* without CUPTI there are no device records that a window could complete */
 	full = last && past < window && (ct_cupti_in_use() || ct_inject_pending());
-	if (full && ct_mode_now == CT_MODE_LIGHT)
+	if (full && ct_mode() == CT_MODE_LIGHT)
 		go_full();
-	else if (!full && ct_mode_now == CT_MODE_FULL)
+	else if (!full && ct_mode() == CT_MODE_FULL)
 		lower(CT_MODE_LIGHT);
 	return full ? window - past : UINT64_MAX;
 }

@@ -22,10 +22,15 @@ extern uint32_t ct_mode_now;           /* enum ct_mode; only the cutrace thread 
 extern uint64_t ct_mode_threshold_ns;  /* UINT64_MAX: no call is that long; 0: every one */
 extern uint64_t ct_mode_switched_ns;   /* when the callbacks were last changed; 0 = never */
 
+static inline enum ct_mode ct_mode(void)
+{
+	return (enum ct_mode)__atomic_load_n(&ct_mode_now, __ATOMIC_RELAXED);
+}
+
 /* Is a call with these effects to be passed on at once? */
 static inline bool ct_mode_leaves(uint32_t effects)
 {
-	return CT_LEFT_BY(__atomic_load_n(&ct_mode_now, __ATOMIC_RELAXED), effects);
+	return CT_LEFT_BY(ct_mode(), effects);
 }
 
 /*

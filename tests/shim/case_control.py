@@ -10,7 +10,8 @@ import time
 from harness import (PATHS, TIMEOUT_S, calls, case, check, cutrace, environment, one_line, quiet,
                      report_text, same, says_blind, table, victim)
 
-CALLS = ("cudaLaunchKernel", "cudaMalloc", "cudaMemset", "cudaDeviceSynchronize", "cudaFree")
+CALLS = ("cudaLaunchKernel", "cudaMalloc", "cudaMemset", "cudaMemcpy", "cudaDeviceSynchronize",
+         "cudaFree")
 
 
 class Server:
@@ -66,7 +67,7 @@ def has_exactly(trace, rounds):
     same(collections.Counter(row["Name"] for row in calls(trace)),
          collections.Counter({name: rounds for name in CALLS} if rounds else {}), "calls in calls.csv")
     same(collections.Counter(row["Kind"] for row in table(trace, "device")),
-         collections.Counter({"kernel": rounds, "memset": rounds} if rounds else {}), "device work")
+         collections.Counter({"kernel": rounds, "memset": rounds, "copy": rounds} if rounds else {}), "device work")
     launched = {row["Correlation"] for row in calls(trace) if row["Name"] == "cudaLaunchKernel"}
     same({row["Correlation"] for row in table(trace, "device") if row["Kind"] == "kernel"}, launched,
          "whose kernels they are")
@@ -97,9 +98,9 @@ def control_windows(here):
         it.ctl("start")
         check("already" in it.ctl("start"), "starting twice")
         it.serve(1)
-        check("windows so far 2; 20 calls" in it.ctl("status"), "status", it.ctl("status"))
+        check("windows so far 2; 24 calls" in it.ctl("status"), "status", it.ctl("status"))
         report = it.ctl("report-now")
-        check("20 calls in 1 thread, 8 device operations" in report, "what is there", report)
+        check("24 calls in 1 thread, 12 device operations" in report, "what is there", report)
         check("still going" in report, "that it goes on", report)
         has_exactly(it.trace(), 4)
         it.serve(2)
@@ -225,14 +226,16 @@ def control_api(here):
         for cupti in ("yield", "on"):
             run = quiet(here.both([program, "profiled"], CUTRACE_START="api", CUTRACE_CUPTI=cupti))
             same(run.out, "the driver was told 6 times\n", "the driver")
-            same(len(table(run.trace(), "device")), 12, "device operations of 6 rounds")
-            same(len(calls(run.trace())), 30, "calls of 6 rounds")
+            same(len(table(run.trace(), "device")), 18, "device operations of 6 rounds")
+            same(len(calls(run.trace())), 36, "calls of 6 rounds")
             says_windows(run.trace(), 2)
     has_exactly(quiet(here.both(victim("profiled"), CUTRACE_START="api")).trace(), 6)
     for mode in ("light", "auto"):
-        run = quiet(here.both(victim("profiled"), CUTRACE_START="api", CUTRACE_MODE=mode))
+        run = quiet(here.both(victim("profiled"), CUTRACE_START="api", CUTRACE_MODE=mode,
+                              CUTRACE_AUTO_THRESHOLD="30s"))
         same(collections.Counter(row["Name"] for row in calls(run.trace())),
              collections.Counter({name: 6 for name in CALLS[1:]}), f"calls of {mode} windows")
+    has_exactly(quiet(here.both(victim("profiled_fork"), CUTRACE_START="api")).trace(), 3)
     run = quiet(here.both(victim("profiled_threads"), CUTRACE_START="api"))
     says_blind(run.trace(), "outside")
 

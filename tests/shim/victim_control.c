@@ -1,24 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Programs whose recording begins and ends while they run. */
 #include <cuda_profiler_api.h>
+#include <cuda_runtime_api.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "victim.h"
 
 #define SHORT_NS 1000
+#define BYTES 4096
 
-/* So many rounds, a kernel in each: five calls and two device operations. */
+/* So many rounds, a kernel and a copy in each: six calls and three device operations. */
 static void rounds(int count)
 {
+	char host[BYTES];
+	void *memory;
+
 	for (int i = 0; i < count; i++) {
 		victim_must(victim_kernel(SHORT_NS), "launching");
-		victim_must(victim_cuda(1) != 1, "a round");
+		victim_must(cudaMalloc(&memory, BYTES), "allocating");
+		victim_must(cudaMemset(memory, 0, BYTES), "filling");
+		victim_must(cudaMemcpy(host, memory, BYTES, cudaMemcpyDeviceToHost), "copying");
+		victim_must(cudaDeviceSynchronize(), "waiting");
+		victim_must(cudaFree(memory), "freeing");
 	}
 }
 
@@ -93,6 +103,28 @@ static int profiled(const char *unused)
 	return 0;
 }
 
+/* A window in which a child says that it begins and ends. */
+static int profiled_fork(const char *unused)
+{
+	pid_t child;
+	int status;
+
+	(void)unused;
+	start();
+	rounds(1);
+	child = fork();
+	if (child == 0) {
+		stop();
+		start();
+		stop();
+		_exit(7);
+	}
+	victim_must(waitpid(child, &status, 0) != child || WEXITSTATUS(status) != 7, "a child");
+	rounds(2);
+	stop();
+	return 0;
+}
+
 static void *start_one(void *unused)
 {
 	start();
@@ -119,6 +151,7 @@ const struct victim_mode victim_control[] = {
 	{ "serve", serve },
 	{ "serve_signals", serve_signals },
 	{ "profiled", profiled },
+	{ "profiled_fork", profiled_fork },
 	{ "profiled_threads", profiled_threads },
 	{ 0 },
 };
