@@ -314,7 +314,7 @@ static int load_moment(struct ct_model *model, const struct ct_item *item)
 
 static int begin_facts(struct ct_model *model)
 {
-	const struct ct_mode_change light = { .mode = CT_MODE_LIGHT };
+	const struct ct_mode_change first = { .mode = (enum ct_mode)model->header->mode };
 
 	model->cupti_end_ns = UINT64_MAX;
 	model->kept_from_ns = model->header->kept_from_ns;
@@ -323,8 +323,8 @@ static int begin_facts(struct ct_model *model)
 	model->api_names = calloc(API_IDS, sizeof(*model->api_names));
 	if (!model->apis || !model->effects || !model->api_names)
 		return -ENOMEM;
-	/* light from the beginning: no note need say so */
-	return model->header->mode == CT_MODE_LIGHT ? CT_PUSH(&model->mode_changes, light) : 0;
+	/* light or off from the beginning: no note need say so */
+	return first.mode == CT_MODE_FULL ? 0 : CT_PUSH(&model->mode_changes, first);
 }
 
 /* What came before its name in the file. */

@@ -35,6 +35,12 @@ uint64_t ct_report_overwritten(const struct ct_model *model);
  */
 void ct_report_flight(const struct ct_model *model, const char *lead, const char *next, FILE *to);
 
+/*
+ * Lines that say which windows were recorded, where not all of the run was; lead precedes the
+ * first of them, next what it goes on with. Only if ct_seen_windows().
+ */
+void ct_report_windows(const struct ct_model *model, const char *lead, const char *next, FILE *to);
+
 /* What the call sites of the whole run cost: the first `limit`; all. */
 void ct_report_totals(const struct ct_analysis *analysis, size_t limit, FILE *to);
 void ct_report_totals_csv(const struct ct_analysis *analysis, FILE *to);

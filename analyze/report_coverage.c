@@ -55,7 +55,8 @@ static void print_title(const struct ct_model *model, FILE *to)
 	ct_report_wrapped(to, "", "          ", "cutrace: %s (pid %u%s%s), %s, %s %s to last work%s", model->header->program, model->header->pid,
 			  id.rank == CT_NONE ? "" : ", ", ct_report_rank(id.rank, id.size, rank), date,
 			  ct_report_time(model->end_ns - model->begin_ns, span),
-			  model->kept_from_ns ? "from the first record kept" : "from first CUDA call", gpus);
+			  model->kept_from_ns ? "from the first record kept" :
+			  ct_seen_windows(model) ? "from first call recorded" : "from first CUDA call", gpus);
 }
 
 static void print_seen(const struct ct_analysis *a, FILE *to)
@@ -117,11 +118,16 @@ static int print_modes(const struct ct_model *model, FILE *to, int printed)
 	uint64_t span = model->end_ns - model->begin_ns, seen = ct_seen_ns(model);
 	char full[16], all[16], windows[48];
 
-	if (!ct_seen_partly(model))
+	if (ct_seen_windows(model)) {
+		ct_report_windows(model, lead(printed), GO_ON, to);
+		printed = 1;
+	}
+	if (!ct_seen_light_mode(model))
 		return printed;
 	if (!seen)
 		ct_report_wrapped(to, lead(printed), GO_ON, "kernels and launches, and so what waits were "
 				  "for: the mode was light all %s (CUTRACE_MODE); nothing is extrapolated",
+				  ct_seen_windows(model) ? "through the windows" :
 				  ct_report_overwritten(model) ? "through the part kept" : "the time");
 	else
 		ct_report_wrapped(to, lead(printed), GO_ON, "full for %s of %s (%.1f %%, %s), light "
@@ -150,6 +156,8 @@ static int print_late_start(const struct ct_model *model, FILE *to, int printed)
 
 	if (!ct_seen_partly(model) || model->has_no_cupti)
 		return printed;
+	if (!model->has_cupti && !ct_seen_light_mode(model))
+		return printed; /* no window, or none in which CUDA was there */
 	if (!model->has_cupti)
 		ct_report_wrapped(to, lead(printed), GO_ON, "device times: CUPTI was never started (under "
 				  "CUTRACE_MODE=auto the first long call does it)");
@@ -291,25 +299,42 @@ static int print_damage(const struct ct_analysis *a, FILE *to, int printed)
 	return printed;
 }
 
+/* CUPTI is asked for its records once a second, and by `cutrace ctl report-now`. */
+static void print_end(const struct ct_model *model, const char *first, FILE *to)
+{
+	uint64_t fetched_ns = model->header->control.fetched_ns;
+	char text[16] = "second";
+
+	fprintf(to, "%sthe end: the run was cut off (killed, or still going)", first);
+	if (fetched_ns && fetched_ns >= model->end_ns) {
+		fprintf(to, "; CUPTI was asked for device records after the last call\n");
+		return;
+	}
+	if (fetched_ns)
+		ct_report_time(model->end_ns - fetched_ns, text);
+	fprintf(to, "; the last %s of device records may be missing\n", text);
+}
+
 static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 {
 	const struct ct_model *model = a->model;
 
 	if (model->header->finish == CT_FINISH_CUT_OFF) {
-		printed = line(to, printed);
-		fprintf(to, "the end: the run was cut off (killed, or still going); the last second of "
-			"device records may be missing\n");
+		print_end(model, lead(printed), to);
+		printed = 1;
 	}
 	printed = print_damage(a, to, printed);
 	if (a->totals.without_work) {
 		printed = line(to, printed);
 		fprintf(to, "what %" PRIu64 " calls submitted: no device record of it came (it had not ended "
-			"when the program did, or CUPTI lost it)\n", a->totals.without_work);
+			"when the program did, %sor CUPTI lost it)\n", a->totals.without_work,
+			model->header->finish == CT_FINISH_CUT_OFF ? "CUPTI still had it, " : "");
 	}
 	if (a->totals.without_work_cut) {
 		printed = line(to, printed);
-		fprintf(to, "what %" PRIu64 " calls submitted: no device record of it came before the mode "
-			"was light again\n", a->totals.without_work_cut);
+		fprintf(to, "what %" PRIu64 " calls submitted: no device record of it came before %s\n",
+			a->totals.without_work_cut, ct_seen_windows(model) ? "the window ended" :
+			"the mode was light again");
 	}
 	if (a->totals.managed) {
 		printed = line(to, printed);
@@ -320,6 +345,7 @@ static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 		printed = line(to, printed);
 		fprintf(to, "the calls that submitted %" PRIu64 " device operations%s\n",
 			a->totals.unjoined_ops,
+			ct_seen_windows(model) ? ": made outside the windows, or at their edges" :
 			ct_seen_partly(model) ? ": made while the mode was light" : "");
 	}
 	printed = print_modules(a->sites->places->symbols, to, printed);

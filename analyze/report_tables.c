@@ -120,7 +120,7 @@ static void unrecorded_name(const struct ct_model *model, const struct ct_host_c
 			    size_t size)
 {
 	const struct ct_sync *sync = call->sync == CT_NONE ? NULL : &model->syncs.at[call->sync];
-	int n = snprintf(ret, size, "device work not recorded (light)");
+	int n = snprintf(ret, size, "device work not recorded (%s)", ct_seen_lack(model));
 
 	if (sync && sync->kind == CT_SYNC_EVENT && sync->event != CT_ID_NONE)
 		snprintf(ret + n, size - (size_t)n, ", up to event %u", sync->event);

@@ -67,6 +67,8 @@ void ct_report_wrapped(FILE *to, const char *first, const char *indent, const ch
 /* What times are a share of. */
 static const char *whole(const struct ct_model *model)
 {
+	if (ct_seen_windows(model))
+		return "time from the first call recorded to the last";
 	return model->kept_from_ns ? "part kept" : "run";
 }
 
@@ -114,9 +116,10 @@ static void print_outside(const struct ct_model *model, FILE *to)
 
 		if (outside->ns >= WORTH_NS)
 			ct_report_wrapped(to, "  ", "                        ",
-					  "%-11s %9s more, %s, in launches that were not recorded (light)",
+					  "%-11s %9s more, %s, in launches that were not recorded (%s)",
 					  ct_part_names[parts[i]], ct_report_time(outside->ns, text),
-					  ct_report_count(outside->count, "time", count));
+					  ct_report_count(outside->count, "time", count),
+					  ct_seen_lack(model));
 	}
 }
 
@@ -166,7 +169,7 @@ static void print_device(const struct ct_analysis *a, FILE *to)
 	if (a->model->has_device && a->model->cupti_end_ns < a->model->end_ns)
 		fprintf(to, "All about the device is the time before the program's own profiler:\n");
 	if (a->model->has_device && ct_seen_partly(a->model) && !ct_seen_ns(a->model)) {
-		fprintf(to, "The device: its kernels were not recorded (light).\n");
+		fprintf(to, "The device: its kernels were not recorded (%s).\n", ct_seen_lack(a->model));
 		return;
 	}
 	if (a->model->has_device && ct_seen_partly(a->model))
@@ -191,7 +194,8 @@ static void print_verdict(const struct ct_analysis *a, FILE *to)
 	char text[16], calls[48];
 
 	if (a->model->has_device && !span && partly) {
-		fprintf(to, "Serialization: cannot be judged, kernels were not recorded (light).\n");
+		fprintf(to, "Serialization: cannot be judged, kernels were not recorded (%s).\n",
+			ct_seen_lack(a->model));
 		return;
 	}
 	if (!a->model->has_device) {

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shim/control.h"
 #include "shim/entry.h"
 #include "shim/exits.h"
 #include "shim/flusher.h"
@@ -355,6 +356,7 @@ static void start(void)
 	note_fix();
 	note_identity();
 	ct_mode_start();
+	ct_control_start();
 	ct_stack_init(ct_shim.options.stacks);
 	ct_python_init(ct_shim.options.stacks && ct_shim.options.python);
 	ct_modules_refresh();

@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "trace/control.h"
+
 #define CT_MAGIC "CUTRACE\n"
 #define CT_TRACE_VERSION 1
 #define CT_BYTE_ORDER 0x01020304u
@@ -121,10 +123,10 @@ struct ct_file_header {
 	uint64_t kept_from_ns;      /* the latest time of any record that was overwritten */
 	uint64_t overwritten[32];   /* records, by enum ct_record_type */
 	uint32_t mode;              /* enum ct_mode (apis.h) it began in: known if a note is lost */
+	struct ct_control control;
 };
 static_assert(sizeof(struct ct_file_header) <= CT_HEADER_BYTES, "header fits its page");
-static_assert(CT_LOSS_COUNT <= 32, "room for every loss counter");
-static_assert(CT_RECORD_TYPES <= 32, "room for every type");
+static_assert(CT_LOSS_COUNT <= 32 && CT_RECORD_TYPES <= 32, "room for every counter");
 
 /* The first slot of a chunk. */
 struct ct_chunk_header {
@@ -439,9 +441,7 @@ struct ct_script {
 	char text[];              /* file as the interpreter names it, then function */
 };
 
-enum ct_language {
-	CT_LANGUAGE_PYTHON = 1
-};
+enum ct_language { CT_LANGUAGE_PYTHON = 1 };
 
 /* A mapped executable or library; a later record replaces an earlier one at the same place. */
 struct ct_module {

@@ -14,6 +14,20 @@ DRIVER_EARLY(cuDriverGetVersion, (int *driverVersion), (driverVersion))
 	return CUDA_SUCCESS;
 }
 
+/* How often it was told so: for programs that want to know whether it was. */
+FAKE_EXPORT unsigned fake_profiler_calls;
+
+static CUresult profile(void)
+{
+	fake_profiler_calls++;
+	return fake_ready();
+}
+
+FAKE_CALL_VOID(NULL, CUresult, CUPTI_CB_DOMAIN_DRIVER_API, profile, cuProfilerStart,
+	       CUPTI_DRIVER_TRACE_CBID_cuProfilerStart)
+FAKE_CALL_VOID(NULL, CUresult, CUPTI_CB_DOMAIN_DRIVER_API, profile, cuProfilerStop,
+	       CUPTI_DRIVER_TRACE_CBID_cuProfilerStop)
+
 DRIVER_EARLY(cuDeviceGetCount, (int *count), (count))
 {
 	CUresult error = fake_init();

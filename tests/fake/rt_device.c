@@ -2,6 +2,7 @@
 /* The device: which there are, what they can, waiting for one. */
 #include "rt.h"
 
+#include <cudaProfiler.h>
 #include <string.h>
 
 RT_EARLY(cudaDriverGetVersion, 3020, (int *driverVersion), (driverVersion))
@@ -118,12 +119,16 @@ RT_VOID(cudaDeviceReset, 3020)
 
 RT_VOID(cudaProfilerStart, 4000)
 {
-	return cudaSuccess;
+	cudaError_t error = rt_ready();
+
+	return rt_note(error ? error : rt_error(cuProfilerStart()));
 }
 
 RT_VOID(cudaProfilerStop, 4000)
 {
-	return cudaSuccess;
+	cudaError_t error = rt_ready();
+
+	return rt_note(error ? error : rt_error(cuProfilerStop()));
 }
 
 /* The results of the query have the same numbers in both APIs. */

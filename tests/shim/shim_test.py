@@ -14,6 +14,7 @@ import sys
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "trust"))
 
 import case_commands  # noqa: F401 (each import adds its cases)
+import case_control  # noqa: F401
 import case_crowds  # noqa: F401
 import case_ends  # noqa: F401
 import case_entry  # noqa: F401
