@@ -54,11 +54,11 @@ static const char *read_directories(const struct ct_args *args, struct ct_diff_s
 		return "BEFORE and AFTER, or --before and --after, not both";
 	for (size_t i = 0; r == 0 && i < args->given_count; i++)
 		if (args->given[i].id == CT_ARG_diff_before)
-			r = CT_PUSH(&sides->directories[CT_BEFORE], args->given[i].value);
+			r = ct_diff_sides_add(sides, CT_BEFORE, args->given[i].value);
 		else if (args->given[i].id == CT_ARG_diff_after)
-			r = CT_PUSH(&sides->directories[CT_AFTER], args->given[i].value);
+			r = ct_diff_sides_add(sides, CT_AFTER, args->given[i].value);
 	for (int s = 0; r == 0 && s < args->count; s++)
-		r = CT_PUSH(&sides->directories[s], args->operands[s]);
+		r = ct_diff_sides_add(sides, s, args->operands[s]);
 	if (r == 0 && sides->directories[CT_BEFORE].count && sides->directories[CT_AFTER].count)
 		return NULL;
 	return r < 0 ? strerror(ENOMEM) : "a directory before and one after are needed";
@@ -96,8 +96,7 @@ static int read_wish(const struct ct_args *args, struct wish *wish)
 	bool processes = ct_args_has(args, CT_ARG_diff_processes);
 	bool repeats = ct_args_has(args, CT_ARG_diff_repeats);
 
-	if (processes && repeats)
-		return ct_usage("diff", "--processes or --repeats, not both");
+	wish->sides.repeated = repeats;
 	wish->sides.how = processes ? CT_DIFF_ONE_RUN : repeats ? CT_DIFF_REPEATED : CT_DIFF_UNTOLD;
 	wish->sides.foreign = ct_args_has(args, CT_ARG_diff_foreign);
 	wish->allow_incomplete = ct_args_has(args, CT_ARG_diff_allow_incomplete);

@@ -1,18 +1,85 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/diff_sides.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/members.h"
 #include "tools/tool.h"
 
 void ct_diff_sides_free(struct ct_diff_sides *sides)
 {
-	for (int s = 0; s < CT_SIDES; s++)
+	for (int s = 0; s < CT_SIDES; s++) {
+		for (size_t i = 0; i < sides->directories[s].count; i++)
+			free(sides->directories[s].at[i]);
 		free(sides->directories[s].at);
+	}
+}
+
+static int visible(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+/* Call visit() with the path of each entry of a directory, in order, until it does not return 0. */
+static int each_entry(const char *directory, int (*visit)(void *arg, const char *path), void *arg)
+{
+	struct dirent **entries;
+	int n = scandir(directory, &entries, visible, alphasort), r = 0;
+
+	for (int i = 0; i < n; i++) {
+		char path[PATH_MAX];
+
+		if (r == 0 && snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name) <
+				      (int)sizeof(path))
+			r = visit(arg, path);
+		free(entries[i]);
+	}
+	if (n >= 0)
+		free(entries);
+	return r;
+}
+
+static int is_trace(void *unused, const char *path)
+{
+	char trace[PATH_MAX];
+
+	(void)unused;
+	return snprintf(trace, sizeof(trace), "%s/trace.cutrace", path) < (int)sizeof(trace) &&
+	       access(trace, F_OK) == 0;
+}
+
+static int keep(void *arg, const char *directory)
+{
+	struct ct_diff_names *names = arg;
+	char *copy = strdup(directory);
+
+	if (copy && CT_PUSH(names, copy) == 0)
+		return 0;
+	free(copy);
+	return -ENOMEM;
+}
+
+static int keep_with_traces(void *arg, const char *directory)
+{
+	return each_entry(directory, is_trace, NULL) ? keep(arg, directory) : 0;
+}
+
+int ct_diff_sides_add(struct ct_diff_sides *sides, int side, const char *directory)
+{
+	struct ct_diff_names *names = &sides->directories[side];
+	size_t before = names->count;
+	int r = 0;
+
+	sides->name[side] = !sides->name[side] ? directory : side == CT_BEFORE ? "--before" : "--after";
+	if (!is_trace(NULL, directory) && !each_entry(directory, is_trace, NULL))
+		r = each_entry(directory, keep_with_traces, names);
+	return r == 0 && names->count == before ? keep(names, directory) : r;
 }
 
 /* The processes of one directory. */
@@ -58,11 +125,11 @@ static int hand_over(struct ct_diff_side *side, struct found *from, enum ct_diff
 	return r;
 }
 
-static int refuse(const char *directory, const char *why)
+static int refuse(const char *directory, const char *why, const char *what_to_say)
 {
 	char text[256];
 
-	snprintf(text, sizeof(text), "%s; say --processes (of one run) or --repeats (a run each)", why);
+	snprintf(text, sizeof(text), "%s; say %s", why, what_to_say);
 	return ct_fail(directory, text);
 }
 
@@ -92,7 +159,7 @@ static int load_directory(const struct ct_diff_sides *sides, struct ct_diff_side
 	if (status == 0 && how == CT_DIFF_UNTOLD)
 		why = ct_diff_tell(found.at, found.count, &how);
 	if (why)
-		status = refuse(directory, why);
+		status = refuse(directory, why, "--processes (of one run) or --repeats (a run each)");
 	if (status == 0 && hand_over(side, &found, how) < 0)
 		status = ct_fail(directory, strerror(ENOMEM));
 	for (size_t i = 0; i < found.count; i++)
@@ -123,12 +190,13 @@ static int load_side(const struct ct_diff_sides *sides, int s, struct ct_diff_si
 	const char *why = NULL;
 	int status = refuse_twice(names, sides->foreign);
 
-	side->name = names->count == 1 ? names->at[0] : s == CT_BEFORE ? "--before" : "--after";
+	side->name = sides->name[s];
 	for (size_t i = 0; status == 0 && i < names->count; i++)
 		status = load_directory(sides, side, names->at[i]);
-	if (status == 0 && sides->how == CT_DIFF_UNTOLD)
+	if (status == 0 && !sides->repeated)
 		why = ct_diff_mixed(side);
-	return why ? refuse(side->name, why) : status;
+	return why ? refuse(side->name, why, "--repeats if they are the same run again and again")
+		   : status;
 }
 
 int ct_diff_sides_load(const struct ct_diff_sides *sides, struct ct_diff *diff)

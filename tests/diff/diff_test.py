@@ -19,10 +19,10 @@ import tempfile
 import xml.etree.ElementTree
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "trust"))
-from trace_file import CALL, DEVICE, SCRIPT, SYNC, Trace, record  # noqa: E402
+from trace_file import CALL, DEVICE, NOTE, SCRIPT, SYNC, Trace, record  # noqa: E402
 
 START_NS, FINISH_AT, REALTIME_AT, PROGRAM_AT, LOST_AT = 1000000000, 144, 40, 48, 152
-CUPTI_LOSS = 5  # enum ct_loss
+CUPTI_LOSS, RANK = 5, 9  # enum ct_loss, enum ct_note_code
 VERDICT = re.compile("  (worse|better)$", re.M)
 ODD = '<Layer "1" & 2>::error'
 
@@ -36,7 +36,7 @@ class Maker:
         self.made, self.folder, self.random = folder / "made", folder, random.Random(1)
         self.clock = 0
 
-    def run(self, name, factor=1.0, lines=0, finish=1, lost=0, program=None, at=None):
+    def run(self, name, factor=1.0, lines=0, finish=1, lost=0, program=None, at=None, rank=None):
         """One run: times as many times as long, Python's lines further down, its end, losses."""
         trace = Trace.of(self.made)
         for body in trace.all(CALL, DEVICE, SYNC):
@@ -51,8 +51,10 @@ class Maker:
         struct.pack_into("<Q", trace.header, LOST_AT + 8 * CUPTI_LOSS, lost)
         if program:
             struct.pack_into("64s", trace.header, PROGRAM_AT, program.encode())
+        if rank is not None:
+            trace.add(record(NOTE, struct.pack("<HHQQ", RANK, 4, 0, rank) + b"RANK"))
         path = self.folder / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(exist_ok=True, parents=True)
         trace.save(path)
         return path
 
@@ -191,6 +193,15 @@ def told_apart(diff, make):
     diff(whole, together, status=1, error=(why,))
     diff(whole, "--repeats", together, texts=("3 runs of 1 process",))
     diff(whole, "--processes", together, texts=("1 run of 3 processes",))
+    for run in range(3):
+        for rank in range(2):
+            make.run(f"ranks/{run}/{rank}", rank=rank, at=15 * 10**17 + run * 10**10)
+    diff("ranks/0", "ranks/1", texts=("before ranks/0: 1 run of 2 processes",))
+    text = diff("ranks", "ranks", "--fail-over=5", texts=("before ranks: 3 runs of 2 processes", "no difference"))
+    assert re.search(r"^    calls +1212 +0.0 % +1212 ", text, re.M), text
+    wrong = "its runs are not of the same ranks; say --repeats"
+    diff("--before", "ranks/0/0", "ranks/0/1", "--after", "ranks/1", status=1, error=(wrong,))
+    diff("--processes", "--before", "ranks/0/0", "ranks/0/1", "--after", "ranks/1", status=1, error=(wrong,))
     diff("--before", whole, "--after", *together.iterdir(), status=1, error=("at the same time",))
     diff("--before", whole / "0", whole, "--after", whole, status=1, error=("given twice",))
     diff(whole, make.folder / "missing", status=1, error=("missing: No such file",))
