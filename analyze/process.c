@@ -19,40 +19,77 @@ static uint64_t time_of_day(const struct ct_model *model, uint64_t ns)
 static int take_active(const struct ct_analysis *a, struct ct_process *p)
 {
 	const struct ct_spans *active = &a->busy.active;
+	struct ct_spans few = { 0 };
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < active->count; i++)
-		r = ct_spans_append(&p->active, time_of_day(a->model, active->at[i].start),
+		r = ct_spans_append(&few, time_of_day(a->model, active->at[i].start),
 				    time_of_day(a->model, active->at[i].end));
+	while (r == 0 && few.count > CT_PROCESS_SPANS)
+		ct_spans_thin(&few);
+	for (size_t i = 0; r == 0 && i < few.count; i++)
+		r = CT_PUSH(&p->active, few.at[i]); /* no more room than they need */
+	ct_spans_free(&few);
 	return r;
+}
+
+static int take_site(const struct ct_analysis *a, uint32_t of, struct ct_process *p)
+{
+	const struct ct_site *site = &a->sites->all.at[of];
+	struct ct_process_site taken = {
+		.call = strdup(site->name),
+		.where = strdup(site->where),
+		.calls = site->calls,
+		.total_ns = site->total_ns,
+		.blocked_ns = site->blocked_ns,
+		.lost_ns = site->lost_ns,
+		.comm_wait_ns = a->busy.comm_wait_ns[of],
+		.worst = site->worst,
+		.remedy = ct_site_remedy(a->model, site),
+	};
+
+	p->comm_wait_ns += taken.comm_wait_ns;
+	if (taken.call && taken.where && CT_PUSH(&p->sites, taken) == 0)
+		return 0;
+	free(taken.call);
+	free(taken.where);
+	return -ENOMEM;
+}
+
+/* One site of all those that are not kept for themselves, of which there is at least one. */
+static int take_others(const struct ct_analysis *a, size_t first, struct ct_process *p)
+{
+	struct ct_process_site sum = { .call = strdup("(other calls)"),
+				       .where = strdup("(other places)"), .remedy = "",
+				       .worst = a->sites->all.at[a->sites->ranked[first]].worst };
+
+	for (size_t i = first; i < a->sites->all.count; i++) {
+		const struct ct_site *site = &a->sites->all.at[a->sites->ranked[i]];
+
+		sum.calls += site->calls;
+		sum.total_ns += site->total_ns;
+		sum.blocked_ns += site->blocked_ns;
+		sum.lost_ns += site->lost_ns;
+		sum.comm_wait_ns += a->busy.comm_wait_ns[a->sites->ranked[i]];
+	}
+	p->comm_wait_ns += sum.comm_wait_ns;
+	if (sum.call && sum.where && CT_PUSH(&p->sites, sum) == 0)
+		return 0;
+	free(sum.call);
+	free(sum.where);
+	return -ENOMEM;
 }
 
 static int take_sites(const struct ct_analysis *a, struct ct_process *p)
 {
-	const struct ct_sites *sites = a->sites;
+	size_t count = a->sites->all.count, kept = count;
+	int r = 0;
 
-	for (size_t i = 0; i < sites->all.count; i++) {
-		const struct ct_site *site = &sites->all.at[i];
-		struct ct_process_site taken = {
-			.call = strdup(site->name),
-			.where = strdup(site->where),
-			.calls = site->calls,
-			.total_ns = site->total_ns,
-			.blocked_ns = site->blocked_ns,
-			.lost_ns = site->lost_ns,
-			.comm_wait_ns = a->busy.comm_wait_ns[i],
-			.worst = site->worst,
-			.remedy = ct_site_remedy(a->model, site),
-		};
-
-		if (!taken.call || !taken.where || CT_PUSH(&p->sites, taken) < 0) {
-			free(taken.call);
-			free(taken.where);
-			return -ENOMEM;
-		}
-		p->comm_wait_ns += taken.comm_wait_ns;
-	}
-	return 0;
+	if (count > CT_PROCESS_SITES)
+		kept = CT_PROCESS_SITES - 1;
+	for (size_t i = 0; r == 0 && i < kept; i++)
+		r = take_site(a, a->sites->ranked[i], p);
+	return r < 0 || kept == count ? r : take_others(a, kept, p);
 }
 
 static int take_identity(const struct ct_analysis *a, struct ct_process *p)

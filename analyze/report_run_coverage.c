@@ -140,6 +140,16 @@ static void print_missing(const struct ct_run *run, FILE *to, int *printed)
 		    ct_names_text(&names), size, names.count == 1 ? "it" : "them");
 }
 
+static void print_left_out(const struct ct_run *run, FILE *to, int *printed)
+{
+	struct ct_names names = run->left_out;
+	char count[48];
+
+	if (names.count)
+		say(to, printed, "%s could not be used (%s)",
+		    ct_report_count(names.count, "trace", count), ct_names_text(&names));
+}
+
 void ct_report_run_coverage(const struct ct_run *run, FILE *to)
 {
 	uint64_t calls = 0, ops = 0;
@@ -153,6 +163,7 @@ void ct_report_run_coverage(const struct ct_run *run, FILE *to)
 	fprintf(to, "seen      %s, %s\n", ct_report_count(calls, "call", text),
 		ct_report_count(ops, "device operation", more));
 	print_missing(run, to, &printed);
+	print_left_out(run, to, &printed);
 	for (int kind = 0; kind <= CT_LOSS_COUNT; kind++)
 		print_loss(run, kind, to, &printed);
 	for (size_t i = 0; i < run->processes.count; i++)

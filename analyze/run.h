@@ -24,7 +24,9 @@
 #ifndef CT_ANALYZE_RUN_H
 #define CT_ANALYZE_RUN_H
 
+#include "analyze/lookup.h"
 #include "analyze/process.h"
+#include "analyze/report.h"
 
 enum ct_run_basis {
 	CT_RUN_NOTHING,       /* no two processes ran at the same time: no comparison */
@@ -70,6 +72,8 @@ struct ct_run {
 	enum ct_run_basis basis;
 	uint64_t from_ns;                      /* time of day: first CUDA call of those compared */
 	struct ct_slowest slowest;
+	struct ct_names left_out;              /* traces that could not be used */
+	struct ct_lookup texts;                /* private: of the processes' sites, each once */
 };
 
 /* A rank stands out if its own time exceeds the median of the others by both. */
