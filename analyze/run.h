@@ -104,6 +104,13 @@ uint64_t ct_run_excess(struct ct_versus versus);
 void ct_report_run(const struct ct_run *run, bool summary_only, FILE *to);
 
 /*
+ * Parts of it. Who began late, if anyone did; least, median and most of each column of the table of
+ * processes, below its head, whose first column has that width.
+ */
+void ct_report_run_late(const struct ct_run *run, FILE *to);
+void ct_report_run_spread(const struct ct_run *run, int width, FILE *to);
+
+/*
  * Write ranks.csv and ranks_callsites.csv into a directory, as ct_report_write() does.
  * Returns 0, or -errno with the name of the file that failed in *ret_file.
  */
