@@ -111,6 +111,15 @@ static int end_process(struct progress *p, const struct ct_analysis *analysis)
 	return written(p, p->of->job->format->end_process(p->of->writer, &p->process, analysis));
 }
 
+static void tell_progress(void *arg, size_t done, size_t all)
+{
+	struct progress *p = arg;
+	const struct ct_export_job *job = p->of->job;
+
+	if (job->progress)
+		job->progress(job->progress_arg, p->process.index, done, all);
+}
+
 static int write_process(struct progress *p)
 {
 	const struct ct_export_job *job = p->of->job;
@@ -120,6 +129,8 @@ static int write_process(struct progress *p)
 		.threads = job->threads,
 		.part = give_part,
 		.arg = p,
+		.progress = tell_progress,
+		.progress_arg = p,
 	};
 	struct ct_analysis *analysis;
 	int r = ct_analysis_run(p->process.directory, &options, &analysis);
@@ -152,8 +163,10 @@ static void export_process(void *arg, size_t i)
 	struct progress p = { .of = w, .process = { .export = w->export, .index = (uint32_t)i,
 						    .directory = w->job->directories[i] } };
 
-	if (!ended(w))
-		end_turn(&p, write_process(&p));
+	if (ended(w))
+		return;
+	end_turn(&p, write_process(&p));
+	tell_progress(&p, 0, 0);
 }
 
 /* When a process began to trace. */

@@ -11,6 +11,7 @@
 #include "tools/args.h"
 #include "tools/members.h"
 #include "tools/output.h"
+#include "tools/progress.h"
 #include "tools/tool.h"
 #include "trace/reader.h"
 
@@ -40,6 +41,32 @@ static bool opens(const char *directory)
 	return true;
 }
 
+static void show_progress(void *arg, size_t trace, size_t done, size_t all)
+{
+	struct ct_progress *traces = arg;
+
+	if (all)
+		ct_progress_part(&traces[trace], done, all);
+	else
+		ct_progress_trace(&traces[trace]);
+}
+
+/* Returns what ct_export_write() does. */
+static int write_traces(struct ct_export_job *job, const char **ret_directory)
+{
+	struct ct_progress *traces = calloc(job->count, sizeof(*traces));
+	int r;
+
+	job->progress = traces ? show_progress : NULL;
+	job->progress_arg = traces;
+	if (traces && !(job->to == stdout && isatty(STDOUT_FILENO)))
+		ct_progress_begin(job->count);
+	r = ct_export_write(job, ret_directory);
+	ct_progress_end();
+	free(traces);
+	return r;
+}
+
 static int write_job(const struct ct_export_job *job, const struct wish *wish)
 {
 	struct ct_export_job to = *job;
@@ -51,7 +78,7 @@ static int write_job(const struct ct_export_job *job, const struct wish *wish)
 		return status;
 	to.to = output.to;
 	to.path = output.to ? NULL : output.temporary;
-	r = ct_export_write(&to, &directory);
+	r = write_traces(&to, &directory);
 	if (r < 0 && directory)
 		status = ct_fail(directory, ct_trace_error(r));
 	else if (r < 0)

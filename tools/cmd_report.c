@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 
 #include "tools/args.h"
+#include "tools/color.h"
+#include "tools/progress.h"
 #include "tools/report.h"
 
 int ct_report_make(const char *directory, const struct ct_report_wish *wish,
@@ -54,18 +56,27 @@ int ct_report_flush(int status)
 /* The report of one process. */
 static int make(const char *directory, const struct ct_report_wish *wish)
 {
-	const struct ct_analysis_options options = { 0 };
+	struct ct_progress progress = { 0 };
+	const struct ct_analysis_options options = { .progress = ct_progress_part,
+						     .progress_arg = &progress };
 	struct ct_report_files files;
 	struct ct_analysis *analysis;
-	int status, r = ct_report_make(directory, wish, options, &analysis, &files);
+	int status, r;
 
+	if (wish->progress)
+		ct_progress_begin(1);
+	r = ct_report_make(directory, wish, options, &analysis, &files);
+	ct_progress_end();
 	if (r < 0)
 		return ct_fail(directory, ct_trace_error(r));
 	status = ct_report_tell(directory, &files);
 	if (wish->mode == CT_REPORT_AT_EXIT)
 		ct_report_text(analysis, true, stderr);
-	else if (wish->mode == CT_REPORT_PRINT)
+	else if (wish->mode == CT_REPORT_PRINT) {
 		ct_report_text(analysis, false, stdout);
+		if (!files.r)
+			ct_report_next(directory);
+	}
 	ct_analysis_destroy(analysis);
 	return ct_report_flush(status);
 }
@@ -128,6 +139,8 @@ int ct_cmd_report(const struct ct_args *args)
 		.output = ct_args_value(args, CT_ARG_report_output),
 		.all_rows = ct_args_has(args, CT_ARG_report_all_rows),
 		.foreign = ct_args_has(args, CT_ARG_report_foreign),
+		.operands = args->operands,
+		.count = args->count,
 		.part_records = ct_args_number(args, CT_ARG_report_part_records, 0),
 	};
 
@@ -135,6 +148,8 @@ int ct_cmd_report(const struct ct_args *args)
 		wish.mode = CT_REPORT_AT_EXIT;
 	if (ct_args_has(args, CT_ARG_report_write_only))
 		wish.mode = CT_REPORT_WRITE_ONLY;
+	wish.progress = wish.mode == CT_REPORT_PRINT; /* else a program may be ending beside others */
+	ct_color_begin(ct_args_value(args, CT_ARG_report_color));
 	ct_keep_memory();
 	return report(args->operands, args->count, &wish);
 }

@@ -8,7 +8,9 @@
 #include "analyze/report.h"
 #include "analyze/whatif.h"
 #include "tools/args.h"
+#include "tools/color.h"
 #include "tools/members.h"
+#include "tools/progress.h"
 #include "tools/tool.h"
 
 #define EVENTS 100000000u /* replayed: some seconds, for long traces */
@@ -26,7 +28,9 @@ static int print(const char *directory)
 		return ct_fail(directory, "the name is too long");
 	if (stat(path, &st) == 0 && ct_foreign(&st, why, sizeof(why)))
 		return ct_fail(directory, why);
+	ct_progress_begin(1);
 	r = ct_analysis_run(directory, &options, &analysis);
+	ct_progress_end();
 	if (r < 0)
 		return ct_fail(directory, ct_trace_error(r));
 	ct_report_coverage(analysis, stdout);
@@ -38,5 +42,6 @@ static int print(const char *directory)
 
 int ct_cmd_whatif(const struct ct_args *args)
 {
+	ct_color_begin(ct_args_value(args, CT_ARG_whatif_color));
 	return print(args->operands[0]);
 }

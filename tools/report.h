@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "analyze/analysis.h"
+#include "analyze/run.h"
 #include "tools/members.h"
 #include "tools/tool.h"
 
@@ -16,6 +17,9 @@ struct ct_report_wish {
 	const char *output;
 	bool all_rows;
 	bool foreign; /* traces of other users as well */
+	char **operands; /* what the command was given: directories of traces, or of those */
+	int count;
+	bool progress; /* show how far it is */
 	uint64_t part_records; /* for tests: analyze any trace in parts of so many; 0 = as usual */
 };
 
@@ -38,6 +42,10 @@ int ct_report_tell(const char *directory, const struct ct_report_files *files);
 
 /* Write out what was printed. Returns `status`, or CT_EXIT_FAILED if it cannot be, printed. */
 int ct_report_flush(int status);
+
+/* Print where the files of a report are and what to do next. */
+void ct_report_next(const char *directory);
+void ct_report_next_several(const struct ct_run *run, const struct ct_report_wish *wish);
 
 /* As ct_report_several(), with everything that can be wished for. */
 int ct_report_members(const struct ct_members *members, const struct ct_report_wish *wish);

@@ -13,6 +13,7 @@
 
 #include "analyze/run.h"
 #include "analyze/together.h"
+#include "tools/progress.h"
 #include "tools/report.h"
 
 /* What became of one process. */
@@ -47,11 +48,15 @@ static void make(void *arg, size_t i)
 {
 	struct job *job = arg;
 	struct outcome *outcome = &job->outcomes[i];
+	struct ct_analysis_options options = job->options;
+	struct ct_progress progress = { 0 };
 	struct ct_analysis *analysis;
 	struct ct_process process;
 
-	outcome->r = ct_report_make(job->members->at[i].directory, job->wish, job->options, &analysis,
+	options.progress_arg = &progress;
+	outcome->r = ct_report_make(job->members->at[i].directory, job->wish, options, &analysis,
 				    &outcome->files);
+	ct_progress_trace(&progress);
 	if (outcome->r < 0)
 		return;
 	outcome->r = ct_process_take(analysis, &process);
@@ -80,7 +85,8 @@ static int tell(const struct job *job)
 static int make_all(const struct ct_members *members, const struct ct_report_wish *wish,
 		    struct ct_run *run, int *ret_status)
 {
-	struct job job = { .members = members, .wish = wish, .run = run, .options.process = true };
+	struct job job = { .members = members, .wish = wish, .run = run,
+			   .options = { .process = true, .progress = ct_progress_part } };
 	unsigned threads = ct_analysis_threads(&job.options);
 	unsigned width = ct_together_width(members->count, threads);
 
@@ -89,7 +95,10 @@ static int make_all(const struct ct_members *members, const struct ct_report_wis
 	if (!job.outcomes)
 		return -ENOMEM;
 	pthread_mutex_init(&job.lock, NULL);
+	if (wish->progress)
+		ct_progress_begin(members->count);
 	ct_together(members->count, width, make, &job);
+	ct_progress_end();
 	pthread_mutex_destroy(&job.lock);
 	run->left_out = members->left_out;
 	*ret_status = tell(&job);
@@ -112,6 +121,14 @@ static int write_tables(const struct ct_run *run, const char *directory)
 	return ct_fail(path, strerror(-r));
 }
 
+static void print(const struct ct_run *run, const struct ct_report_wish *wish)
+{
+	if (!run->processes.count)
+		return;
+	ct_report_run(run, false, stdout);
+	ct_report_next_several(run, wish);
+}
+
 int ct_report_members(const struct ct_members *members, const struct ct_report_wish *wish)
 {
 	struct ct_run *run = ct_run_create();
@@ -126,7 +143,7 @@ int ct_report_members(const struct ct_members *members, const struct ct_report_w
 	if (wish->mode == CT_REPORT_AT_EXIT)
 		ct_report_run(run, true, stderr);
 	else if (wish->mode == CT_REPORT_PRINT)
-		ct_report_run(run, false, stdout);
+		print(run, wish);
 	ct_run_destroy(run);
 	return ct_report_flush(status);
 }
@@ -134,7 +151,7 @@ int ct_report_members(const struct ct_members *members, const struct ct_report_w
 int ct_report_several(const struct ct_members *members, enum ct_report_mode mode,
 		      const char *output)
 {
-	const struct ct_report_wish wish = { .mode = mode, .output = output };
+	const struct ct_report_wish wish = { .mode = mode, .output = output, .progress = true };
 
 	return ct_report_members(members, &wish);
 }
