@@ -64,7 +64,7 @@ static int make(const char *directory, const struct ct_report_wish *wish)
 	int status, r;
 
 	if (wish->progress)
-		ct_progress_begin(1);
+		ct_progress_begin(1, wish->eager);
 	r = ct_report_make(directory, wish, options, &analysis, &files);
 	ct_progress_end();
 	if (r < 0)
@@ -139,6 +139,7 @@ int ct_cmd_report(const struct ct_args *args)
 		.output = ct_args_value(args, CT_ARG_report_output),
 		.all_rows = ct_args_has(args, CT_ARG_report_all_rows),
 		.foreign = ct_args_has(args, CT_ARG_report_foreign),
+		.eager = ct_args_has(args, CT_ARG_report_eager),
 		.operands = args->operands,
 		.count = args->count,
 		.part_records = ct_args_number(args, CT_ARG_report_part_records, 0),

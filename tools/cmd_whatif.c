@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 
 #define EVENTS 100000000u /* replayed: some seconds, for long traces */
 
-static int print(const char *directory)
+static int print(const char *directory, bool eager)
 {
 	const struct ct_analysis_options options = { .whole_records = UINT64_MAX,
 						     .whatif_events = EVENTS };
@@ -28,7 +29,7 @@ static int print(const char *directory)
 		return ct_fail(directory, "the name is too long");
 	if (stat(path, &st) == 0 && ct_foreign(&st, why, sizeof(why)))
 		return ct_fail(directory, why);
-	ct_progress_begin(1);
+	ct_progress_begin(1, eager);
 	r = ct_analysis_run(directory, &options, &analysis);
 	ct_progress_end();
 	if (r < 0)
@@ -43,5 +44,5 @@ static int print(const char *directory)
 int ct_cmd_whatif(const struct ct_args *args)
 {
 	ct_color_begin(ct_args_value(args, CT_ARG_whatif_color));
-	return print(args->operands[0]);
+	return print(args->operands[0], ct_args_has(args, CT_ARG_whatif_eager));
 }

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "tools/args.h"
-#include "tools/progress.h"
 #include "tools/spelling.h"
 #include "tools/tool.h"
 
@@ -26,7 +25,6 @@ static int (*const runs[CT_COMMAND_COUNT])(const struct ct_args *args) = {
 
 int ct_fail(const char *what, const char *why)
 {
-	ct_progress_hide();
 	fprintf(stderr, "cutrace: %s: %s\n", what, why);
 	return CT_EXIT_FAILED;
 }

@@ -24,7 +24,7 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t ending;
 	/* of the lock: */
-	bool running, shown;
+	bool running, shown, eager;
 	unsigned long ms; /* since it began */
 } progress = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -49,6 +49,15 @@ static void show(void)
 	fprintf(stderr, "\r\033[Kcutrace: analyzed%s%s %lu s", count, percent, progress.ms / 1000);
 	fflush(stderr);
 	progress.shown = true;
+}
+
+/* For tests: show it now, and not only by the clock. */
+static void show_eagerly(void)
+{
+	pthread_mutex_lock(&progress.lock);
+	if (progress.running && progress.eager)
+		show();
+	pthread_mutex_unlock(&progress.lock);
 }
 
 /* Wait so long, or until it ends. Of the lock. */
@@ -89,7 +98,7 @@ static bool wanted(void)
 	       !ct_switched_on("CUTRACE_QUIET", false);
 }
 
-void ct_progress_begin(size_t traces)
+void ct_progress_begin(size_t traces, bool eager)
 {
 	pthread_condattr_t attr;
 	sigset_t all, before;
@@ -98,6 +107,7 @@ void ct_progress_begin(size_t traces)
 		return;
 	progress.traces = traces;
 	progress.ms = 0;
+	progress.eager = eager;
 	atomic_store(&progress.done, 0);
 	atomic_store(&progress.thousandths, 0);
 	pthread_condattr_init(&attr);
@@ -110,6 +120,7 @@ void ct_progress_begin(size_t traces)
 	if (pthread_create(&progress.thread, NULL, tick, NULL) != 0)
 		progress.running = false;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	show_eagerly();
 }
 
 void ct_progress_part(void *arg, size_t done, size_t all)
@@ -120,19 +131,14 @@ void ct_progress_part(void *arg, size_t done, size_t all)
 	if (now > trace->told)
 		atomic_fetch_add(&progress.thousandths, now - trace->told);
 	trace->told = now > trace->told ? now : trace->told;
+	show_eagerly();
 }
 
 void ct_progress_trace(struct ct_progress *trace)
 {
 	ct_progress_part(trace, 1, 1);
 	atomic_fetch_add(&progress.done, 1);
-}
-
-void ct_progress_hide(void)
-{
-	pthread_mutex_lock(&progress.lock);
-	erase();
-	pthread_mutex_unlock(&progress.lock);
+	show_eagerly();
 }
 
 void ct_progress_end(void)

@@ -6,6 +6,7 @@
 #ifndef CT_TOOLS_PROGRESS_H
 #define CT_TOOLS_PROGRESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* A trace that is being analyzed; all zeros at first. */
@@ -13,8 +14,8 @@ struct ct_progress {
 	unsigned told; /* thousandths of it that have been counted */
 };
 
-/* Begin to show how far the analysis of so many traces is. */
-void ct_progress_begin(size_t traces);
+/* Begin to show how far the analysis of so many traces is. eager: at once and always, for tests. */
+void ct_progress_begin(size_t traces, bool eager);
 
 /* So many parts of a trace are done. For ct_analysis_options; arg: a struct ct_progress. */
 void ct_progress_part(void *arg, size_t done, size_t all);
@@ -22,10 +23,7 @@ void ct_progress_part(void *arg, size_t done, size_t all);
 /* All of a trace is done, or has failed. */
 void ct_progress_trace(struct ct_progress *trace);
 
-/* Take the line away for now: something else is to be printed. Without a line nothing happens. */
-void ct_progress_hide(void);
-
-/* It is over. Nothing happens if it had not begun. */
+/* It is over, and the line is gone. Nothing happens if it had not begun. */
 void ct_progress_end(void);
 
 #endif

@@ -19,7 +19,8 @@ struct ct_report_wish {
 	bool foreign; /* traces of other users as well */
 	char **operands; /* what the command was given: directories of traces, or of those */
 	int count;
-	bool progress; /* show how far it is */
+	bool progress; /* show how far it is; eager: see ct_progress_begin() */
+	bool eager;
 	uint64_t part_records; /* for tests: analyze any trace in parts of so many; 0 = as usual */
 };
 

@@ -96,7 +96,7 @@ static int make_all(const struct ct_members *members, const struct ct_report_wis
 		return -ENOMEM;
 	pthread_mutex_init(&job.lock, NULL);
 	if (wish->progress)
-		ct_progress_begin(members->count);
+		ct_progress_begin(members->count, wish->eager);
 	ct_together(members->count, width, make, &job);
 	ct_progress_end();
 	pthread_mutex_destroy(&job.lock);
