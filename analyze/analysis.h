@@ -64,6 +64,9 @@ struct ct_analysis_options {
 	/* Called for the analysis of each part, in order of time; not 0 ends with that error. */
 	int (*part)(void *arg, const struct ct_analysis *part);
 	void *arg;
+	/* NULL, or called whenever a part is done, of so many in all; by one thread at a time. */
+	void (*progress)(void *arg, size_t done, size_t all);
+	void *progress_arg;
 };
 
 /*

@@ -84,6 +84,8 @@ static int fold(struct crew *c, size_t part, struct ct_analysis *a)
 	r = ct_fold_add(c->fold, a);
 	if (r == 0 && c->options->part)
 		r = c->options->part(c->options->arg, a);
+	if (r == 0 && c->options->progress)
+		c->options->progress(c->options->progress_arg, part + 1, c->count);
 	return end_turn(c, &c->folded, r);
 }
 

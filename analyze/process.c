@@ -19,11 +19,17 @@ static uint64_t time_of_day(const struct ct_model *model, uint64_t ns)
 static int take_active(const struct ct_analysis *a, struct ct_process *p)
 {
 	const struct ct_spans *active = &a->busy.active;
+	struct ct_spans few = { 0 };
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < active->count; i++)
-		r = ct_spans_append(&p->active, time_of_day(a->model, active->at[i].start),
+		r = ct_spans_append(&few, time_of_day(a->model, active->at[i].start),
 				    time_of_day(a->model, active->at[i].end));
+	while (r == 0 && few.count > CT_PROCESS_SPANS)
+		ct_spans_thin(&few);
+	for (size_t i = 0; r == 0 && i < few.count; i++)
+		r = CT_PUSH(&p->active, few.at[i]); /* no more room than they need */
+	ct_spans_free(&few);
 	return r;
 }
 
@@ -34,35 +40,70 @@ static void free_site(struct ct_process_site *site)
 	free(site->source);
 }
 
+static int add_site(struct ct_process *p, struct ct_process_site site)
+{
+	p->comm_wait_ns += site.comm_wait_ns;
+	if (site.call && site.where && CT_PUSH(&p->sites, site) == 0)
+		return 0;
+	free_site(&site);
+	return -ENOMEM;
+}
+
+static int take_site(const struct ct_analysis *a, uint32_t of, struct ct_process *p)
+{
+	const struct ct_site *site = &a->sites->all.at[of];
+	const char *source = ct_places_source(a->model, a->sites->places, site->stack);
+	struct ct_process_site taken = {
+		.call = strdup(site->name),
+		.where = strdup(site->where),
+		.source = source ? strdup(source) : NULL,
+		.calls = site->calls,
+		.total_ns = site->total_ns,
+		.blocked_ns = site->blocked_ns,
+		.lost_ns = site->lost_ns,
+		.comm_wait_ns = a->busy.comm_wait_ns[of],
+		.worst = site->worst,
+		.remedy = ct_site_remedy(a->model, site),
+	};
+
+	memcpy(taken.parts, site->parts, sizeof(taken.parts));
+	if (!source || taken.source)
+		return add_site(p, taken);
+	free_site(&taken);
+	return -ENOMEM;
+}
+
+/* One site of all those that are not kept for themselves, of which there is at least one. */
+static int take_others(const struct ct_analysis *a, size_t first, struct ct_process *p)
+{
+	struct ct_process_site sum = { .call = strdup("(other calls)"),
+				       .where = strdup("(other places)"), .remedy = "",
+				       .worst = a->sites->all.at[a->sites->ranked[first]].worst };
+
+	for (size_t i = first; i < a->sites->all.count; i++) {
+		const struct ct_site *site = &a->sites->all.at[a->sites->ranked[i]];
+
+		sum.calls += site->calls;
+		sum.total_ns += site->total_ns;
+		sum.blocked_ns += site->blocked_ns;
+		sum.lost_ns += site->lost_ns;
+		sum.comm_wait_ns += a->busy.comm_wait_ns[a->sites->ranked[i]];
+		for (int part = 0; part < CT_PART_COUNT; part++)
+			sum.parts[part] += site->parts[part];
+	}
+	return add_site(p, sum);
+}
+
 static int take_sites(const struct ct_analysis *a, struct ct_process *p)
 {
-	const struct ct_sites *sites = a->sites;
+	size_t count = a->sites->all.count, kept = count;
+	int r = 0;
 
-	for (size_t i = 0; i < sites->all.count; i++) {
-		const struct ct_site *site = &sites->all.at[i];
-		const char *source = ct_places_source(a->model, sites->places, site->stack);
-		struct ct_process_site taken = {
-			.call = strdup(site->name),
-			.where = strdup(site->where),
-			.source = source ? strdup(source) : NULL,
-			.calls = site->calls,
-			.total_ns = site->total_ns,
-			.blocked_ns = site->blocked_ns,
-			.lost_ns = site->lost_ns,
-			.comm_wait_ns = a->busy.comm_wait_ns[i],
-			.worst = site->worst,
-			.remedy = ct_site_remedy(a->model, site),
-		};
-
-		memcpy(taken.parts, site->parts, sizeof(taken.parts));
-		if (!taken.call || !taken.where || (source && !taken.source) ||
-		    CT_PUSH(&p->sites, taken) < 0) {
-			free_site(&taken);
-			return -ENOMEM;
-		}
-		p->comm_wait_ns += taken.comm_wait_ns;
-	}
-	return 0;
+	if (count > CT_PROCESS_SITES)
+		kept = CT_PROCESS_SITES - 1;
+	for (size_t i = 0; r == 0 && i < kept; i++)
+		r = take_site(a, a->sites->ranked[i], p);
+	return r < 0 || kept == count ? r : take_others(a, kept, p);
 }
 
 /* "NVIDIA H200, NVIDIA H200"; for free(), NULL without memory. */

@@ -9,6 +9,13 @@
 #include "analyze/analysis.h"
 #include "analyze/interval.h"
 
+/*
+ * Of each process no more is kept, however long it ran: spans of time in CUDA, thinned by
+ * ct_spans_thin(), and call sites, the costliest, with all others as one.
+ */
+#define CT_PROCESS_SPANS 4096
+#define CT_PROCESS_SITES 2048
+
 /* All calls of one API from one place, of one process. */
 struct ct_process_site {
 	char *call, *where;

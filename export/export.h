@@ -71,6 +71,12 @@ struct ct_export_job {
 	size_t left_out;
 	FILE *to;           /* as in struct ct_export */
 	const char *path;
+	/*
+	 * NULL, or called whenever so much of a trace is written, all 0: the trace is done. Several
+	 * threads call it, but one at a time for a trace.
+	 */
+	void (*progress)(void *arg, size_t trace, size_t done, size_t all);
+	void *progress_arg;
 	/* for tests: export any trace in parts of so many, with so many threads; 0 = as usual */
 	uint64_t part_records;
 	unsigned threads;

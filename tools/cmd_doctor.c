@@ -16,6 +16,7 @@
 
 #include "analyze/model.h"
 #include "tools/args.h"
+#include "tools/color.h"
 #include "tools/tool.h"
 
 enum probe { PROBE_OK = 0, PROBE_NO_DRIVER = 10, PROBE_INIT_FAILED = 11, PROBE_NO_DEVICE = 12 };
@@ -166,6 +167,7 @@ int ct_cmd_doctor(const struct ct_args *args)
 
 	if (ct_args_has(args, CT_ARG_doctor_probe))
 		return probe();
+	ct_color_begin(ct_args_value(args, CT_ARG_doctor_color));
 	if (getenv("CUDA_INJECTION64_PATH"))
 		say(0, "injection", "CUDA_INJECTION64_PATH is set: while it is, cutrace sees calls "
 		    "but no device times");

@@ -11,6 +11,7 @@
 #include "tools/args.h"
 #include "tools/members.h"
 #include "tools/output.h"
+#include "tools/progress.h"
 #include "tools/tool.h"
 #include "trace/reader.h"
 
@@ -20,6 +21,7 @@ struct wish {
 	const char *output;
 	bool force;
 	bool foreign;
+	bool eager; /* see ct_progress_begin() */
 	uint64_t part_records;
 };
 
@@ -40,6 +42,33 @@ static bool opens(const char *directory)
 	return true;
 }
 
+static void show_progress(void *arg, size_t trace, size_t done, size_t all)
+{
+	struct ct_progress *traces = arg;
+
+	if (all)
+		ct_progress_part(&traces[trace], done, all);
+	else
+		ct_progress_trace(&traces[trace]);
+}
+
+/* Returns what ct_export_write() does. */
+static int write_traces(struct ct_export_job *job, const struct wish *wish,
+			const char **ret_directory)
+{
+	struct ct_progress *traces = calloc(job->count, sizeof(*traces));
+	int r;
+
+	job->progress = traces ? show_progress : NULL;
+	job->progress_arg = traces;
+	if (traces && !(job->to == stdout && isatty(STDOUT_FILENO)))
+		ct_progress_begin(job->count, wish->eager);
+	r = ct_export_write(job, ret_directory);
+	ct_progress_end();
+	free(traces);
+	return r;
+}
+
 static int write_job(const struct ct_export_job *job, const struct wish *wish)
 {
 	struct ct_export_job to = *job;
@@ -51,7 +80,7 @@ static int write_job(const struct ct_export_job *job, const struct wish *wish)
 		return status;
 	to.to = output.to;
 	to.path = output.to ? NULL : output.temporary;
-	r = ct_export_write(&to, &directory);
+	r = write_traces(&to, wish, &directory);
 	if (r < 0 && directory)
 		status = ct_fail(directory, ct_trace_error(r));
 	else if (r < 0)
@@ -111,6 +140,7 @@ static int read_wish(const struct ct_args *args, struct wish *wish)
 	wish->output = ct_args_value(args, CT_ARG_export_output);
 	wish->force = ct_args_has(args, CT_ARG_export_force);
 	wish->foreign = ct_args_has(args, CT_ARG_export_foreign);
+	wish->eager = ct_args_has(args, CT_ARG_export_eager);
 	wish->part_records = ct_args_number(args, CT_ARG_export_part_records, 0);
 	return wish->format ? -1 : ct_usage("export", "a format is needed");
 }

@@ -10,151 +10,87 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "analyze/analysis.h"
-#include "analyze/run.h"
 #include "tools/args.h"
-#include "tools/members.h"
-#include "tools/tool.h"
+#include "tools/color.h"
+#include "tools/progress.h"
+#include "tools/report.h"
 
-/* What was asked for. */
-struct wish {
-	enum ct_report_mode mode;
-	const char *output;
-	bool all_rows;
-	bool foreign; /* traces of other users as well */
-	uint64_t part_records; /* for tests: analyze any trace in parts of so many; 0 = as usual */
-};
-
-static int write_reports(const struct ct_analysis *analysis, struct ct_rows *rows)
+int ct_report_make(const char *directory, const struct ct_report_wish *wish,
+		   struct ct_analysis_options options, struct ct_analysis **ret,
+		   struct ct_report_files *ret_files)
 {
-	const char *file, *directory = analysis->directory;
-	int r = ct_report_write(analysis, rows, &file);
-
-	if (r == 0)
-		return 0;
-	fprintf(stderr, "cutrace: %s/%s: %s; make room or give rights, then run `cutrace report %s`\n",
-		directory, file, strerror(-r), directory);
-	return CT_EXIT_FAILED;
-}
-
-static int flush(int status)
-{
-	return fflush(stdout) == 0 ? status : ct_fail("standard output", "cannot be written");
-}
-
-/* Analyze one process and write its report. Returns what ct_analysis_run() does. */
-static int analyze(const char *directory, const struct wish *wish, bool process,
-		   struct ct_analysis **ret, int *ret_status)
-{
-	struct ct_analysis_options options = { .process = process,
-					       .part_records = wish->part_records,
-					       .whole_records = wish->part_records };
 	struct ct_rows *rows = NULL;
+	const char *file;
 	int r = wish->all_rows ? ct_rows_open(directory, &rows) : 0;
 
+	options.part_records = options.whole_records = wish->part_records;
 	if (rows) {
 		options.part = ct_rows_add;
 		options.arg = rows;
 	}
 	if (r == 0)
 		r = ct_analysis_run(directory, &options, ret);
-	if (r == 0)
-		*ret_status = write_reports(*ret, rows);
+	if (r == 0) {
+		int written = ct_report_write(*ret, rows, &file);
+
+		*ret_files = (struct ct_report_files){ file, written };
+	}
 	ct_rows_close(rows);
 	return r;
 }
 
-/* The report of one process. */
-static int make(const char *directory, const struct wish *wish)
+int ct_report_tell(const char *directory, const struct ct_report_files *files)
 {
-	struct ct_analysis *analysis;
-	int status, r = analyze(directory, wish, false, &analysis, &status);
+	if (files->r == 0)
+		return 0;
+	fprintf(stderr, "cutrace: %s/%s: %s; make room or give rights, then run `cutrace report %s`\n",
+		directory, files->failed, strerror(-files->r), directory);
+	return CT_EXIT_FAILED;
+}
 
+int ct_report_flush(int status)
+{
+	return fflush(stdout) == 0 ? status : ct_fail("standard output", "cannot be written");
+}
+
+/* The report of one process. */
+static int make(const char *directory, const struct ct_report_wish *wish)
+{
+	struct ct_progress progress = { 0 };
+	const struct ct_analysis_options options = { .progress = ct_progress_part,
+						     .progress_arg = &progress };
+	struct ct_report_files files;
+	struct ct_analysis *analysis;
+	int status, r;
+
+	if (wish->progress)
+		ct_progress_begin(1, wish->eager);
+	r = ct_report_make(directory, wish, options, &analysis, &files);
+	ct_progress_end();
 	if (r < 0)
 		return ct_fail(directory, ct_trace_error(r));
+	status = ct_report_tell(directory, &files);
 	if (wish->mode == CT_REPORT_AT_EXIT)
 		ct_report_text(analysis, true, stderr);
-	else if (wish->mode == CT_REPORT_PRINT)
+	else if (wish->mode == CT_REPORT_PRINT) {
 		ct_report_text(analysis, false, stdout);
+		if (!files.r)
+			ct_report_next(directory);
+	}
 	ct_analysis_destroy(analysis);
-	return flush(status);
-}
-
-/* Analyze one process of a run, write its own report and add its digest. */
-static int add(struct ct_run *run, const char *directory, const struct wish *wish)
-{
-	struct ct_analysis *analysis;
-	struct ct_process process;
-	int status = 0, r = analyze(directory, wish, true, &analysis, &status);
-
-	if (r == 0) {
-		r = ct_process_take(analysis, &process);
-		ct_analysis_destroy(analysis);
-	}
-	if (r == 0) {
-		r = ct_run_add(run, &process);
-		if (r < 0)
-			ct_process_free(&process);
-	}
-	return r < 0 ? ct_fail(directory, ct_trace_error(r)) : status;
-}
-
-static int write_tables(const struct ct_run *run, const char *directory)
-{
-	char path[PATH_MAX];
-	const char *file;
-	int r;
-
-	if (mkdir(directory, 0777) < 0 && errno != EEXIST)
-		return ct_fail(directory, strerror(errno));
-	r = ct_report_run_write(run, directory, &file);
-	if (r == 0)
-		return 0;
-	snprintf(path, sizeof(path), "%s/%s", directory, file);
-	return ct_fail(path, strerror(-r));
-}
-
-static int report_several(const struct ct_members *members, const struct wish *wish)
-{
-	struct ct_run *run = ct_run_create();
-	int status = 0;
-
-	if (!run)
-		return ct_fail("report", strerror(ENOMEM));
-	for (size_t i = 0; i < members->count; i++)
-		status |= add(run, members->at[i].directory, wish);
-	if (ct_run_finish(run) < 0) {
-		ct_run_destroy(run);
-		return ct_fail("report", strerror(ENOMEM));
-	}
-	if (wish->output && run->processes.count)
-		status |= write_tables(run, wish->output);
-	if (wish->mode == CT_REPORT_AT_EXIT)
-		ct_report_run(run, true, stderr);
-	else if (wish->mode == CT_REPORT_PRINT)
-		ct_report_run(run, false, stdout);
-	ct_run_destroy(run);
-	return flush(status);
+	return ct_report_flush(status);
 }
 
 int ct_report_one(const char *directory, enum ct_report_mode mode)
 {
-	const struct wish wish = { .mode = mode };
+	const struct ct_report_wish wish = { .mode = mode };
 
 	ct_keep_memory();
 	return make(directory, &wish);
 }
 
-int ct_report_several(const struct ct_members *members, enum ct_report_mode mode,
-		      const char *output)
-{
-	const struct wish wish = { .mode = mode, .output = output };
-
-	return report_several(members, &wish);
-}
-
 /* One directory with a trace is a report of its own; everything else is a run. */
-static int report(char **directories, int count, const struct wish *wish)
+static int report(char **directories, int count, const struct ct_report_wish *wish)
 {
 	struct ct_members members = { .foreign = wish->foreign };
 	int status = 0;
@@ -174,7 +110,7 @@ static int report(char **directories, int count, const struct wish *wish)
 	if (members.count == 1 && !wish->output)
 		status = make(members.at[0].directory, wish);
 	else if (members.count)
-		status = report_several(&members, wish);
+		status = ct_report_members(&members, wish);
 	if (members.bad)
 		status = CT_EXIT_FAILED;
 	ct_members_free(&members);
@@ -199,10 +135,13 @@ void ct_keep_memory(void)
 
 int ct_cmd_report(const struct ct_args *args)
 {
-	struct wish wish = {
+	struct ct_report_wish wish = {
 		.output = ct_args_value(args, CT_ARG_report_output),
 		.all_rows = ct_args_has(args, CT_ARG_report_all_rows),
 		.foreign = ct_args_has(args, CT_ARG_report_foreign),
+		.eager = ct_args_has(args, CT_ARG_report_eager),
+		.operands = args->operands,
+		.count = args->count,
 		.part_records = ct_args_number(args, CT_ARG_report_part_records, 0),
 	};
 
@@ -210,6 +149,8 @@ int ct_cmd_report(const struct ct_args *args)
 		wish.mode = CT_REPORT_AT_EXIT;
 	if (ct_args_has(args, CT_ARG_report_write_only))
 		wish.mode = CT_REPORT_WRITE_ONLY;
+	wish.progress = wish.mode == CT_REPORT_PRINT; /* else a program may be ending beside others */
+	ct_color_begin(ct_args_value(args, CT_ARG_report_color));
 	ct_keep_memory();
 	return report(args->operands, args->count, &wish);
 }

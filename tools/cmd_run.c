@@ -38,7 +38,7 @@ int ct_preload(void)
 }
 
 /* Whether the program ran with this switch on; the library has complained about odd values. */
-static bool switched_on(const char *variable, bool fallback)
+bool ct_switched_on(const char *variable, bool fallback)
 {
 	static const char *const yes[] = { "1", "on", "yes", "true" };
 	static const char *const no[] = { "0", "off", "no", "false" };
@@ -98,11 +98,11 @@ static off_t trace_bytes(const struct ct_members *members)
  */
 static void report_traces(const char *list)
 {
-	bool quiet = switched_on("CUTRACE_QUIET", false);
+	bool quiet = ct_switched_on("CUTRACE_QUIET", false);
 	struct ct_members members = { 0 };
 	bool large;
 
-	if (!switched_on("CUTRACE_REPORT", true))
+	if (!ct_switched_on("CUTRACE_REPORT", true))
 		return;
 	read_list(list, &members);
 	large = trace_bytes(&members) > RUN_BYTES_MAX;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,12 +9,14 @@
 #include "analyze/report.h"
 #include "analyze/whatif.h"
 #include "tools/args.h"
+#include "tools/color.h"
 #include "tools/members.h"
+#include "tools/progress.h"
 #include "tools/tool.h"
 
 #define EVENTS 100000000u /* replayed: some seconds, for long traces */
 
-static int print(const char *directory)
+static int print(const char *directory, bool eager)
 {
 	const struct ct_analysis_options options = { .whole_records = UINT64_MAX,
 						     .whatif_events = EVENTS };
@@ -26,7 +29,9 @@ static int print(const char *directory)
 		return ct_fail(directory, "the name is too long");
 	if (stat(path, &st) == 0 && ct_foreign(&st, why, sizeof(why)))
 		return ct_fail(directory, why);
+	ct_progress_begin(1, eager);
 	r = ct_analysis_run(directory, &options, &analysis);
+	ct_progress_end();
 	if (r < 0)
 		return ct_fail(directory, ct_trace_error(r));
 	ct_report_coverage(analysis, stdout);
@@ -38,5 +43,6 @@ static int print(const char *directory)
 
 int ct_cmd_whatif(const struct ct_args *args)
 {
-	return print(args->operands[0]);
+	ct_color_begin(ct_args_value(args, CT_ARG_whatif_color));
+	return print(args->operands[0], ct_args_has(args, CT_ARG_whatif_eager));
 }

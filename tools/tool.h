@@ -3,6 +3,7 @@
 #ifndef CT_TOOLS_TOOL_H
 #define CT_TOOLS_TOOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define CT_EXIT_FAILED 1 /* "cutrace: what: why" has been printed */
@@ -44,6 +45,9 @@ void ct_keep_memory(void);
 
 /* Print "cutrace: what: why" to stderr. Returns CT_EXIT_FAILED. */
 int ct_fail(const char *what, const char *why);
+
+/* Is a setting, as "CUTRACE_QUIET", switched on? fallback: it is not set, or to no such thing. */
+bool ct_switched_on(const char *variable, bool fallback);
 
 /* What a negative errno of the trace reader means for a user. */
 const char *ct_trace_error(int r);

@@ -119,6 +119,13 @@ def check_existing(case):
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
             assert target.read_text() == "precious", "a link is replaced, not followed"
             path.unlink()
+        for make in (lambda: os.mkfifo(path), lambda: path.symlink_to("/proc/self/fd/1")):
+            make()
+            kind = stat.S_IFMT(path.lstat().st_mode)
+            done = case.run(f"--{name}", "--force", "-o", path, case.directory)
+            assert done.returncode == 1 and b"is no file" in done.stderr, done
+            assert stat.S_IFMT(path.lstat().st_mode) == kind, "what is no file, as /dev/null, stays"
+            path.unlink()
 
 
 def nothing_left(case):

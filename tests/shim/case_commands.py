@@ -322,7 +322,9 @@ def report_again(here):
     folder = here.traced(victim("work", "20")).trace()
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     run = quiet(here.bare(cutrace("report", folder)))
-    same((run.status, run.out), (0, report_text(folder)), "status and stdout")
+    text, files = run.out.split("\ncutrace: the report is")
+    same((run.status, text), (0, report_text(folder)), "status and stdout")
+    check("next: cutrace export" in files and str(folder) in files, "where it is, and what to do next", files)
     for path in folder.iterdir():
         same(path.read_bytes(), before[path.name], path.name)
 
