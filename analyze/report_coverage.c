@@ -444,7 +444,7 @@ static void print_parts(const struct ct_analysis *a, FILE *to)
 			  a->parts_cut);
 	ct_report_wrapped(to, "          ", "          ", "serialized.csv and idle.csv have the rows that "
 			  "cost most, %u at most", CT_FOLD_ROWS);
-	if (!a->all_rows)
+	if (!a->all_rows && !a->filter)
 		ct_report_wrapped(to, "          ", "          ", "calls.csv, device.csv and blocked.csv "
 				  "are left out: `cutrace report --all-rows %s` makes them",
 				  a->directory);
@@ -455,6 +455,7 @@ void ct_report_coverage(const struct ct_analysis *a, FILE *to)
 	int printed;
 
 	print_title(a->model, to);
+	ct_report_filter(a, to);
 	print_seen(a, to);
 	printed = print_modes(a->model, to, 0);
 	printed = print_late_start(a->model, to, printed);

@@ -38,6 +38,8 @@ static void write_calls(const struct ct_analysis *a, FILE *to)
 	for (uint32_t i = a->model->core.first_call; i < a->model->core.end_call; i++) {
 		const struct ct_host_call *call = &a->model->calls.at[i];
 
+		if (call->left_out)
+			continue;
 		ct_csv_number(&csv, call->raw.enter_ns);
 		ct_csv_number(&csv, call->raw.leave_ns - call->raw.enter_ns);
 		ct_csv_text(&csv, call->name);
@@ -97,6 +99,8 @@ static void write_device(const struct ct_analysis *a, FILE *to)
 	for (uint32_t i = a->model->core.first_op; i < a->model->core.end_op; i++) {
 		const struct ct_device_op *op = &a->model->ops.at[i].raw;
 
+		if (ct_model_op_left_out(a->model, i))
+			continue;
 		ct_model_op_name(a->model, i, name, sizeof(name));
 		ct_csv_number(&csv, op->start_ns);
 		ct_csv_number(&csv, op->end_ns - op->start_ns);
@@ -222,7 +226,7 @@ static void write_polls(const struct ct_analysis *a, struct ct_csv *csv)
 		const struct ct_wait wait = { .call = poll->call, .op = poll->op, .other = CT_NONE,
 					      .why = "asked again and again until it was done" };
 
-		if (!ct_model_in_core(a->model, poll->call))
+		if (!ct_model_in_core(a->model, poll->call) || poll->left_out)
 			continue;
 		ct_csv_number(csv, poll->start_ns);
 		ct_csv_number(csv, a->model->calls.at[poll->call].tid);
@@ -244,7 +248,7 @@ static void write_blocked(const struct ct_analysis *a, FILE *to)
 		const struct ct_wait *wait = &a->model->waits.at[i];
 		const struct ct_host_call *call = &a->model->calls.at[wait->call];
 
-		if (!listed(wait) || !ct_model_in_core(a->model, wait->call))
+		if (!listed(wait) || !ct_model_in_core(a->model, wait->call) || call->left_out)
 			continue;
 		ct_csv_number(&csv, wait->start_ns);
 		ct_csv_number(&csv, call->tid);
@@ -291,6 +295,8 @@ static void write_serialized(const struct ct_analysis *a, FILE *to)
 		const struct ct_pair *pair = &a->serialization->pairs.at[i];
 		const struct ct_host_call *culprit = &a->model->calls.at[pair->culprit];
 
+		if (culprit->left_out)
+			continue;
 		ct_csv_text(&csv, culprit->name);
 		ct_csv_number(&csv, culprit->raw.enter_ns);
 		ct_csv_number(&csv, culprit->tid);
@@ -317,6 +323,8 @@ static void write_callsites(const struct ct_analysis *a, FILE *to)
 	for (size_t i = 0; i < a->sites->all.count; i++) {
 		const struct ct_site *site = &a->sites->all.at[a->sites->ranked[i]];
 
+		if (a->filter && !site->calls)
+			continue;
 		ct_csv_text(&csv, site->where);
 		ct_csv_text(&csv, site->name);
 		ct_csv_number(&csv, site->calls);
@@ -375,10 +383,10 @@ const struct ct_table ct_tables[] = {
 	{ "whatif.csv",
 	  "Rank,Change,Call,Call Site,Calls,Low (ns),Likely (ns),High (ns),Likely Alone (ns),"
 	  "Fix,Warning",
-	  .write = ct_report_whatif_csv, .predicted = true },
+	  .write = ct_report_whatif_csv, .predicted = true, .of_run = true },
 	{ "streams.csv",
 	  "Device,Context,Stream,Kind,Priority,Operations,Work (ns)",
-	  .write = ct_report_streams_csv },
+	  .write = ct_report_streams_csv, .of_run = true },
 	{ "cuda_api_sum.csv",
 	  CT_NSYS_HEADER("Num Calls"),
 	  .write = ct_report_api_sum },
@@ -387,6 +395,6 @@ const struct ct_table ct_tables[] = {
 	  .write = ct_report_kernel_sum },
 	{ "totals.csv",
 	  "Call Site,Call,Calls,Total (ns),Longest (ns),Of 1 ms And More,Bytes,Failed,Stack",
-	  .write = ct_report_totals_csv, .of_limit = true },
+	  .write = ct_report_totals_csv, .of_limit = true, .of_run = true },
 	{ .file = NULL },
 };

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "analyze/analysis.h"
 #include "analyze/run.h"
@@ -23,15 +24,27 @@ struct wish {
 	bool all_rows;
 	bool foreign; /* traces of other users as well */
 	uint64_t part_records; /* for tests: analyze any trace in parts of so many; 0 = as usual */
+	struct ct_filter filter;
 };
 
-static int write_reports(const struct ct_analysis *analysis, struct ct_rows *rows)
+/* Where the files go; NULL: nowhere, as those beside the trace are of all of it. */
+static const char *target(const char *directory, const struct wish *wish)
 {
-	const char *file, *directory = analysis->directory;
-	int r = ct_report_write(analysis, rows, &file);
+	return ct_filter_any(&wish->filter) ? wish->output : directory;
+}
+
+static int write_reports(const struct ct_analysis *analysis, const struct wish *wish,
+			 struct ct_rows *rows)
+{
+	const char *file, *directory = analysis->directory, *to = target(directory, wish);
+	int r = to ? ct_report_write_to(analysis, to, rows, &file) : 0;
 
 	if (r == 0)
 		return 0;
+	if (to != directory) {
+		fprintf(stderr, "cutrace: %s/%s: %s\n", to, file, strerror(-r));
+		return CT_EXIT_FAILED;
+	}
 	fprintf(stderr, "cutrace: %s/%s: %s; make room or give rights, then run `cutrace report %s`\n",
 		directory, file, strerror(-r), directory);
 	return CT_EXIT_FAILED;
@@ -48,9 +61,11 @@ static int analyze(const char *directory, const struct wish *wish, bool process,
 {
 	struct ct_analysis_options options = { .process = process,
 					       .part_records = wish->part_records,
-					       .whole_records = wish->part_records };
+					       .whole_records = wish->part_records,
+					       .filter = &wish->filter };
+	const char *to = target(directory, wish);
 	struct ct_rows *rows = NULL;
-	int r = wish->all_rows ? ct_rows_open(directory, &rows) : 0;
+	int r = wish->all_rows && to ? ct_rows_open(to, &rows) : 0;
 
 	if (rows) {
 		options.part = ct_rows_add;
@@ -59,7 +74,7 @@ static int analyze(const char *directory, const struct wish *wish, bool process,
 	if (r == 0)
 		r = ct_analysis_run(directory, &options, ret);
 	if (r == 0)
-		*ret_status = write_reports(*ret, rows);
+		*ret_status = write_reports(*ret, wish, rows);
 	ct_rows_close(rows);
 	return r;
 }
@@ -153,10 +168,37 @@ int ct_report_several(const struct ct_members *members, enum ct_report_mode mode
 	return report_several(members, &wish);
 }
 
+/* Files beside a trace are of all of it: a filtered report must not be taken for them. */
+static int make_target(const struct wish *wish)
+{
+	char path[PATH_MAX];
+
+	if (mkdir(wish->output, 0777) < 0 && errno != EEXIST)
+		return ct_fail(wish->output, strerror(errno));
+	snprintf(path, sizeof(path), "%s/trace.cutrace", wish->output);
+	if (access(path, F_OK) == 0)
+		return ct_fail(wish->output, "holds a trace, and its report is to be of all of it; "
+			       "name another directory");
+	return 0;
+}
+
+/* Filters are for one trace. */
+static int make_filtered(const struct ct_members *members, const struct wish *wish)
+{
+	int status = 0;
+
+	if (members->count > 1)
+		return ct_usage("report", "filters take one trace: its directory");
+	if (wish->output)
+		status = make_target(wish);
+	return status || !members->count ? status : make(members->at[0].directory, wish);
+}
+
 /* One directory with a trace is a report of its own; everything else is a run. */
 static int report(char **directories, int count, const struct wish *wish)
 {
 	struct ct_members members = { .foreign = wish->foreign };
+	bool filtered = ct_filter_any(&wish->filter);
 	int status = 0;
 
 	if (count == 1 && !wish->output) {
@@ -171,11 +213,13 @@ static int report(char **directories, int count, const struct wish *wish)
 	for (int i = 0; i < count; i++)
 		if (ct_members_add(&members, directories[i]) < 0)
 			return ct_fail(directories[i], strerror(ENOMEM));
-	if (members.count == 1 && !wish->output)
+	if (filtered)
+		status = make_filtered(&members, wish);
+	else if (members.count == 1 && !wish->output)
 		status = make(members.at[0].directory, wish);
 	else if (members.count)
 		status = report_several(&members, wish);
-	if (members.bad)
+	if (members.bad && !status)
 		status = CT_EXIT_FAILED;
 	ct_members_free(&members);
 	return status;
@@ -197,6 +241,33 @@ void ct_keep_memory(void)
 	free(heap);
 }
 
+/* Returns 0, or the exit status after a line that says what is wrong. */
+static int read_time(const struct ct_args *args, enum ct_arg_id id, uint64_t *ret_ns)
+{
+	const char *value = ct_args_value(args, id);
+
+	if (!value || ct_filter_duration(value, ret_ns) == 0)
+		return 0;
+	return ct_usage("report", "a time is a number and ns, us, ms or s, such as 2.5s");
+}
+
+static int read_filter(const struct ct_args *args, struct ct_filter *filter)
+{
+	const char *only = ct_args_value(args, CT_ARG_report_only);
+	int status = read_time(args, CT_ARG_report_min_blocked, &filter->min_blocked_ns);
+
+	if (!status)
+		status = read_time(args, CT_ARG_report_from, &filter->from_ns);
+	if (!status)
+		status = read_time(args, CT_ARG_report_to, &filter->to_ns);
+	if (!status && filter->to_ns && filter->to_ns <= filter->from_ns)
+		status = ct_usage("report", "--to must be later than --from");
+	if (!status && only && (!*only || *only == ',' || strstr(only, ",,")))
+		status = ct_usage("report", "--only needs names, with commas between them");
+	filter->only = only;
+	return status;
+}
+
 int ct_cmd_report(const struct ct_args *args)
 {
 	struct wish wish = {
@@ -205,11 +276,15 @@ int ct_cmd_report(const struct ct_args *args)
 		.foreign = ct_args_has(args, CT_ARG_report_foreign),
 		.part_records = ct_args_number(args, CT_ARG_report_part_records, 0),
 	};
+	int status;
 
 	if (ct_args_has(args, CT_ARG_report_at_exit))
 		wish.mode = CT_REPORT_AT_EXIT;
 	if (ct_args_has(args, CT_ARG_report_write_only))
 		wish.mode = CT_REPORT_WRITE_ONLY;
+	status = read_filter(args, &wish.filter);
+	if (status)
+		return status;
 	ct_keep_memory();
 	return report(args->operands, args->count, &wish);
 }
