@@ -180,6 +180,9 @@ static int print_blindness(const struct ct_model *model, FILE *to, int printed)
 		} else if (note->code == CT_NOTE_FIX) {
 			printed = line(to, printed);
 			fprintf(to, "the program as it is: cutrace changed it (%s)\n", note->text);
+		} else if (note->code == CT_NOTE_NO_NVTX) {
+			printed = line(to, printed);
+			fprintf(to, "NVTX ranges: %s\n", note->text);
 		} else if (note->code == CT_NOTE_SHARED_GPU) {
 			printed = line(to, printed);
 			fprintf(to, "the work of other processes that share the GPU (%s)\n", note->text);

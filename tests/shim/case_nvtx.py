@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ranges of NVTX: nvtx_user.c has NVIDIA's own headers in it."""
+import re
+import signal
+
+from harness import PATHS, case, check, cutrace, quiet, report_text, same, says_blind, says_clean
+
+RECORD = re.compile(r"nvtx_(range|open) kind=(\d) begin=(\d+) end=(\d+) tid=(\d+) end_tid=(\d+) name=(\d+) "
+                    r"domain=(\d+) category=(\d+) color=(\w+) cut=(\d)")
+
+
+def user(*arguments):
+    return [PATHS["NVTX"], *map(str, arguments)]
+
+
+def ranges(here, folder):
+    """Records of ranges in a trace: dictionaries with names in place of their numbers."""
+    text = here.bare(cutrace("dump", folder)).out
+    names = {"0": ""}
+    for line in text.splitlines():
+        if " nvtx_name " in line:
+            number, name = re.search(r"id=(\d+) (.*)", line).groups()
+            names.setdefault(number, name)
+    found = []
+    for kind in RECORD.finditer(text):
+        found.append({"open": kind[1] == "open", "kind": int(kind[2]), "begin": int(kind[3]), "end": int(kind[4]),
+                      "tid": kind[5], "end_tid": kind[6], "name": names.get(kind[7], "?"),
+                      "domain": names.get(kind[8], "?"), "category": kind[9], "color": kind[10],
+                      "cut": kind[11] == "1"})
+    return [one for one in found if one["begin"]]
+
+
+@case
+def nvtx_ranges(here):
+    """Every way to mark a range is recorded, once; the program gets what it would without us."""
+    folder = quiet(here.both(user("ways"))).trace()
+    says_clean(folder)
+    found = {one["name"]: one for one in ranges(here, folder)}
+    same(sorted(found), sorted(["before the first call", "wïde", "ex", "registered", "outer span", "inner span",
+                                "left open"]), "ranges that were under way once there was a trace")
+    same(len(ranges(here, folder)), len(found), "each once, none open at the end")
+    for one in found.values():
+        check(one["begin"] < one["end"], "a range has a length", one)
+        same(one["kind"], 2 if "span" in one["name"] else 1, "kind")
+        same(one["domain"], "solver" if one["name"] == "registered" else "", "domain")
+        same((one["category"], one["color"]), ("7", "0xff112233") if one["name"] in ("ex", "registered") else
+             ("0", "0x0"), "category and colour")
+        same(one["cut"], one["name"] == "left open", "whether its thread had ended")
+        same(one["tid"] != one["end_tid"], one["name"] == "outer span", "ended by another thread")
+    check(found["ex"]["begin"] < found["registered"]["begin"] < found["ex"]["end"] < found["registered"]["end"],
+          "a pop is of its domain", found)
+
+
+@case
+def nvtx_killed(here):
+    """Of a killed program the ranges that were under way are known, those from before CUDA too."""
+    run = here.traced(user("killed"))
+    same(run.status, -signal.SIGKILL, "status")
+    same([(one["name"], one["open"]) for one in ranges(here, run.trace())],
+         [("before the first call", True), ("under way", True)], "ranges")
+
+
+@case
+def nvtx_many(here):
+    """What is too deep, and names beyond those that there is room for, is counted."""
+    folder = quiet(here.both(user("deep", 200))).trace()
+    same(len(ranges(here, folder)), 128, "ranges of a thread, with the one around")
+    says_blind(folder, "73 NVTX ranges not kept")
+    folder = quiet(here.both(user("many", 70000))).trace()
+    found = ranges(here, folder)
+    same(len(found), 70001, "ranges")
+    nameless = sum(one["name"] in ("", "?") for one in found)
+    check(0 < nameless < 7000, "without a name", nameless)
+    says_blind(folder, f"{nameless} NVTX ranges without their name")
+
+
+@case
+def nvtx_not_ours(here):
+    """No ranges if they are not wanted or another tool has them: it says so. No CUDA, no trace."""
+    folder = quiet(here.both(user("ways"), CUTRACE_NVTX="off")).trace()
+    same(ranges(here, folder), [], "ranges")
+    says_blind(folder, "NVTX ranges: they are switched off")
+    run = quiet(here.both(user("ways"), NVTX_INJECTION64_PATH=PATHS["NVTX_TOOL"]))
+    check("the other tool" in run.out, "the other tool is loaded", run.out)
+    same(ranges(here, run.trace()), [], "ranges")
+    says_blind(run.trace(), "NVTX_INJECTION64_PATH belongs to another tool")
+    same(quiet(here.both(user("none"))).left(), [], "what is left without CUDA")
+    check("NVTX" not in report_text(quiet(here.both([PATHS["PLAIN"]])).trace()), "nothing of NVTX without it")
