@@ -18,7 +18,7 @@ int ct_analysis_of_model(struct ct_analysis *a, struct ct_places *places, bool p
 	if (r == 0)
 		r = ct_polls_find(a->model);
 	if (r == 0 && a->filter)
-		ct_filter_mark(a->model, a->filter);
+		r = ct_filter_mark(a->model, a->filter);
 	if (r == 0)
 		r = places ? ct_sites_create_at(a->model, places, &a->sites)
 			   : ct_sites_create(a->model, &a->sites);
@@ -36,7 +36,7 @@ int ct_analysis_of_model(struct ct_analysis *a, struct ct_places *places, bool p
 	if (a->filter)
 		ct_sites_narrow(a->model, a->sites, a->serialization);
 	ct_totals_show(a->model, a->serialization, &a->shown);
-	return 0;
+	return ct_nvtx_add_up(&a->nvtx, a->model, a->serialization);
 }
 
 /* No more calls and operations than this are in a file. */
@@ -63,6 +63,7 @@ static int analyze_whole(struct ct_analysis *a, struct ct_reader *reader,
 	if (r < 0)
 		return r;
 	ct_sites_share_idle(a->sites, a->model, a->idle);
+	ct_nvtx_rank(&a->nvtx, a->model);
 	return a->filter ? ct_sites_settle(a->sites)
 			 : ct_whatif_find(a, options->whatif_events, &a->whatif);
 }
@@ -136,6 +137,7 @@ void ct_analysis_clear(struct ct_analysis *a)
 	ct_whatif_destroy(a->whatif);
 	ct_site_totals_destroy(a->site_totals);
 	ct_busy_free(&a->busy);
+	ct_nvtx_free(&a->nvtx);
 	ct_ledger_destroy(a->ledger);
 	ct_idle_destroy(a->idle);
 	ct_serialization_destroy(a->serialization);

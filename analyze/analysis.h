@@ -11,6 +11,7 @@
 #include "analyze/idle.h"
 #include "analyze/ledger.h"
 #include "analyze/model.h"
+#include "analyze/nvtx.h"
 #include "analyze/serialize.h"
 #include "analyze/site.h"
 #include "analyze/site_totals.h"
@@ -36,6 +37,7 @@ struct ct_analysis {
 	struct ct_totals totals;
 	struct ct_totals shown;        /* of calls that no filter leaves out: ct_totals_show() */
 	const struct ct_filter *filter; /* NULL: everything is shown */
+	struct ct_nvtx_sums nvtx;      /* ranked, but of a part */
 	struct ct_site_totals *site_totals;
 	struct ct_whatif *whatif;      /* NULL in parts */
 	/*
@@ -101,6 +103,7 @@ struct ct_table {
 	bool of_limit; /* only of a trace that keeps the newest records */
 	bool predicted; /* only of a trace of which something is predicted */
 	bool by_event; /* a row per call, operation or wait: long runs make it on demand only */
+	bool of_nvtx;  /* only of a trace with ranges of NVTX */
 	bool of_run;   /* has no calls in it that could be left out: none of a filtered report */
 };
 

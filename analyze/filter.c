@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "analyze/blocking.h"
+#include "analyze/nvtx.h"
 
 #define PATTERN_BYTES 256 /* a longer one matches nothing: no call has such a name */
 
 bool ct_filter_any(const struct ct_filter *filter)
 {
-	return filter && (filter->only || filter->min_blocked_ns || filter->from_ns || filter->to_ns);
+	return filter && (filter->only || filter->nvtx || filter->min_blocked_ns || filter->from_ns ||
+			  filter->to_ns);
 }
 
 int ct_filter_duration(const char *text, uint64_t *ret_ns)
@@ -58,6 +60,7 @@ static bool listed(const char *list, const char *name)
 /* What a filter comes to for one model: names are slow to match again and again. */
 struct sieve {
 	bool names[CT_API_COUNT]; /* by enum ct_api */
+	bool *ranges;             /* by range of the model: its own name is the one; NULL = any will do */
 	uint64_t from_ns, to_ns, min_blocked_ns;
 };
 
@@ -66,8 +69,22 @@ static uint64_t later(uint64_t begin_ns, uint64_t ns)
 	return ns > UINT64_MAX - begin_ns ? UINT64_MAX : begin_ns + ns;
 }
 
-static void make_sieve(const struct ct_model *model, const struct ct_filter *filter,
-		       struct sieve *ret)
+/* Returns 0 or -ENOMEM. */
+static int match_ranges(const struct ct_model *model, const char *pattern, struct sieve *ret)
+{
+	char text[CT_NVTX_TEXT_BYTES];
+
+	ret->ranges = calloc(model->ranges.count + 1, sizeof(*ret->ranges));
+	for (size_t i = 0; ret->ranges && i < model->ranges.count; i++) {
+		const struct ct_nvtx_range *raw = &model->ranges.at[i].raw;
+
+		ret->ranges[i] = fnmatch(pattern, ct_nvtx_text(model, 0, raw->name, text), 0) == 0 ||
+				 fnmatch(pattern, ct_nvtx_text(model, raw->domain, raw->name, text), 0) == 0;
+	}
+	return ret->ranges ? 0 : -ENOMEM;
+}
+
+static int make_sieve(const struct ct_model *model, const struct ct_filter *filter, struct sieve *ret)
 {
 	uint64_t begin_ns = model->facts ? model->facts->begin_ns : model->begin_ns;
 
@@ -77,31 +94,47 @@ static void make_sieve(const struct ct_model *model, const struct ct_filter *fil
 	ret->from_ns = later(begin_ns, filter->from_ns);
 	ret->to_ns = filter->to_ns ? later(begin_ns, filter->to_ns) : UINT64_MAX;
 	ret->min_blocked_ns = filter->min_blocked_ns;
+	ret->ranges = NULL;
+	return filter->nvtx ? match_ranges(model, filter->nvtx, ret) : 0;
+}
+
+static bool in_range(const struct ct_model *model, const struct sieve *sieve,
+		     const struct ct_host_call *call)
+{
+	uint32_t range = call->range;
+
+	while (range != CT_NONE && !sieve->ranges[range])
+		range = ct_nvtx_around(model, call, range);
+	return range != CT_NONE;
 }
 
 /* But for how long it was blocked. */
-static bool passes(const struct sieve *sieve, const struct ct_host_call *call, uint64_t end_ns)
+static bool passes(const struct ct_model *model, const struct sieve *sieve,
+		   const struct ct_host_call *call, uint64_t end_ns)
 {
 	return sieve->names[call->api] && call->raw.enter_ns < sieve->to_ns &&
-	       end_ns >= sieve->from_ns;
+	       end_ns >= sieve->from_ns && (!sieve->ranges || in_range(model, sieve, call));
 }
 
-void ct_filter_mark(struct ct_model *model, const struct ct_filter *filter)
+int ct_filter_mark(struct ct_model *model, const struct ct_filter *filter)
 {
 	struct sieve sieve;
 
-	make_sieve(model, filter, &sieve);
+	if (make_sieve(model, filter, &sieve) < 0)
+		return -ENOMEM;
 	model->filtered = true;
 	for (size_t i = 0; i < model->calls.count; i++) {
 		struct ct_host_call *call = &model->calls.at[i];
 
-		call->left_out = !passes(&sieve, call, call->raw.leave_ns) ||
+		call->left_out = !passes(model, &sieve, call, call->raw.leave_ns) ||
 				 ct_blocking_blocked(call) < sieve.min_blocked_ns;
 	}
 	for (size_t i = 0; i < model->polls.count; i++) {
 		struct ct_poll *poll = &model->polls.at[i];
 
-		poll->left_out = !passes(&sieve, &model->calls.at[poll->call], poll->end_ns) ||
+		poll->left_out = !passes(model, &sieve, &model->calls.at[poll->call], poll->end_ns) ||
 				 poll->end_ns - poll->start_ns < sieve.min_blocked_ns;
 	}
+	free(sieve.ranges);
+	return 0;
 }

@@ -12,6 +12,8 @@
 struct ct_filter {
 	const char *only;        /* names of calls: fnmatch() patterns, commas between them; NULL = any */
 	uint64_t min_blocked_ns; /* calls that were blocked for so long, and loops of queries that took it */
+	const char *nvtx;        /* calls made in an NVTX range of this name, at any depth: an fnmatch()
+				  * pattern of the name, or of it with its domain; NULL = any */
 	uint64_t from_ns, to_ns; /* calls under way then, since the run's begin_ns; to_ns 0 = no end */
 };
 
@@ -24,7 +26,10 @@ bool ct_filter_any(const struct ct_filter *filter);
  */
 int ct_filter_duration(const char *text, uint64_t *ret_ns);
 
-/* Mark the calls and loops of queries of a model that has been split into waits. */
-void ct_filter_mark(struct ct_model *model, const struct ct_filter *filter);
+/*
+ * Mark the calls and loops of queries of a model that has been split into waits. Returns 0 or
+ * -ENOMEM.
+ */
+int ct_filter_mark(struct ct_model *model, const struct ct_filter *filter);
 
 #endif

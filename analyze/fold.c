@@ -332,6 +332,8 @@ int ct_fold_add(struct ct_fold *fold, struct ct_analysis *part)
 	if (r == 0)
 		r = add_streams(fold, part->model);
 	if (r == 0)
+		r = ct_nvtx_merge(&fold->sum.nvtx, &part->nvtx);
+	if (r == 0)
 		r = add_sites(fold, part, map);
 	if (r == 0)
 		r = add_ledger(fold, part, map);
@@ -403,6 +405,7 @@ int ct_fold_finish(struct ct_fold *fold, struct ct_analysis *to)
 		return r;
 	sum->model->filtered = to->filter != NULL;
 	sum->filter = to->filter;
+	ct_nvtx_rank(&sum->nvtx, sum->model);
 	sum->directory = to->directory;
 	sum->facts = to->facts;
 	sum->places = to->places;

@@ -94,6 +94,8 @@ struct ct_host_call {
 	bool nameless;        /* the file does not say which call it is: damaged */
 	bool pageable;        /* it moves pageable host memory, by CUPTI's word */
 	bool left_out;        /* by a filter: neither shown nor in sums of what is */
+	uint32_t range;       /* innermost NVTX range, into ranges; CT_NONE */
+	uint32_t range_domain, range_name; /* of it, into nvtx_names; CT_NONE */
 	uint8_t past;         /* CT_PAST_*: what came before it, maybe long before */
 	uint64_t submitted_ns; /* end of its last lock or queue wait: its work went to the device then */
 	uint64_t released_ns; /* end of its last device, lock or queue wait; enter_ns if none */
@@ -157,6 +159,12 @@ struct ct_thread_info {
 struct ct_handle {
 	uint64_t handle, since_ns;
 	uint32_t context, stream;
+};
+
+/* A range that the program marked by NVTX. */
+struct ct_range_info {
+	struct ct_nvtx_range raw; /* end_ns UINT64_MAX: it never ended */
+	uint32_t parent;          /* of its thread, under way when it began, the last one; CT_NONE */
 };
 
 /* A correlation id and the call that has it. */
@@ -243,6 +251,9 @@ struct ct_model {
 	CT_ARRAY(struct ct_stack_info) stacks; /* by id */
 	CT_ARRAY(struct ct_script_info) scripts; /* by id */
 	CT_ARRAY(char *) strings;            /* by id */
+	CT_ARRAY(char *) nvtx_names;         /* by id */
+	CT_ARRAY(struct ct_nvtx_range) open_ranges; /* under way at the end */
+	CT_ARRAY(struct ct_range_info) ranges; /* those too; by tid, then begin */
 	CT_ARRAY(struct ct_module *) modules;
 	CT_ARRAY(struct ct_note_info) notes;
 	CT_ARRAY(struct ct_key) call_keys;   /* by correlation; if there is no call_table */

@@ -164,9 +164,11 @@ static int make_table(const struct table_job *job, const struct ct_rows *rows)
 {
 	bool refused = job->analysis->filter ? job->table->of_run :
 		       job->table->predicted && ct_whatif_refusal(job->analysis);
+	bool lacking = job->table->of_nvtx && !ct_nvtx_any(&job->analysis->nvtx);
 	bool apart = job->analysis->parts && job->table->by_event; /* then it is in rows, if anywhere */
 	const char *directory = job->directory;
 
+	refused = refused || lacking;
 	if (!refused && !apart)
 		return ct_report_write_file(directory, job->table->file, write_table, job);
 	return refused || !rows ? remove_table(directory, job->table->file) : 0;

@@ -31,6 +31,8 @@ static void describe(const struct ct_filter *filter, struct clauses *c)
 
 	if (filter->only)
 		add(c, "of %.400s", filter->only);
+	if (filter->nvtx)
+		add(c, "%sin NVTX ranges %.400s", c->used ? ", " : "", filter->nvtx);
 	if (filter->min_blocked_ns)
 		add(c, "%sblocked for %s or more", c->used ? ", " : "",
 		    ct_report_time(filter->min_blocked_ns, text));

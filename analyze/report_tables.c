@@ -34,6 +34,7 @@ static const char *site_of(const struct ct_analysis *a, uint32_t call)
 static void write_calls(const struct ct_analysis *a, FILE *to)
 {
 	struct ct_csv csv = { .to = to };
+	char range[CT_NVTX_TEXT_BYTES];
 
 	for (uint32_t i = a->model->core.first_call; i < a->model->core.end_call; i++) {
 		const struct ct_host_call *call = &a->model->calls.at[i];
@@ -55,6 +56,7 @@ static void write_calls(const struct ct_analysis *a, FILE *to)
 			ct_csv_number(&csv, call->parts[part]);
 		ct_csv_text(&csv, site_of(a, i));
 		ct_csv_text(&csv, call->raw.flags & CT_CALL_CAPTURING ? "yes" : "");
+		ct_csv_text(&csv, ct_nvtx_of_call(a->model, call, range));
 		ct_csv_end_row(&csv);
 	}
 }
@@ -221,6 +223,8 @@ static void also_field(struct ct_csv *csv, const struct ct_model *model, const s
 /* Loops of queries: the time between the calls counts as well, so they have rows of their own. */
 static void write_polls(const struct ct_analysis *a, struct ct_csv *csv)
 {
+	char range[CT_NVTX_TEXT_BYTES];
+
 	for (size_t i = 0; i < a->model->polls.count; i++) {
 		const struct ct_poll *poll = &a->model->polls.at[i];
 		const struct ct_wait wait = { .call = poll->call, .op = poll->op, .other = CT_NONE,
@@ -236,6 +240,7 @@ static void write_polls(const struct ct_analysis *a, struct ct_csv *csv)
 		waited_fields(csv, a->model, &wait);
 		ct_csv_text(csv, site_of(a, poll->call));
 		ct_csv_none(csv);
+		ct_csv_text(csv, ct_nvtx_of_call(a->model, &a->model->calls.at[poll->call], range));
 		ct_csv_end_row(csv);
 	}
 }
@@ -243,6 +248,7 @@ static void write_polls(const struct ct_analysis *a, struct ct_csv *csv)
 static void write_blocked(const struct ct_analysis *a, FILE *to)
 {
 	struct ct_csv csv = { .to = to };
+	char range[CT_NVTX_TEXT_BYTES];
 
 	for (size_t i = 0; i < a->model->waits.count; i++) {
 		const struct ct_wait *wait = &a->model->waits.at[i];
@@ -258,6 +264,7 @@ static void write_blocked(const struct ct_analysis *a, FILE *to)
 		waited_fields(&csv, a->model, wait);
 		ct_csv_text(&csv, site_of(a, wait->call));
 		also_field(&csv, a->model, wait);
+		ct_csv_text(&csv, ct_nvtx_of_call(a->model, call, range));
 		ct_csv_end_row(&csv);
 	}
 	write_polls(a, &csv);
@@ -354,7 +361,7 @@ const struct ct_table ct_tables[] = {
 	  "Start (ns),Duration (ns),Name,Result,Thread,Correlation,Context,Stream,"
 	  "Bytes,Address,Origin,Device Wait (ns),Lock Wait (ns),Queue Full (ns),"
 	  "Transfer (ns),First Use (ns),Tool (ns),Driver Work (ns),Unexplained (ns),"
-	  "Call Site,Captured",
+	  "Call Site,Captured,NVTX Range",
 	  .write = write_calls, .by_event = true },
 	{ "device.csv",
 	  "Start (ns),Duration (ns),Kind,Name,Device,Context,Stream,Correlation,"
@@ -363,7 +370,7 @@ const struct ct_table ct_tables[] = {
 	  .write = write_device, .by_event = true },
 	{ "blocked.csv",
 	  "Start (ns),Thread,Call,Class,Blocked (ns),Waited For,Waited For Stream,"
-	  "Waited For Start (ns),Waited For End (ns),Why,Call Site,Also Waited For",
+	  "Waited For Start (ns),Waited For End (ns),Why,Call Site,Also Waited For,NVTX Range",
 	  .write = write_blocked, .by_event = true },
 	{ "serialized.csv",
 	  "Culprit,Culprit Start (ns),Culprit Thread,Culprit Call Site,Waited For,"
@@ -373,6 +380,11 @@ const struct ct_table ct_tables[] = {
 	  "Call Site,Call,Calls,Total (ns),Blocked (ns),Class,Waited For,Lost (ns),"
 	  "Remedy,Stack,Certainty,Device Idle (ns)",
 	  .write = write_callsites },
+	{ "nvtx.csv",
+	  "NVTX Range,Ranges,Calls,Total (ns),Blocked (ns),Device Wait (ns),Lock Wait (ns),"
+	  "Queue Full (ns),Transfer (ns),First Use (ns),Tool (ns),Driver Work (ns),Unexplained (ns),"
+	  "Lost (ns),Calls At Any Depth,Blocked At Any Depth (ns),Lost At Any Depth (ns)",
+	  .write = ct_report_nvtx_csv, .of_nvtx = true },
 	{ "ledger.csv",
 	  "Call,Calls,With Work In Flight,Waited For Device,Waited For Lock,"
 	  "Longest (ns),Longest Wait (ns),Documented,Source",

@@ -240,7 +240,7 @@ static void print_cause(const struct ct_analysis *a, const struct ct_host_call *
 static void print_waited(const struct ct_analysis *a, const struct ct_site *site, FILE *to)
 {
 	const struct ct_wait *wait;
-	char name[CT_NAME_BYTES], small[128], longest[16], text[1024];
+	char name[CT_NAME_BYTES], range[CT_NVTX_TEXT_BYTES], small[128], longest[16], text[1024];
 	const char *sure;
 	uint32_t stream;
 	int n;
@@ -265,6 +265,9 @@ static void print_waited(const struct ct_analysis *a, const struct ct_site *site
 	ct_report_wrapped(to, "       ", "       ", "%s", text);
 	if (wait->other != CT_NONE)
 		print_cause(a, &a->model->calls.at[wait->other], to);
+	ct_nvtx_of_call(a->model, &a->model->calls.at[wait->call], range);
+	if (*range)
+		ct_report_wrapped(to, "       ", "       ", "in NVTX range %.300s", range);
 }
 
 static void print_site(const struct ct_analysis *a, size_t rank, const struct ct_site *site,
@@ -347,6 +350,8 @@ void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)
 		print_model(a, to);
 	print_pageable(a, to);
 	print_sites(a, summary_only ? SITES_SUMMARY : SITES_SHOWN, to);
+	if (!summary_only)
+		ct_report_nvtx(a, to);
 	if (!a->filter)
 		ct_report_totals(a, !summary_only ? SITES_SHOWN : a->model->kept_from_ns ? SITES_SUMMARY : 0,
 				 to);

@@ -265,6 +265,7 @@ static int read_filter(const struct ct_args *args, struct ct_filter *filter)
 	if (!status && only && (!*only || *only == ',' || strstr(only, ",,")))
 		status = ct_usage("report", "--only needs names, with commas between them");
 	filter->only = only;
+	filter->nvtx = ct_args_value(args, CT_ARG_report_nvtx);
 	return status;
 }
 

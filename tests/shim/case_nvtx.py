@@ -3,7 +3,7 @@
 import re
 import signal
 
-from harness import PATHS, case, check, cutrace, quiet, report_text, same, says_blind, says_clean
+from harness import PATHS, calls, case, check, cutrace, quiet, report_text, same, says_blind, says_clean, table
 
 RECORD = re.compile(r"nvtx_(range|open) kind=(\d) begin=(\d+) end=(\d+) tid=(\d+) end_tid=(\d+) name=(\d+) "
                     r"domain=(\d+) category=(\d+) color=(\w+) cut=(\d)")
@@ -86,3 +86,43 @@ def nvtx_not_ours(here):
     says_blind(run.trace(), "NVTX_INJECTION64_PATH belongs to another tool")
     same(quiet(here.both(user("none"))).left(), [], "what is left without CUDA")
     check("NVTX" not in report_text(quiet(here.both([PATHS["PLAIN"]])).trace()), "nothing of NVTX without it")
+
+
+IN_TURN = (["before the first call"] + ["wïde", "ex"] + ["solver:registered"] * 2 + ["before the first call"] +
+           ["outer span"] + ["inner span"] * 2 + ["left open"])  # around each three calls of nvtx_user.c
+
+
+@case
+def nvtx_report(here):
+    """Calls and waits name the innermost range of their thread, sums are by range, filters go by it."""
+    folder = quiet(here.both(user("ways"))).trace()
+    whole = calls(folder)
+    same([row["NVTX Range"] for row in whole], [name for name in IN_TURN for _ in range(3)], "ranges of calls")
+    by_start = {int(row["Start (ns)"]): row["NVTX Range"] for row in whole}
+    for row in table(folder, "blocked"):
+        start = max(start for start in by_start if start <= int(row["Start (ns)"]))
+        same(row["NVTX Range"], by_start[start], "range of a wait")
+    sums = {row["NVTX Range"]: row for row in table(folder, "nvtx")}
+    same({name: int(row["Calls"]) for name, row in sums.items()},
+         {**{name: 3 * IN_TURN.count(name) for name in IN_TURN}, "(in no range)": 0}, "calls by range")
+    same({name: int(row["Calls At Any Depth"]) for name, row in sums.items()},
+         {"before the first call": 27, "wïde": 3, "ex": 6, "solver:registered": 6, "outer span": 6, "inner span": 6,
+          "left open": 3, "(in no range)": 0}, "calls at any depth")
+    same(sum(int(row["Blocked (ns)"]) for row in sums.values()),
+         sum(int(row["Blocked (ns)"]) for row in table(folder, "callsites")), "time blocked")
+    check("in NVTX range before the first call" in report_text(folder), "the text names the range of a wait")
+    first = (folder / "nvtx.csv").read_bytes()
+    quiet(here.bare(cutrace("report", "--part-records=8", "--all-rows", "--write-only", folder)))
+    same(calls(folder), whole, "calls, when analyzed in parts")
+    same((folder / "nvtx.csv").read_bytes(), first, "sums, when analyzed in parts")
+    for pattern, wanted, *more in (("solver:*", 6), ("registered", 6), ("before*", 27), ("*span", 9, "--part-records=8")):
+        run = quiet(here.bare(cutrace("report", "--nvtx", pattern, *more, folder)))
+        check(f"shown: {wanted} of 30 calls" in run.out, f"--nvtx {pattern} {more} shows {wanted}", run.out)
+
+
+@case
+def nvtx_report_killed(here):
+    """A range that never ended lasts to the end."""
+    folder = here.traced(user("killed")).trace()
+    quiet(here.bare(cutrace("report", "--write-only", folder)))
+    same([row["NVTX Range"] for row in calls(folder)], ["before the first call"] * 3 + ["under way"] * 3, "ranges")
