@@ -21,7 +21,10 @@
 #define PATIENCE 1000000  /* readings while show_spans() is at one: some stores */
 #define BUSY 1          /* no id of a span: those have more bits */
 
-/* A range under way, and where the trace says so (NULL: it does not). */
+/*
+ * A range under way, and where the trace says so (NULL: it does not). Those that are pushed leave
+ * their place to the next one at their depth.
+ */
 struct open {
 	struct ct_nvtx_range range;
 	struct ct_nvtx_range *place;
@@ -179,7 +182,11 @@ static void begin(struct open *open, enum ct_nvtx_kind kind)
 {
 	open->range.kind = (uint8_t)kind;
 	open->range.begin_ns = ct_now_ns();
-	open->place = ct_shim_alive() ? ct_nvtx_open_begin(&open->range) : NULL;
+	if (!ct_shim_alive())
+		return;
+	if (!open->place)
+		open->place = ct_nvtx_open_take();
+	ct_nvtx_open_fill(open->place, &open->range);
 }
 
 static void end(struct ct_thread *thread, struct open *open, bool cut)
@@ -192,7 +199,7 @@ static void end(struct ct_thread *thread, struct open *open, bool cut)
 	if (!ct_shim_alive()) /* it was over before the first CUDA call, or this is a child */
 		return;
 	ct_writer_put(&thread->writer, CT_RECORD_NVTX_RANGE, &open->range);
-	ct_nvtx_open_end(open->place);
+	ct_nvtx_open_empty(open->place);
 }
 
 /* Takes the thread from enter(). */
@@ -204,7 +211,7 @@ static int push(struct ct_thread *thread, struct ct_nvtx_range range)
 		ranges->beyond++;
 		lose();
 	} else {
-		ranges->open[ranges->depth] = (struct open){ .range = range };
+		ranges->open[ranges->depth].range = range;
 		begin(&ranges->open[ranges->depth++], CT_NVTX_PUSHED);
 	}
 	leave(thread);
@@ -214,11 +221,13 @@ static int push(struct ct_thread *thread, struct ct_nvtx_range range)
 static void pop_at(struct ct_thread *thread, uint32_t i)
 {
 	struct ct_ranges *ranges = thread->ranges;
+	struct ct_nvtx_range *place = ranges->open[i].place;
 
 	end(thread, &ranges->open[i], false);
 	ranges->depth--;
 	memmove(&ranges->open[i], &ranges->open[i + 1],
 		(ranges->depth - i) * sizeof(ranges->open[0]));
+	ranges->open[ranges->depth].place = place;
 }
 
 /* The innermost one of a domain. */
@@ -277,6 +286,8 @@ static void end_span(nvtxRangeId_t id)
 	       seen == BUSY && --patience);
 	if (id > BUSY && seen == id) {
 		end(thread, &spans[i].open, false);
+		if (ct_shim_alive())
+			ct_nvtx_open_give(spans[i].open.place);
 		__atomic_store_n(&spans[i].id, 0, __ATOMIC_RELEASE);
 	}
 	leave(thread);
@@ -290,8 +301,10 @@ static void show_spans(void)
 		if (id <= BUSY || !__atomic_compare_exchange_n(&spans[i].id, &id, BUSY, false,
 							       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 			continue;
-		if (!spans[i].open.place)
-			spans[i].open.place = ct_nvtx_open_begin(&spans[i].open.range);
+		if (!spans[i].open.place) {
+			spans[i].open.place = ct_nvtx_open_take();
+			ct_nvtx_open_fill(spans[i].open.place, &spans[i].open.range);
+		}
 		__atomic_store_n(&spans[i].id, id, __ATOMIC_RELEASE);
 	}
 }
@@ -306,8 +319,10 @@ void ct_nvtx_started(struct ct_thread *thread)
 	ct_nvtx_open_prepare();
 	ct_nvtx_names_started(thread);
 	ct_file_lose(&ct_shim.file, CT_LOSS_RANGES, __atomic_load_n(&lost_early, __ATOMIC_RELAXED));
-	for (uint32_t i = 0; ranges && i < ranges->depth; i++)
-		ranges->open[i].place = ct_nvtx_open_begin(&ranges->open[i].range);
+	for (uint32_t i = 0; ranges && i < ranges->depth; i++) {
+		ranges->open[i].place = ct_nvtx_open_take();
+		ct_nvtx_open_fill(ranges->open[i].place, &ranges->open[i].range);
+	}
 	show_spans();
 }
 
@@ -317,6 +332,8 @@ void ct_nvtx_finish(struct ct_thread *thread)
 
 	for (uint32_t i = ranges ? ranges->depth : 0; i-- > 0;)
 		end(thread, &ranges->open[i], true);
+	for (uint32_t i = 0; ranges && ct_shim_alive() && i < DEPTH_MAX; i++)
+		ct_nvtx_open_give(ranges->open[i].place);
 	if (ranges)
 		munmap(ranges, sizeof(*ranges));
 	thread->ranges = NULL;

@@ -37,10 +37,13 @@ void ct_nvtx_names_started(struct ct_thread *thread);
 
 /*
  * nvtx_open.c: places in the trace that say which ranges are under way, for when the process is
- * killed. Begin: returns the range's place, NULL if there is none to be had. End: accepts NULL.
+ * killed. Take one (NULL: there is none), fill it when a range begins, empty it when that has
+ * ended, as often as wanted, and give it back. All but the first accept NULL.
  */
 void ct_nvtx_open_prepare(void);
-struct ct_nvtx_range *ct_nvtx_open_begin(const struct ct_nvtx_range *range);
-void ct_nvtx_open_end(struct ct_nvtx_range *place);
+struct ct_nvtx_range *ct_nvtx_open_take(void);
+void ct_nvtx_open_fill(struct ct_nvtx_range *place, const struct ct_nvtx_range *range);
+void ct_nvtx_open_empty(struct ct_nvtx_range *place);
+void ct_nvtx_open_give(struct ct_nvtx_range *place);
 
 #endif

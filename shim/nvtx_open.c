@@ -73,14 +73,18 @@ static uint32_t find(struct ct_nvtx_range *all)
 	return PLACES;
 }
 
-struct ct_nvtx_range *ct_nvtx_open_begin(const struct ct_nvtx_range *range)
+struct ct_nvtx_range *ct_nvtx_open_take(void)
 {
-	struct ct_nvtx_range *all = __atomic_load_n(&places, __ATOMIC_ACQUIRE), *place;
+	struct ct_nvtx_range *all = __atomic_load_n(&places, __ATOMIC_ACQUIRE);
 	uint32_t i = all ? find(all) : PLACES;
 
-	if (i == PLACES)
-		return NULL;
-	place = &all[i];
+	return i == PLACES ? NULL : &all[i];
+}
+
+void ct_nvtx_open_fill(struct ct_nvtx_range *place, const struct ct_nvtx_range *range)
+{
+	if (!place)
+		return;
 	place->tid = range->tid;
 	place->name = range->name;
 	place->domain = range->domain;
@@ -88,17 +92,22 @@ struct ct_nvtx_range *ct_nvtx_open_begin(const struct ct_nvtx_range *range)
 	place->color = range->color;
 	place->kind = range->kind;
 	__atomic_store_n(&place->begin_ns, range->begin_ns, __ATOMIC_RELEASE);
-	return place;
 }
 
-void ct_nvtx_open_end(struct ct_nvtx_range *place)
+void ct_nvtx_open_empty(struct ct_nvtx_range *place)
+{
+	if (place)
+		__atomic_store_n(&place->begin_ns, 0, __ATOMIC_RELEASE);
+}
+
+void ct_nvtx_open_give(struct ct_nvtx_range *place)
 {
 	uint32_t i;
 
 	if (!place)
 		return;
 	i = (uint32_t)(place - places);
-	__atomic_store_n(&place->begin_ns, 0, __ATOMIC_RELEASE);
+	ct_nvtx_open_empty(place);
 	__atomic_store_n(&taken[i], 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&hint, i, __ATOMIC_RELAXED);
 }
