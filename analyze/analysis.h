@@ -8,9 +8,11 @@
 #include "analyze/busy.h"
 #include "analyze/copies.h"
 #include "analyze/durations.h"
+#include "analyze/filter.h"
 #include "analyze/idle.h"
 #include "analyze/ledger.h"
 #include "analyze/model.h"
+#include "analyze/nvtx.h"
 #include "analyze/serialize.h"
 #include "analyze/site.h"
 #include "analyze/site_totals.h"
@@ -34,6 +36,9 @@ struct ct_analysis {
 	struct ct_ledger *ledger;
 	struct ct_busy busy;           /* only if asked for */
 	struct ct_totals totals;
+	struct ct_totals shown;        /* of calls that no filter leaves out: ct_totals_show() */
+	const struct ct_filter *filter; /* NULL: everything is shown */
+	struct ct_nvtx_sums nvtx;      /* ranked, but of a part */
 	struct ct_site_totals *site_totals;
 	struct ct_whatif *whatif;      /* NULL in parts */
 	/*
@@ -61,6 +66,7 @@ struct ct_analysis_options {
 	unsigned threads;                     /* 0 = one for each processor */
 	bool process;                         /* fill `busy`, for ct_process_take() */
 	uint64_t whatif_events;               /* replayed for predictions; 0 = CT_WHATIF_EVENTS */
+	const struct ct_filter *filter;       /* outlives the analysis; nothing is predicted then */
 	/* Called for the analysis of each part, in order of time; not 0 ends with that error. */
 	int (*part)(void *arg, const struct ct_analysis *part);
 	void *arg;
@@ -102,6 +108,8 @@ struct ct_table {
 	bool of_limit; /* only of a trace that keeps the newest records */
 	bool predicted; /* only of a trace of which something is predicted */
 	bool by_event; /* a row per call, operation or wait: long runs make it on demand only */
+	bool of_nvtx;  /* only of a trace with ranges of NVTX */
+	bool of_run;   /* has no calls in it that could be left out: none of a filtered report */
 };
 
 /* Every CSV file of a report; ends with a NULL file. */
@@ -116,6 +124,9 @@ extern const struct ct_table ct_tables[];
 struct ct_rows;
 int ct_report_write(const struct ct_analysis *analysis, struct ct_rows *rows,
 		    const char **ret_file);
+/* The same into another directory: where a filtered report goes. */
+int ct_report_write_to(const struct ct_analysis *analysis, const char *directory,
+		       struct ct_rows *rows, const char **ret_file);
 
 /*
  * The tables by event of a run that is analyzed in parts: opened before, added to by each

@@ -105,6 +105,7 @@ static int add_threads(struct ct_fold *fold, const struct ct_model *part)
 			return -ENOMEM;
 		index = (size_t)(to - fold->sum.model->threads.at);
 		to->core_calls += from->core_calls;
+		to->shown_calls += from->shown_calls;
 		to->blocked_ns += from->blocked_ns;
 		while (fold->defaults.count <= index)
 			if (CT_PUSH(&fold->defaults, none) < 0)
@@ -149,6 +150,8 @@ static uint32_t site_like(struct ct_fold *fold, const struct ct_site *site)
 static void add_site_sums(struct ct_site *to, const struct ct_site *from)
 {
 	to->calls += from->calls;
+	to->left_out += from->left_out;
+	to->shown_lost_ns += from->shown_lost_ns;
 	to->total_ns += from->total_ns;
 	to->blocked_ns += from->blocked_ns;
 	to->chances += from->chances;
@@ -302,12 +305,15 @@ static int add_durations(struct ct_fold *fold, const struct ct_model *part)
 	for (uint32_t i = part->core.first_call; r == 0 && i < part->core.end_call; i++) {
 		const struct ct_host_call *call = &part->calls.at[i];
 
-		r = ct_durations_add(&fold->sum.by_api[call->api],
-				     call->raw.leave_ns - call->raw.enter_ns);
+		if (!call->left_out)
+			r = ct_durations_add(&fold->sum.by_api[call->api],
+					     call->raw.leave_ns - call->raw.enter_ns);
 	}
 	for (uint32_t i = part->core.first_op; r == 0 && i < part->core.end_op; i++) {
 		const struct ct_device_op *op = &part->ops.at[i].raw;
 
+		if (ct_model_op_left_out(part, i))
+			continue;
 		r = ct_copies_add(fold->sum.copies, op);
 		if (r == 0 && op->kind == CT_DEVICE_KERNEL)
 			r = ct_durations_add(&fold->sum.by_name[op->name < part->strings.count ? op->name : 0],
@@ -322,13 +328,16 @@ int ct_fold_add(struct ct_fold *fold, struct ct_analysis *part)
 	int r = map ? ct_idle_lead(part->model, fold->last_end_ns, part->idle) : -ENOMEM;
 
 	if (r == 0) {
-		ct_sites_share_idle(part->sites, part->idle);
+		ct_sites_share_idle(part->sites, part->model, part->idle);
 		ct_totals_add(&fold->sum.totals, &part->totals);
+		ct_totals_add(&fold->sum.shown, &part->shown);
 		add_outside(fold, part->model);
 		r = add_threads(fold, part->model);
 	}
 	if (r == 0)
 		r = add_streams(fold, part->model);
+	if (r == 0)
+		r = ct_nvtx_merge(&fold->sum.nvtx, &part->nvtx);
 	if (r == 0)
 		r = add_sites(fold, part, map);
 	if (r == 0)
@@ -395,10 +404,13 @@ int ct_fold_finish(struct ct_fold *fold, struct ct_analysis *to)
 	if (r == 0) {
 		ct_sites_find_worst(sum->sites);
 		find_losses(fold);
-		r = ct_sites_rank(sum->sites);
+		r = to->filter ? ct_sites_settle(sum->sites) : ct_sites_rank(sum->sites);
 	}
 	if (r < 0)
 		return r;
+	sum->model->filtered = to->filter != NULL;
+	sum->filter = to->filter;
+	ct_nvtx_rank(&sum->nvtx, sum->model);
 	sum->directory = to->directory;
 	sum->facts = to->facts;
 	sum->places = to->places;

@@ -7,6 +7,7 @@
 #include "analyze/correlate.h"
 #include "analyze/handle.h"
 #include "analyze/model.h"
+#include "analyze/nvtx.h"
 #include "analyze/occupancy.h"
 #include "analyze/order.h"
 #include "analyze/sort.h"
@@ -394,6 +395,8 @@ int ct_join(struct ct_model *model)
 		r = join_streams(model);
 	if (r == 0)
 		r = ct_handles_learn(model);
+	if (r == 0)
+		r = ct_nvtx_join(model);
 	if (r == 0) {
 		join_syncs(model);
 		ct_occupancy_fill(model);

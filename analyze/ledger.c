@@ -135,8 +135,10 @@ int ct_ledger_make(const struct ct_model *model, struct ct_ledger **ret)
 		r = ct_sort_ranked(order, model->ops.count);
 	for (uint32_t i = model->core.first_call; r == 0 && i < model->core.end_call; i++) {
 		const struct ct_host_call *call = &model->calls.at[i];
+		bool chance = in_flight(&flight, call->raw.enter_ns);
 
-		add_call(model, call, in_flight(&flight, call->raw.enter_ns), &all[call->api]);
+		if (!call->left_out)
+			add_call(model, call, chance, &all[call->api]);
 	}
 	if (r == 0)
 		r = ct_ledger_of(all, ret);

@@ -96,6 +96,13 @@ void ct_report_run_coverage(const struct ct_run *run, FILE *to);
 int ct_report_write_file(const char *directory, const char *name,
 			 void (*write)(const void *of, FILE *to), const void *of);
 
+/* What calls cost by the NVTX range that they were made in; nothing if there are none. */
+void ct_report_nvtx(const struct ct_analysis *analysis, FILE *to);
+void ct_report_nvtx_csv(const struct ct_analysis *analysis, FILE *to);
+
+/* What a filter leaves out, and what is shown; nothing without one. */
+void ct_report_filter(const struct ct_analysis *analysis, FILE *to);
+
 /* The lines that say what was seen and what was not. */
 void ct_report_coverage(const struct ct_analysis *analysis, FILE *to);
 

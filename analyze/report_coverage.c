@@ -188,6 +188,9 @@ static int print_blindness(const struct ct_model *model, FILE *to, int printed)
 		} else if (note->code == CT_NOTE_FIX) {
 			printed = line(to, printed);
 			fprintf(to, "the program as it is: cutrace changed it (%s)\n", note->text);
+		} else if (note->code == CT_NOTE_NO_NVTX) {
+			printed = line(to, printed);
+			fprintf(to, "NVTX ranges: %s\n", note->text);
 		} else if (note->code == CT_NOTE_SHARED_GPU) {
 			printed = line(to, printed);
 			fprintf(to, "the work of other processes that share the GPU (%s)\n", note->text);
@@ -471,7 +474,7 @@ static void print_parts(const struct ct_analysis *a, FILE *to)
 			  a->parts_cut);
 	ct_report_wrapped(to, "          ", "          ", "serialized.csv and idle.csv have the rows that "
 			  "cost most, %u at most", CT_FOLD_ROWS);
-	if (!a->all_rows)
+	if (!a->all_rows && !a->filter)
 		ct_report_wrapped(to, "          ", "          ", "calls.csv, device.csv and blocked.csv "
 				  "are left out: `cutrace report --all-rows %s` makes them",
 				  a->directory);
@@ -482,6 +485,7 @@ void ct_report_coverage(const struct ct_analysis *a, FILE *to)
 	int printed;
 
 	print_title(a->model, to);
+	ct_report_filter(a, to);
 	print_seen(a, to);
 	printed = print_modes(a->model, to, 0);
 	printed = print_late_start(a->model, to, printed);

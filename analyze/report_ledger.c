@@ -91,6 +91,8 @@ void ct_report_ledger(const struct ct_analysis *a, FILE *to)
 {
 	const struct ct_ledger *ledger = a->ledger;
 
+	if (!ledger->lines.count)
+		return;
 	fprintf(to, "\nEvery kind of call, and whether it blocked\n"
 		"  call                                calls  blocked  long call  longest wait, and on what\n");
 	for (size_t i = 0; i < ledger->lines.count && i < LINES_SHOWN; i++)
@@ -134,6 +136,8 @@ void ct_report_idle_csv(const struct ct_analysis *a, FILE *to)
 	for (size_t i = 0; i < a->idle->gaps.count; i++) {
 		const struct ct_gap *gap = &a->idle->gaps.at[i];
 
+		if (a->filter && (gap->call == CT_NONE || a->model->calls.at[gap->call].left_out))
+			continue;
 		ct_csv_number(&csv, gap->start_ns);
 		ct_csv_number(&csv, gap->end_ns - gap->start_ns);
 		ct_csv_text(&csv, causes[gap->cause]);

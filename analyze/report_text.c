@@ -76,7 +76,7 @@ static const char *whole(const struct ct_model *model)
 static void print_class(const struct ct_analysis *a, enum ct_part part, FILE *to)
 {
 	const struct ct_site *most = NULL;
-	uint64_t sum = a->totals.parts_ns[part];
+	uint64_t sum = a->shown.parts_ns[part];
 	char text[16], count[48];
 
 	for (size_t i = 0; i < a->sites->all.count; i++) {
@@ -88,7 +88,7 @@ static void print_class(const struct ct_analysis *a, enum ct_part part, FILE *to
 	if (sum >= WORTH_NS)
 		ct_report_wrapped(to, "  ", "                        ", "%-11s %9s in %s, most in %s at %s",
 				  ct_part_names[part], ct_report_time(sum, text),
-				  ct_report_count(a->totals.parts_calls[part], "call", count), most->name,
+				  ct_report_count(a->shown.parts_calls[part], "call", count), most->name,
 				  most->where);
 }
 
@@ -129,17 +129,18 @@ static void print_blocked(const struct ct_analysis *a, FILE *to)
 	int calling = 0;
 
 	for (size_t t = 0; t < a->model->threads.count; t++)
-		calling += a->model->threads.at[t].core_calls > 0;
+		calling += a->model->threads.at[t].shown_calls > 0;
 	ct_report_wrapped(to, "", "", "Host threads were blocked%s for %s in CUDA calls (the %s took %s%s)",
 			  a->model->has_device ? "" : ", or at work in the driver,",
-			  ct_report_time(a->totals.blocked_ns, text), whole(a->model),
+			  ct_report_time(a->shown.blocked_ns, text), whole(a->model),
 			  ct_report_time(a->model->end_ns - a->model->begin_ns, run),
 			  calling > 1 ? ", threads add up" : "");
 	for (int part = 0; part < CT_PART_COUNT; part++)
 		if (part != CT_PART_TOOL && part != CT_PART_DRIVER_WORK)
 			print_class(a, (enum ct_part)part, to);
-	print_polls(&a->totals, to);
-	print_outside(a->model, to);
+	print_polls(&a->shown, to);
+	if (!a->filter)
+		print_outside(a->model, to);
 	fprintf(to, "and besides, not counted as blocked,\n");
 	print_class(a, CT_PART_DRIVER_WORK, to);
 }
@@ -152,9 +153,9 @@ static void print_threads(const struct ct_analysis *a, FILE *to)
 	for (size_t t = 0; t < a->model->threads.count; t++) {
 		const struct ct_thread_info *thread = &a->model->threads.at[t];
 
-		if (thread->core_calls && printed++ < THREADS_SHOWN)
+		if (thread->shown_calls && printed++ < THREADS_SHOWN)
 			fprintf(to, "  thread %u %-15s %8u calls, blocked %s\n", thread->tid,
-				thread->name, thread->core_calls,
+				thread->name, thread->shown_calls,
 				ct_report_time(thread->blocked_ns, blocked));
 	}
 	if (printed > THREADS_SHOWN)
@@ -243,7 +244,7 @@ static void print_cause(const struct ct_analysis *a, const struct ct_host_call *
 static void print_waited(const struct ct_analysis *a, const struct ct_site *site, FILE *to)
 {
 	const struct ct_wait *wait;
-	char name[CT_NAME_BYTES], small[128], longest[16], text[1024];
+	char name[CT_NAME_BYTES], range[CT_NVTX_TEXT_BYTES], small[128], longest[16], text[1024];
 	const char *sure;
 	uint32_t stream;
 	int n;
@@ -268,6 +269,9 @@ static void print_waited(const struct ct_analysis *a, const struct ct_site *site
 	ct_report_wrapped(to, "       ", "       ", "%s", text);
 	if (wait->other != CT_NONE)
 		print_cause(a, &a->model->calls.at[wait->other], to);
+	ct_nvtx_of_call(a->model, &a->model->calls.at[wait->call], range);
+	if (*range)
+		ct_report_wrapped(to, "       ", "       ", "in NVTX range %.300s", range);
 }
 
 static void print_site(const struct ct_analysis *a, size_t rank, const struct ct_site *site,
@@ -342,20 +346,27 @@ void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)
 	print_blocked(a, to);
 	if (!summary_only)
 		print_threads(a, to);
+	if (a->filter)
+		fprintf(to, "Of the whole run, whatever is left out:\n");
 	print_device(a, to);
 	print_verdict(a, to);
 	if (!summary_only)
 		print_model(a, to);
 	print_pageable(a, to);
 	print_sites(a, summary_only ? SITES_SUMMARY : SITES_SHOWN, to);
-	ct_report_totals(a, !summary_only ? SITES_SHOWN : a->model->kept_from_ns ? SITES_SUMMARY : 0, to);
+	if (!summary_only)
+		ct_report_nvtx(a, to);
+	if (!a->filter)
+		ct_report_totals(a, !summary_only ? SITES_SHOWN : a->model->kept_from_ns ? SITES_SUMMARY : 0,
+				 to);
 	if (summary_only) {
 		ct_report_whatif_best(a, to);
 		fprintf(to, "\ncutrace: the whole report is in %s/report.txt, tables beside it\n",
 			a->directory);
 		return;
 	}
-	ct_report_whatif(a, SITES_SHOWN, to);
+	if (!a->filter)
+		ct_report_whatif(a, SITES_SHOWN, to);
 	ct_report_idle(a, to);
 	ct_report_ledger(a, to);
 	if (a->serialization->sites_skipped)

@@ -90,6 +90,9 @@ static void name_track(const struct ct_pf *pf, const struct ct_pf_track *track, 
 	case CT_PF_POLLS:
 		snprintf(ret, size, "polling by thread %u", a);
 		break;
+	case CT_PF_RANGES:
+		snprintf(ret, size, "NVTX ranges of thread %u", a);
+		break;
 	case CT_PF_UNSEEN:
 		snprintf(ret, size, "NOT SEEN");
 		break;

@@ -5,6 +5,7 @@
  *
  *   expect: calls NAME COUNT [at=SITE]       NAME is in calls.csv exactly COUNT times
  *   expect: captured NAME COUNT              so many of its calls were captured into a graph
+ *   expect: in_range NAME RANGE COUNT        so many of its calls have this as innermost NVTX range
  *   expect: device KIND COUNT                rows of device.csv; kernel, copy, memset, graph
  *   expect: stream KIND COUNT [priority=]    rows of streams.csv
  *   expect: blocked NAME class=CLASS [..]    waits in blocked.csv (filters below)

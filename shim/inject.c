@@ -16,6 +16,7 @@
 #include "shim/hook.h"
 #include "shim/log.h"
 #include "shim/mode.h"
+#include "shim/nvtx.h"
 #include "shim/self.h"
 #include "shim/shim.h"
 #include "shim/thread.h"
@@ -42,6 +43,7 @@ __attribute__((constructor)) static void constructor(void)
 		setenv(INJECTION_VARIABLE, info.dli_fname, 1);
 	else
 		taken_by_other = strcmp(before, info.dli_fname) != 0;
+	ct_nvtx_offer(info.dli_fname);
 	ct_fix_linked();
 }
 

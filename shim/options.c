@@ -232,6 +232,18 @@ const char *ct_options_fix_counts(void)
 	return value ? value : "";
 }
 
+bool ct_options_nvtx(void)
+{
+	const char *value = lookup("CUTRACE_NVTX"), *disable_value = lookup("CUTRACE_DISABLE");
+	bool wanted = true, disable = false;
+
+	if (value)
+		parse_switch(value, &wanted);
+	if (disable_value)
+		parse_switch(disable_value, &disable);
+	return wanted && !disable;
+}
+
 void ct_options_read(struct ct_options *options)
 {
 	const char *value;

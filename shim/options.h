@@ -64,6 +64,9 @@ enum ct_cupti_mode ct_options_cupti(void);
 enum ct_fix_setting ct_options_fix(void);
 const char *ct_options_fix_counts(void);
 
+/* Are NVTX ranges to be recorded? Neither by CUTRACE_NVTX nor by CUTRACE_DISABLE are they not. As above. */
+bool ct_options_nvtx(void);
+
 /*
  * Read the CUTRACE_* variables. A value that cannot be understood is warned about
  * and its default taken; so is a CUTRACE_* variable that no option knows.

@@ -26,6 +26,7 @@
 #include "shim/mode.h"
 #include "shim/modules.h"
 #include "shim/name.h"
+#include "shim/nvtx.h"
 #include "shim/once.h"
 #include "shim/python.h"
 #include "shim/rank.h"
@@ -355,6 +356,7 @@ static void start(void)
 	note_sharing();
 	note_fix();
 	note_identity();
+	ct_nvtx_note();
 	ct_mode_start();
 	ct_control_start();
 	ct_stack_init(ct_shim.options.stacks);
@@ -368,6 +370,7 @@ static void start(void)
 	__atomic_store_n(&ct_shim_life, page, __ATOMIC_RELEASE);
 	set_life(CT_LIFE_ALIVE);
 	count_missed();
+	ct_nvtx_started(thread);
 	ct_flusher_start();
 	ct_inject_deferred(thread);
 	thread->in_tool = false;

@@ -93,7 +93,7 @@ def ms(ns):
 class Expectation:
     ALLOWED = {
         "calls": (2, ("at",)), "captured": (2, ("at",)), "stream": (2, ("priority",)),
-        "device": (2, ()), "pageable": (1, ("at",)),
+        "in_range": (3, ()), "device": (2, ()), "pageable": (1, ("at",)),
         "blocked": (1, ("class", "on", "at", "count", "ns", "total")),
         "not_blocked": (1, ("at", "below")),
         "serialized": (1, ("at", "victim", "count", "lost")),
@@ -159,6 +159,11 @@ def check_calls(report, want):
 def check_captured(report, want):
     found = sum(row["Captured"] == "yes" for row in calls_of(report, want))
     return found == int(want.words[1]), f"found {found}"
+
+
+def check_in_range(report, want):
+    found = sum(row["NVTX Range"] == want.words[1] for row in calls_of(report, want))
+    return found == int(want.words[2]), f"found {found}"
 
 
 def check_stream(report, want):

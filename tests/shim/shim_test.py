@@ -22,6 +22,7 @@ import case_fix  # noqa: F401
 import case_habits  # noqa: F401
 import case_input  # noqa: F401
 import case_modes  # noqa: F401
+import case_nvtx  # noqa: F401
 import case_pack  # noqa: F401
 import case_limits  # noqa: F401
 import case_pin  # noqa: F401
