@@ -29,6 +29,8 @@ int ct_analysis_of_model(struct ct_analysis *a, struct ct_places *places, bool p
 	if (r == 0 && process)
 		r = ct_busy_find(a->model, a->sites, &a->busy);
 	if (r == 0)
+		r = ct_nccl_find(a->model, a->sites, &a->nccl);
+	if (r == 0)
 		ct_totals_find(a->model, a->sites, &a->totals);
 	return r;
 }
@@ -87,6 +89,10 @@ static int analyze(struct ct_analysis *a, const char *path,
 	else
 		r = analyze_whole(a, reader, options);
 	ct_survey_destroy(survey);
+	if (r == 0)
+		r = ct_meet_add(&a->meet, 0, NULL, 0, &a->nccl);
+	if (r == 0)
+		r = ct_meet_find(&a->meet);
 	return r < 0 ? r : ct_site_totals_make(a->model, a->sites, &a->site_totals);
 }
 
@@ -127,6 +133,8 @@ void ct_analysis_clear(struct ct_analysis *a)
 	ct_whatif_destroy(a->whatif);
 	ct_site_totals_destroy(a->site_totals);
 	ct_busy_free(&a->busy);
+	ct_meet_free(&a->meet);
+	ct_nccl_free(&a->nccl);
 	ct_ledger_destroy(a->ledger);
 	ct_idle_destroy(a->idle);
 	ct_serialization_destroy(a->serialization);

@@ -9,7 +9,9 @@
 #include "analyze/durations.h"
 #include "analyze/idle.h"
 #include "analyze/ledger.h"
+#include "analyze/meet.h"
 #include "analyze/model.h"
+#include "analyze/nccl.h"
 #include "analyze/serialize.h"
 #include "analyze/site.h"
 #include "analyze/site_totals.h"
@@ -32,6 +34,8 @@ struct ct_analysis {
 	struct ct_idle *idle;
 	struct ct_ledger *ledger;
 	struct ct_busy busy;           /* only if asked for */
+	struct ct_nccl nccl;
+	struct ct_meet meet;           /* of its devices, as ranks */
 	struct ct_totals totals;
 	struct ct_site_totals *site_totals;
 	struct ct_whatif *whatif;      /* NULL in parts */

@@ -100,6 +100,7 @@ int ct_process_take(const struct ct_analysis *a, struct ct_process *ret)
 		.graph_ops = a->busy.graph_ops,
 		.has_device = model->has_device && !ct_seen_partly(model),
 		.cut_short = model->kept_from_ns > 0,
+		.clock_ns = time_of_day(model, 0),
 	};
 	int r = take_identity(a, &p);
 
@@ -107,6 +108,8 @@ int ct_process_take(const struct ct_analysis *a, struct ct_process *ret)
 	take_losses(model->header, &p);
 	if (r == 0)
 		r = take_active(a, &p);
+	if (r == 0)
+		r = ct_nccl_append(&p.nccl, &a->nccl);
 	if (r == 0)
 		r = take_sites(a, &p);
 	if (r == 0)
@@ -132,6 +135,7 @@ void ct_process_free(struct ct_process *p)
 	free(p->variable);
 	free(p->unseen);
 	ct_spans_free(&p->active);
+	ct_nccl_free(&p->nccl);
 }
 
 uint64_t ct_process_outside_ns(const struct ct_process *p)

@@ -38,6 +38,8 @@ struct ct_process {
 	bool has_device;                 /* device times exist, and of the whole run: CUTRACE_MODE */
 	bool cut_short;                  /* a flight recorder: only its last part is there */
 	struct ct_spans active;          /* time of day: inside a CUDA call, or the device at work */
+	struct ct_nccl nccl;             /* in times of the trace: clock_ns less than time of day */
+	uint64_t clock_ns;
 	uint64_t lost[CT_LOSS_COUNT];    /* records, by what was lost */
 	uint64_t lost_otherwise;         /* losses of kinds this version does not know */
 	char *unseen;                    /* what else was not seen, a line each */

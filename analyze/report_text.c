@@ -352,6 +352,7 @@ void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)
 		return;
 	}
 	ct_report_whatif(a, SITES_SHOWN, to);
+	ct_report_nccl(a, to);
 	ct_report_idle(a, to);
 	ct_report_ledger(a, to);
 	if (a->serialization->sites_skipped)

@@ -14,7 +14,10 @@
 
 enum {
 	SUBMIT_NS = 2000, /* from the call to the earliest start: a guess */
+	MEETING_POLL_NS = 200000,
 };
+
+static const uint64_t meeting_ns = 20000000000;
 
 pthread_mutex_t fake_device_mutex = PTHREAD_MUTEX_INITIALIZER;
 
@@ -74,6 +77,19 @@ static void call_host(const struct fake_op *op)
 	pthread_mutex_unlock(&one_at_a_time);
 }
 
+/* As a collective does: come, and wait for the others. Whoever dies holds them up no longer than this. */
+static void meet(const struct fake_op *op)
+{
+	uint64_t until_ns = op->start_ns + meeting_ns;
+
+	if (!op->meeting.come)
+		return;
+	fake_sleep_until(op->start_ns);
+	__atomic_add_fetch(op->meeting.come, 1, __ATOMIC_RELEASE);
+	while (__atomic_load_n(op->meeting.come, __ATOMIC_ACQUIRE) < op->meeting.all && fake_now() < until_ns)
+		fake_sleep_until(fake_now() + MEETING_POLL_NS);
+}
+
 /* What an operation does besides taking time. */
 static void act(struct fake_op *op)
 {
@@ -94,6 +110,8 @@ static void act(struct fake_op *op)
 		free(op->memory);
 		break;
 	case FAKE_KERNEL:
+		meet(op);
+		break;
 	case FAKE_WAIT:
 	case FAKE_GRAPH:
 		break;
@@ -118,7 +136,7 @@ static void run(struct fake_op *op)
 	 * A host may wait for a copy or for its own function: those end when they end. A
 	 * fill takes the host longer than a device, which the plan hides.
 	 */
-	if (op->kind == FAKE_COPY || op->kind == FAKE_HOST)
+	if (op->kind == FAKE_COPY || op->kind == FAKE_HOST || op->meeting.come)
 		op->end_ns = max_ns(op->end_ns, fake_now());
 	fake_sleep_until(op->end_ns);
 	if (hooks)
