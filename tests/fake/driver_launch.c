@@ -78,7 +78,7 @@ static void find_meeting(const struct fake_function *function, void **args, stru
 {
 	if (!function->meets || !args || !args[0] || !args[1])
 		return;
-	memcpy(&ret->come, args[0], sizeof(ret->come));
+	memcpy(&ret->at, args[0], sizeof(ret->at));
 	memcpy(&ret->all, args[1], sizeof(ret->all));
 }
 

@@ -83,10 +83,13 @@ struct fake_launch {
 	uint32_t shared_bytes;
 };
 
-/* A kernel that lasts until others have come, maybe of other processes. */
+/* A kernel that lasts until others have come, maybe of other processes: all end at one time. */
 struct fake_meeting {
-	uint32_t *come; /* how many have; NULL: it meets nobody */
-	uint32_t all;   /* until so many have */
+	struct {
+		uint32_t come, unused;
+		uint64_t last_ns; /* when the last of them did */
+	} *at;        /* all zeros at first; NULL: it meets nobody */
+	uint32_t all; /* it lasts until so many have come */
 };
 
 struct fake_stream;

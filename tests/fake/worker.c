@@ -80,13 +80,18 @@ static void call_host(const struct fake_op *op)
 /* As a collective does: come, and wait for the others. Whoever dies holds them up no longer than this. */
 static void meet(const struct fake_op *op)
 {
-	uint64_t until_ns = op->start_ns + meeting_ns;
+	uint64_t until_ns = op->start_ns + meeting_ns, last_ns = 0;
 
-	if (!op->meeting.come)
+	if (!op->meeting.at)
 		return;
 	fake_sleep_until(op->start_ns);
-	__atomic_add_fetch(op->meeting.come, 1, __ATOMIC_RELEASE);
-	while (__atomic_load_n(op->meeting.come, __ATOMIC_ACQUIRE) < op->meeting.all && fake_now() < until_ns)
+	while (last_ns < op->start_ns &&
+	       !__atomic_compare_exchange_n(&op->meeting.at->last_ns, &last_ns, op->start_ns, false,
+					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		;
+	__atomic_add_fetch(&op->meeting.at->come, 1, __ATOMIC_ACQ_REL);
+	while (__atomic_load_n(&op->meeting.at->come, __ATOMIC_ACQUIRE) < op->meeting.all &&
+	       fake_now() < until_ns)
 		fake_sleep_until(fake_now() + MEETING_POLL_NS);
 }
 
@@ -136,8 +141,10 @@ static void run(struct fake_op *op)
 	 * A host may wait for a copy or for its own function: those end when they end. A
 	 * fill takes the host longer than a device, which the plan hides.
 	 */
-	if (op->kind == FAKE_COPY || op->kind == FAKE_HOST || op->meeting.come)
+	if (op->kind == FAKE_COPY || op->kind == FAKE_HOST)
 		op->end_ns = max_ns(op->end_ns, fake_now());
+	if (op->meeting.at)
+		op->end_ns = max_ns(op->end_ns, op->meeting.at->last_ns + op->duration_ns);
 	fake_sleep_until(op->end_ns);
 	if (hooks)
 		hooks->done(op);

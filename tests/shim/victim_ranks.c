@@ -134,12 +134,17 @@ static int meeting_rank(const char *unused)
 	return run_steps(true);
 }
 
+/* What the fake needs of each collective. */
+struct meeting {
+	uint64_t words[2];
+};
+
 /* Memory that all ranks share: the file VICTIM_MEET. */
-static uint32_t *shared_word(void)
+static struct meeting *shared_meetings(void)
 {
 	const char *path = getenv("VICTIM_MEET");
 	int fd = path ? open(path, O_RDWR) : -1;
-	void *memory = mmap(NULL, sizeof(uint32_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *memory = mmap(NULL, REDUCTIONS * sizeof(struct meeting), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	victim_must(memory == MAP_FAILED, "mapping VICTIM_MEET");
 	close(fd);
@@ -147,10 +152,10 @@ static uint32_t *shared_word(void)
 }
 
 /* A collective that does wait for the others. */
-__attribute__((noinline)) static void all_reduce(uint32_t *come, uint32_t all, cudaStream_t stream)
+__attribute__((noinline)) static void all_reduce(struct meeting *at, uint32_t all, cudaStream_t stream)
 {
 	const dim3 one = { 1, 1, 1 };
-	void *arguments[] = { &come, &all };
+	void *arguments[] = { &at, &all };
 
 	victim_must(cudaLaunchKernel(&meeting_kernel, one, one, arguments, 0, stream), "cudaLaunchKernel");
 	victim_must(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
@@ -159,18 +164,19 @@ __attribute__((noinline)) static void all_reduce(uint32_t *come, uint32_t all, c
 /* The slow one frees memory while its device is at work, each time before it comes. */
 static int reducing_rank(const char *unused)
 {
-	uint32_t *come = shared_word(), ranks = (uint32_t)atoi(getenv("WORLD_SIZE"));
+	struct meeting *meetings = shared_meetings();
+	uint32_t ranks = (uint32_t)atoi(getenv("WORLD_SIZE"));
 	cudaStream_t stream;
 	void *memory;
 
 	(void)unused;
 	victim_must(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
-	for (uint32_t i = 1; i <= REDUCTIONS; i++) {
+	for (int i = 0; i < REDUCTIONS; i++) {
 		victim_must(cudaMalloc(&memory, 4096), "cudaMalloc");
 		if (slow_one())
 			victim_must(launch(&work_kernel, LATE_NS, NULL), "cudaLaunchKernel");
 		victim_must(cudaFree(memory), "cudaFree");
-		all_reduce(come, i * ranks, stream);
+		all_reduce(&meetings[i], ranks, stream);
 	}
 	return 0;
 }
