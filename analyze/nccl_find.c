@@ -27,6 +27,8 @@ struct finder {
 	const struct ct_sites *sites;
 	struct ct_nccl *to;
 	uint8_t *op_of_name;     /* by string id: enum ct_nccl_op */
+	uint32_t *text_of_name;  /* of NCCL's, by string id: 1 + its text; 0: not yet */
+	uint32_t *text_of_site;  /* likewise */
 	uint32_t *kept_as;       /* by operation: 1 + its index in its lane's; 0: none is */
 	uint32_t *lane_of;       /* by operation with one */
 	uint64_t *ended;         /* by operation: when the last of those up to it ended */
@@ -90,11 +92,15 @@ static enum ct_nccl_op op_of(const struct finder *f, uint32_t index)
 static int place_text(const struct finder *f, uint32_t call, uint32_t *ret)
 {
 	const struct ct_site *site = &f->sites->all.at[f->sites->of_call[call]];
+	uint32_t *known = &f->text_of_site[f->sites->of_call[call]];
 	char text[NAME_BYTES];
 
-	snprintf(text, sizeof(text), "%s at %s", site->name, site->where);
-	*ret = ct_nccl_text(f->to, text);
-	return *ret == CT_NONE ? -ENOMEM : 0;
+	if (!*known) {
+		snprintf(text, sizeof(text), "%s at %s", site->name, site->where);
+		*known = ct_nccl_text(f->to, text) + 1; /* CT_NONE + 1 is 0 */
+	}
+	*ret = *known - 1;
+	return *known ? 0 : -ENOMEM;
 }
 
 static int op_text(const struct finder *f, uint32_t op, uint32_t *ret)
@@ -201,8 +207,14 @@ static int count_kernel(struct finder *f, uint32_t index, enum ct_nccl_op kind)
 	uint64_t ns = op->raw.end_ns - op->raw.start_ns;
 	struct ct_nccl_call call = { .op = kind, .at = CT_NONE, .grid = op->raw.u.kernel.grid_x,
 				     .count = 1, .total_ns = ns, .least_ns = ns, .most_ns = ns };
-	int r = op_text(f, index, &call.kernel);
+	uint32_t *known = &f->text_of_name[op->raw.name];
+	int r = 0;
 
+	if (!*known) {
+		r = op_text(f, index, &call.kernel);
+		*known = call.kernel + 1;
+	}
+	call.kernel = *known - 1;
 	if (r == 0 && op->call != CT_NONE)
 		r = place_text(f, op->call, &call.at);
 	return r < 0 ? r : ct_nccl_count(f->to, call);
@@ -321,10 +333,12 @@ static int find(struct finder *f)
 	size_t ops = f->model->ops.count + 1;
 	int r;
 
+	f->text_of_name = calloc(f->model->strings.count + 1, sizeof(*f->text_of_name));
+	f->text_of_site = calloc(f->sites->all.count + 1, sizeof(*f->text_of_site));
 	f->kept_as = calloc(ops, sizeof(*f->kept_as));
 	f->lane_of = calloc(ops, sizeof(*f->lane_of));
 	f->ended = calloc(ops, sizeof(*f->ended));
-	if (!f->kept_as || !f->lane_of || !f->ended)
+	if (!f->text_of_name || !f->text_of_site || !f->kept_as || !f->lane_of || !f->ended)
 		return -ENOMEM;
 	r = add_kernels(f);
 	return r < 0 ? r : follow_waits(f);
@@ -340,6 +354,8 @@ int ct_nccl_find(const struct ct_model *model, const struct ct_sites *sites, str
 	if (r == 0 && any)
 		r = find(&f);
 	free(f.op_of_name);
+	free(f.text_of_name);
+	free(f.text_of_site);
 	free(f.kept_as);
 	free(f.lane_of);
 	free(f.ended);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What NCCL's kernels took, and which rank the others waited for: of a process, and of a run. */
-#include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "analyze/csv.h"
@@ -114,43 +112,54 @@ static void print_members(const struct ct_meet *m, size_t limit, FILE *to)
 			"to ranks_nccl.csv)\n", m->members.count - limit);
 }
 
-/* A host thread's wait, with whose it is. */
+/* A host thread's wait: the k-th of a member; who: NULL = none. */
 struct host_wait {
 	const struct ct_meet_member *who;
-	const struct ct_meet_share *wait;
+	size_t k;
 };
 
-static int by_time(const void *a, const void *b)
+static const struct ct_meet_share *share_of(struct host_wait wait)
 {
-	const struct host_wait *x = a, *y = b;
+	return &wait.who->waits.at[wait.k];
+}
 
-	return x->wait->ns > y->wait->ns ? -1 : x->wait->ns < y->wait->ns;
+static bool before(struct host_wait a, struct host_wait b)
+{
+	uint64_t x = share_of(a)->ns, y = share_of(b)->ns;
+
+	return x != y ? x > y : a.who != b.who ? a.who < b.who : a.k < b.k;
+}
+
+/* The longest of those after `last`, of which there are few: needs no memory. */
+static struct host_wait next_wait(const struct ct_meet *m, struct host_wait last)
+{
+	struct host_wait next = { 0 };
+
+	for (size_t i = 0; i < m->members.count; i++)
+		for (size_t k = 0; k < m->members.at[i].waits.count; k++) {
+			struct host_wait wait = { &m->members.at[i], k };
+
+			if ((!last.who || before(last, wait)) && (!next.who || before(wait, next)))
+				next = wait;
+		}
+	return next;
 }
 
 static void print_waits(const struct ct_meet *m, size_t limit, FILE *to)
 {
-	CT_ARRAY(struct host_wait) waits = { 0 };
+	struct host_wait wait = next_wait(m, (struct host_wait){ 0 });
 	char ns[16], times[48];
 
-	for (size_t i = 0; i < m->members.count; i++)
-		for (size_t k = 0; k < m->members.at[i].waits.count; k++) {
-			struct host_wait wait = { &m->members.at[i], &m->members.at[i].waits.at[k] };
-
-			if (CT_PUSH(&waits, wait) < 0)
-				fprintf(to, "  (no memory for all of the following)\n");
-		}
-	if (waits.count) {
-		qsort(waits.at, waits.count, sizeof(*waits.at), by_time);
+	if (wait.who)
 		fprintf(to, "  Host threads that waited for a rank to come\n");
-	}
-	for (size_t i = 0; i < waits.count && i < limit; i++)
+	for (size_t i = 0; wait.who && i < limit; i++, wait = next_wait(m, wait)) {
+		const struct ct_meet_share *share = share_of(wait);
+
 		ct_report_wrapped(to, INDENT, LIST_INDENT, "%s: %s waited %s in %s for %s's %s",
-				  waits.at[i].who->label, waits.at[i].wait->text,
-				  ct_report_time(waits.at[i].wait->ns, ns),
-				  ct_report_count(waits.at[i].wait->count, "call", times),
-				  m->members.at[waits.at[i].wait->of].label,
-				  ct_nccl_names[waits.at[i].wait->op]);
-	free(waits.at);
+				  wait.who->label, share->text, ct_report_time(share->ns, ns),
+				  ct_report_count(share->count, "call", times),
+				  m->members.at[share->of].label, ct_nccl_names[share->op]);
+	}
 }
 
 static void print_unmatched(const struct ct_meet *m, FILE *to)
@@ -205,12 +214,21 @@ void ct_report_run_nccl(const struct ct_run *run, bool summary, FILE *to)
 	print_meet(&run->meet, summary, to);
 }
 
-static int by_total(const void *a, const void *b)
+/* The one with most time of those after `last`; NULL: none is left. */
+static const struct ct_nccl_call *next_call(const struct ct_nccl *nccl, const struct ct_nccl_call *last)
 {
-	const struct ct_nccl_call *x = *(const struct ct_nccl_call *const *)a;
-	const struct ct_nccl_call *y = *(const struct ct_nccl_call *const *)b;
+	const struct ct_nccl_call *next = NULL;
 
-	return x->total_ns > y->total_ns ? -1 : x->total_ns < y->total_ns;
+	for (size_t i = 0; i < nccl->calls.count; i++) {
+		const struct ct_nccl_call *call = &nccl->calls.at[i];
+
+		if (last && (call->total_ns > last->total_ns ||
+			     (call->total_ns == last->total_ns && call <= last)))
+			continue;
+		if (!next || call->total_ns > next->total_ns)
+			next = call;
+	}
+	return next;
 }
 
 static void print_call(const struct ct_nccl *nccl, const struct ct_nccl_call *call, FILE *to)
@@ -227,23 +245,14 @@ static void print_call(const struct ct_nccl *nccl, const struct ct_nccl_call *ca
 
 static void print_calls(const struct ct_nccl *nccl, FILE *to)
 {
-	size_t count = nccl->calls.count;
-	const struct ct_nccl_call **calls = calloc(count, sizeof(*calls));
+	const struct ct_nccl_call *call = next_call(nccl, NULL);
 
-	if (!calls) {
-		fprintf(to, "  (no memory for this table)\n");
-		return;
-	}
-	for (size_t i = 0; i < count; i++)
-		calls[i] = &nccl->calls.at[i];
-	qsort(calls, count, sizeof(*calls), by_total);
 	fprintf(to, "  %-14s %8s %9s %9s %9s %9s  launched\n", "operation", "count", "time", "shortest",
 		"longest", "over");
-	for (size_t i = 0; i < count && i < ROWS_SHOWN; i++)
-		print_call(nccl, calls[i], to);
-	if (count > ROWS_SHOWN)
-		fprintf(to, "  and %zu more\n", count - ROWS_SHOWN);
-	free(calls);
+	for (size_t i = 0; call && i < ROWS_SHOWN; i++, call = next_call(nccl, call))
+		print_call(nccl, call, to);
+	if (nccl->calls.count > ROWS_SHOWN)
+		fprintf(to, "  and %zu more\n", nccl->calls.count - ROWS_SHOWN);
 }
 
 void ct_report_nccl(const struct ct_analysis *a, FILE *to)
