@@ -183,7 +183,8 @@ static void print_help(void)
 	     "blocked.csv, which have a row for each, are only made with --all-rows.\n\n"
 	     "Several directories, or one that holds such directories, are taken as the processes\n"
 	     "of one run: each gets its own report.txt and CSV files, and the report of the run is\n"
-	     "printed. With --output its tables, ranks.csv and ranks_callsites.csv, go to DIR.\n\n"
+	     "printed. With --output its tables, ranks.csv, ranks_callsites.csv and, where there was\n"
+	     "NCCL, ranks_nccl.csv, go to DIR.\n\n"
 	     "Traces of other users but root are refused unless --foreign says to trust them.");
 }
 
