@@ -83,16 +83,57 @@ static int add_group(struct ct_meet *m, const uint32_t *lanes, size_t count)
 	return -ENOMEM;
 }
 
-/* Does every one of them fit every other, and is each another rank? */
+/* Those of one clock: had all begun the k-th before any ended it? */
+static bool overlap_all(const struct ct_meet *m, const uint32_t *lanes, size_t count, uint32_t clock,
+			size_t k)
+{
+	uint64_t last_start_ns = 0, first_end_ns = UINT64_MAX;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct ct_meet_lane *lane = &m->lanes.at[lanes[i]];
+		const struct ct_collective *c = nth(lane, k);
+
+		if (lane->clock != clock)
+			continue;
+		last_start_ns = c->start_ns > last_start_ns ? c->start_ns : last_start_ns;
+		first_end_ns = c->end_ns < first_end_ns ? c->end_ns : first_end_ns;
+	}
+	return last_start_ns <= first_end_ns + CT_MEET_SLACK_NS;
+}
+
+static bool clock_before(const struct ct_meet *m, const uint32_t *lanes, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (m->lanes.at[lanes[k]].clock == m->lanes.at[lanes[i]].clock)
+			return true;
+	return false;
+}
+
+static bool member_before(const struct ct_meet *m, const uint32_t *lanes, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (m->lanes.at[lanes[k]].member == m->lanes.at[lanes[i]].member)
+			return true;
+	return false;
+}
+
+/*
+ * Is each another rank, does each fit the first, and do all on a clock overlap? That all should end
+ * with each other, and not just with the first, would take as many comparisons as there are pairs.
+ */
 static bool all_fit(const struct ct_meet *m, const uint32_t *lanes, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		for (size_t k = 0; k < i; k++) {
-			const struct ct_meet_lane *a = &m->lanes.at[lanes[i]], *b = &m->lanes.at[lanes[k]];
+	const struct ct_meet_lane *first = &m->lanes.at[lanes[0]];
 
-			if (a->member == b->member || !fit(a, b))
+	for (size_t i = 1; i < count; i++)
+		if (member_before(m, lanes, i) || !fit(first, &m->lanes.at[lanes[i]]))
+			return false;
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = clock_before(m, lanes, i) ? first->of->kept.count : 0;
+		     k < first->of->kept.count; k++)
+			if (ct_nccl_meets[nth(first, k)->op] == CT_NCCL_MEETS_ALL &&
+			    !overlap_all(m, lanes, count, m->lanes.at[lanes[i]].clock, k))
 				return false;
-		}
 	return true;
 }
 

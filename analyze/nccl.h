@@ -53,7 +53,7 @@ struct ct_nccl_lane {
 	CT_ARRAY(struct ct_collective) kept; /* the first CT_NCCL_KEPT */
 };
 
-#define CT_NCCL_KEPT 8192u /* of a stream; 0.7 MB */
+#define CT_NCCL_KEPT 8192u /* of a stream; 0.6 MB */
 
 /* Kernels of one name, grid and place that launched them: may be, but need not be, as large. */
 struct ct_nccl_call {

@@ -276,6 +276,22 @@ static void test_ambiguous(void **state)
 	assert_int_equal(run->meet.unmatched[CT_UNMATCHED_AMBIGUOUS], 30);
 }
 
+/* Ranks 1 and 2 each fit rank 0, which takes long, but one has ended before the other begins. */
+static void test_not_each_other(void **state)
+{
+	struct ct_run *run = *state;
+
+	for (uint32_t rank = 0; rank < 3; rank++) {
+		struct ct_process p = process(rank, 0, 1000);
+
+		for (uint64_t i = 0; i < 10; i++)
+			collect(&p, 0, 20, NAME, i * 3000 + (rank == 2 ? 600 : 0), i * 3000 + (rank == 1 ? 500 : 700));
+		add(run, p);
+	}
+	assert_int_equal(ct_run_finish(run), 0);
+	assert_int_equal(run->meet.unmatched[CT_UNMATCHED_AMBIGUOUS], 30);
+}
+
 /* What is not matched is counted, each kernel once. */
 static void test_unmatched(void **state)
 {
@@ -385,6 +401,7 @@ int main(void)
 		cmocka_unit_test(test_names), RUN_TEST(test_late), RUN_TEST(test_balanced),
 		RUN_TEST(test_clocks), RUN_TEST(test_clocks_balanced), RUN_TEST(test_in_turn),
 		RUN_TEST(test_groups), RUN_TEST(test_ends), RUN_TEST(test_ambiguous),
+		RUN_TEST(test_not_each_other),
 		RUN_TEST(test_unmatched), RUN_TEST(test_root), RUN_TEST(test_devices),
 		RUN_TEST(test_beyond), cmocka_unit_test(test_append),
 	};

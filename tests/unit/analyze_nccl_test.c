@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The digest of NCCL's kernels: what came before a collective, and which host thread waited for it. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/model_builder.h"
 
-#include "analyze/nccl.h"
+#include "analyze/report.h"
 
 #define COMM 21
 #define WORK 22
@@ -168,11 +170,73 @@ static void test_none(void **state)
 	ct_nccl_free(&n);
 }
 
+/* The section of a process's report, as text for free(). */
+static char *section(struct ct_nccl *nccl)
+{
+	struct ct_analysis a = { .nccl = *nccl };
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	assert_non_null(to);
+	assert_int_equal(ct_meet_add(&a.meet, 0, NULL, 0, &a.nccl), 0);
+	assert_int_equal(ct_meet_find(&a.meet), 0);
+	ct_report_nccl(&a, to);
+	fclose(to);
+	ct_meet_free(&a.meet);
+	return text;
+}
+
+/* One thread drives two devices, and comes to the second 1.5 ms later. */
+static void test_devices(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_device_op *op;
+	struct ct_nccl n;
+	char *text;
+
+	begin(b);
+	mb_context(b, 2, 8, -100);
+	for (int i = 0; i < 3; i++) {
+		mb_launch(b, COMM, i * 5000, i * 5000 + 5, i * 5000 + 10, i * 5000 + 1600)->name = ALL_REDUCE;
+		op = mb_launch(b, COMM, i * 5000 + 1500, i * 5000 + 1505, i * 5000 + 1510, i * 5000 + 1600);
+		op->name = ALL_REDUCE;
+		op->context = 2;
+		op->device = 1;
+	}
+	n = digest(b);
+	assert_int_equal(n.lanes.count, 2);
+	text = section(&n);
+	assert_non_null(strstr(text, "Late: device 1 came last to 3 of 3 collectives, 1.50 ms"));
+	assert_null(strstr(text, "In one rank's trace"));
+	free(text);
+	ct_nccl_free(&n);
+}
+
+/* Of one rank alone nothing is called a wait: the spread of durations is, as an estimate. */
+static void test_alone(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_nccl n;
+	char *text;
+
+	begin(b);
+	mb_launch(b, COMM, 0, 5, 10, 30)->name = ALL_REDUCE;
+	mb_launch(b, COMM, 40, 45, 50, 110)->name = ALL_REDUCE;
+	n = digest(b);
+	text = section(&n);
+	assert_non_null(strstr(text, "AllReduce             2   80.0 us   20.0 us   60.0 us   40.0 us"));
+	assert_non_null(strstr(text, "In one rank's trace waiting and work look the same"));
+	assert_null(strstr(text, "Late:"));
+	free(text);
+	ct_nccl_free(&n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MB_TEST(test_before), MB_TEST(test_other_thread), MB_TEST(test_host),
-		MB_TEST(test_counts), MB_TEST(test_none),
+		MB_TEST(test_counts), MB_TEST(test_none), MB_TEST(test_devices), MB_TEST(test_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
