@@ -30,6 +30,8 @@ int ct_analysis_of_model(struct ct_analysis *a, struct ct_places *places, bool p
 		r = ct_ledger_make(a->model, &a->ledger);
 	if (r == 0 && process)
 		r = ct_busy_find(a->model, a->sites, &a->busy);
+	if (r == 0)
+		r = ct_nccl_find(a->model, a->sites, &a->nccl);
 	if (r < 0)
 		return r;
 	ct_totals_find(a->model, a->sites, &a->totals);
@@ -96,6 +98,10 @@ static int analyze(struct ct_analysis *a, const char *path,
 	else
 		r = analyze_whole(a, reader, options);
 	ct_survey_destroy(survey);
+	if (r == 0)
+		r = ct_meet_add(&a->meet, 0, NULL, 0, &a->nccl);
+	if (r == 0)
+		r = ct_meet_find(&a->meet);
 	return r < 0 ? r : ct_site_totals_make(a->model, a->sites, &a->site_totals);
 }
 
@@ -139,6 +145,8 @@ void ct_analysis_clear(struct ct_analysis *a)
 	ct_site_totals_destroy(a->site_totals);
 	ct_busy_free(&a->busy);
 	ct_nvtx_free(&a->nvtx);
+	ct_meet_free(&a->meet);
+	ct_nccl_free(&a->nccl);
 	ct_ledger_destroy(a->ledger);
 	ct_idle_destroy(a->idle);
 	ct_serialization_destroy(a->serialization);

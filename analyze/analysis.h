@@ -11,7 +11,9 @@
 #include "analyze/filter.h"
 #include "analyze/idle.h"
 #include "analyze/ledger.h"
+#include "analyze/meet.h"
 #include "analyze/model.h"
+#include "analyze/nccl.h"
 #include "analyze/nvtx.h"
 #include "analyze/serialize.h"
 #include "analyze/site.h"
@@ -35,6 +37,8 @@ struct ct_analysis {
 	struct ct_idle *idle;
 	struct ct_ledger *ledger;
 	struct ct_busy busy;           /* only if asked for */
+	struct ct_nccl nccl;
+	struct ct_meet meet;           /* of its devices, as ranks */
 	struct ct_totals totals;
 	struct ct_totals shown;        /* of calls that no filter leaves out: ct_totals_show() */
 	const struct ct_filter *filter; /* NULL: everything is shown */

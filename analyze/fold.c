@@ -349,6 +349,8 @@ int ct_fold_add(struct ct_fold *fold, struct ct_analysis *part)
 	if (r == 0)
 		r = add_busy(fold, part, map);
 	if (r == 0)
+		r = ct_nccl_append(&fold->sum.nccl, &part->nccl);
+	if (r == 0)
 		r = add_durations(fold, part->model);
 	free(map);
 	return r;

@@ -191,6 +191,7 @@ int ct_process_take(const struct ct_analysis *a, struct ct_process *ret)
 		.has_device = model->has_device && !ct_seen_partly(model),
 		.call_ns = a->totals.call_ns,
 		.sites_skipped = a->serialization->sites_skipped,
+		.clock_ns = time_of_day(model, 0),
 	};
 	int r = take_identity(a, &p);
 
@@ -200,6 +201,8 @@ int ct_process_take(const struct ct_analysis *a, struct ct_process *ret)
 	take_losses(model->header, &p);
 	if (r == 0)
 		r = take_active(a, &p);
+	if (r == 0)
+		r = ct_nccl_append(&p.nccl, &a->nccl);
 	if (r == 0)
 		r = take_sites(a, &p);
 	if (r == 0)
@@ -224,6 +227,7 @@ void ct_process_free(struct ct_process *p)
 	free(p->gpus);
 	free(p->unseen);
 	ct_spans_free(&p->active);
+	ct_nccl_free(&p->nccl);
 }
 
 uint64_t ct_process_outside_ns(const struct ct_process *p)

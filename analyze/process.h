@@ -55,6 +55,8 @@ struct ct_process {
 	uint32_t mode;                   /* enum ct_mode that it began in */
 	uint64_t sites_skipped;          /* whose lost time would have taken too long to work out */
 	struct ct_spans active;          /* time of day: inside a CUDA call, or the device at work */
+	struct ct_nccl nccl;             /* in times of the trace: clock_ns less than time of day */
+	uint64_t clock_ns;
 	uint64_t lost[CT_LOSS_COUNT];    /* records, by what was lost */
 	uint64_t lost_otherwise;         /* losses of kinds this version does not know */
 	char *unseen;                    /* what else was not seen, a line each */

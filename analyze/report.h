@@ -89,12 +89,20 @@ unsigned ct_report_count_unseen(const struct ct_process *process);
 struct ct_run;
 void ct_report_run_coverage(const struct ct_run *run, FILE *to);
 
+/* NCCL's kernels, if there are any; of a run, who was late to collectives: as text, and ranks_nccl.csv. */
+void ct_report_nccl(const struct ct_analysis *analysis, FILE *to);
+void ct_report_run_nccl(const struct ct_run *run, bool summary, FILE *to);
+void ct_report_run_nccl_csv(const void *run, FILE *to);
+
 /*
  * Write a file by write(of, ...) under a temporary name and rename it when it is whole:
  * a full disk or a kill leaves the old file, never half a new one. Returns 0 or -errno.
  */
 int ct_report_write_file(const char *directory, const char *name,
 			 void (*write)(const void *of, FILE *to), const void *of);
+
+/* Remove one that an earlier report left, if there is one. Returns 0 or -errno. */
+int ct_report_remove_file(const char *directory, const char *name);
 
 /* What calls cost by the NVTX range that they were made in; nothing if there are none. */
 void ct_report_nvtx(const struct ct_analysis *analysis, FILE *to);

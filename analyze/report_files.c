@@ -150,7 +150,7 @@ static int place_rows(struct ct_rows *rows, const char **ret_file)
 }
 
 /* An old one would be taken for a table of this report. */
-static int remove_table(const char *directory, const char *file)
+int ct_report_remove_file(const char *directory, const char *file)
 {
 	char path[PATH_MAX];
 
@@ -171,7 +171,7 @@ static int make_table(const struct table_job *job, const struct ct_rows *rows)
 	refused = refused || lacking;
 	if (!refused && !apart)
 		return ct_report_write_file(directory, job->table->file, write_table, job);
-	return refused || !rows ? remove_table(directory, job->table->file) : 0;
+	return refused || !rows ? ct_report_remove_file(directory, job->table->file) : 0;
 }
 
 int ct_report_write_to(const struct ct_analysis *analysis, const char *directory,

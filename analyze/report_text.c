@@ -365,8 +365,10 @@ void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)
 			a->directory);
 		return;
 	}
-	if (!a->filter)
+	if (!a->filter) {
 		ct_report_whatif(a, SITES_SHOWN, to);
+		ct_report_nccl(a, to);
+	}
 	ct_report_idle(a, to);
 	ct_report_ledger(a, to);
 	if (a->serialization->sites_skipped)

@@ -50,6 +50,7 @@ struct fake_function {
 	struct fake_function *next;
 	const char *name; /* mangled; never freed, records point at it */
 	bool timed;       /* its first argument is its duration */
+	bool meets;       /* it lasts until others like it have come: see fake_meeting */
 	bool loaded;
 };
 
@@ -82,6 +83,15 @@ struct fake_launch {
 	uint32_t shared_bytes;
 };
 
+/* A kernel that lasts until others have come, maybe of other processes: all end at one time. */
+struct fake_meeting {
+	struct {
+		uint32_t come, unused;
+		uint64_t last_ns; /* when the last of them did */
+	} *at;        /* all zeros at first; NULL: it meets nobody */
+	uint32_t all; /* it lasts until so many have come */
+};
+
 struct fake_stream;
 struct fake_event;
 struct fake_dep;
@@ -100,6 +110,7 @@ struct fake_op {
 	size_t dep_count;
 	struct fake_op *children; /* of a graph */
 	void *staging;            /* freed with the operation */
+	struct fake_meeting meeting;
 	union {
 		struct fake_launch launch;
 		struct fake_copy copy;
