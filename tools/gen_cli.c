@@ -190,7 +190,7 @@ static void print_bash(void)
 /* ":DIR:_files -/" for a value or an operand that is called so. */
 static void print_zsh_action(const char *value, bool words)
 {
-	size_t n = strcspn(value, " .]");
+	size_t n = strcspn(value, " .]|:[");
 
 	if (words) {
 		printf(":value:(");
