@@ -39,7 +39,7 @@ static int by_value(const void *a, const void *b)
 static double median(const struct ct_analysis *a, const struct ct_durations *d, unsigned class)
 {
 	uint64_t *ns = a->copies ? NULL : calloc(d->count, sizeof(*ns));
-	size_t n = 0;
+	size_t n = 0, low;
 	double middle;
 
 	if (!ns)
@@ -51,7 +51,8 @@ static double median(const struct ct_analysis *a, const struct ct_durations *d, 
 			ns[n++] = op->end_ns - op->start_ns;
 	}
 	qsort(ns, n, sizeof(*ns), by_value);
-	middle = ((double)ns[(n - 1) / 2] + (double)ns[n / 2]) / 2;
+	low = (n - 1) / 2;
+	middle = ((double)ns[low] + (double)ns[n - 1 - low]) / 2;
 	free(ns);
 	return middle;
 }

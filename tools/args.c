@@ -102,7 +102,16 @@ static bool is_word(const char *words, const char *text)
 	return false;
 }
 
-static bool is_number(const char *text)
+/* Kinds that are a number and a unit: those that there are, "" among them if it need not be. */
+static const struct {
+	const char *units, *what;
+} measures[CT_KIND_COUNT] = {
+	[CT_KIND_NUMBER] = { "|", "a whole number" },
+	[CT_KIND_SIZE] = { "|k|m|g", "a size such as 64M" },
+	[CT_KIND_TIME] = { "ns|us|ms|s", "a time such as 500us" },
+};
+
+static bool is_measure(const char *units, const char *text)
 {
 	char *end;
 
@@ -110,7 +119,7 @@ static bool is_number(const char *text)
 		return false;
 	errno = 0;
 	strtoull(text, &end, 10);
-	return !*end && !errno;
+	return !errno && is_word(units, end);
 }
 
 /* May this option have that value? */
@@ -118,8 +127,8 @@ static bool is_value(const struct ct_arg *arg, const char *text)
 {
 	if (arg->variable && !*text)
 		return true; /* an empty setting is none */
-	if (arg->kind == CT_KIND_NUMBER)
-		return is_number(text);
+	if (measures[arg->kind].units)
+		return is_measure(measures[arg->kind].units, text);
 	if (arg->kind == CT_KIND_SWITCH && is_word("1|0|yes|no|true|false", text))
 		return true;
 	return (arg->kind != CT_KIND_WORD && arg->kind != CT_KIND_SWITCH) || is_word(arg->value, text);
@@ -138,9 +147,10 @@ static int refuse(const struct ct_args *args, const char *problem, const char *s
 static int refuse_value(const struct ct_args *args, const struct ct_arg *arg, const char *value)
 {
 	struct ct_spelling spelling = { .word = value };
+	const char *what = measures[arg->kind].what;
 	char problem[512], name[CT_ARG_NAME_BYTES], word[64];
 
-	for (const char *at = arg->value; arg->kind != CT_KIND_NUMBER && *at;) {
+	for (const char *at = arg->value; !what && *at;) {
 		size_t n = strcspn(at, "|");
 
 		snprintf(word, sizeof(word), "%.*s", (int)n, at);
@@ -148,7 +158,7 @@ static int refuse_value(const struct ct_args *args, const struct ct_arg *arg, co
 		at += n + (at[n] == '|');
 	}
 	snprintf(problem, sizeof(problem), "--%s takes %s, not \"%.200s\"", ct_arg_name(arg, name),
-		 arg->kind == CT_KIND_NUMBER ? "a whole number" : arg->value, value);
+		 what ? what : arg->value, value);
 	return refuse(args, problem, spelling.nearest);
 }
 

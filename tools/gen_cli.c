@@ -24,6 +24,12 @@ static void print_words(const char *words, const char *before)
 	}
 }
 
+/* A number, which nothing can complete. */
+static bool is_measure(const struct ct_arg *arg)
+{
+	return arg->kind == CT_KIND_NUMBER || arg->kind == CT_KIND_SIZE || arg->kind == CT_KIND_TIME;
+}
+
 static bool has_words(const struct ct_arg *arg)
 {
 	return arg->kind == CT_KIND_WORD || arg->kind == CT_KIND_SWITCH;
@@ -146,7 +152,7 @@ static void print_bash_options(int command)
 	printf("--help");
 }
 
-/* What may be the value of an option: words, or "@DIR" and "@FILE". */
+/* What may be the value of an option: words, "@DIR" and "@FILE", or "-", which is a number. */
 static void print_bash_values(int command)
 {
 	char name[CT_ARG_NAME_BYTES];
@@ -162,6 +168,8 @@ static void print_bash_values(int command)
 		printf(") values='");
 		if (has_words(arg))
 			print_words(arg->value, " ");
+		else if (is_measure(arg))
+			putchar('-');
 		else
 			printf("@%s", arg->value);
 		printf("'%s ;;\n", arg->kind == CT_KIND_SWITCH ? " optional=1" : "");
@@ -190,7 +198,7 @@ static void print_bash(void)
 /* ":DIR:_files -/" for a value or an operand that is called so. */
 static void print_zsh_action(const char *value, bool words)
 {
-	size_t n = strcspn(value, " .]");
+	size_t n = strcspn(value, " .]|:[");
 
 	if (words) {
 		printf(":value:(");
@@ -218,7 +226,9 @@ static void print_zsh_option(const struct ct_arg *arg)
 	putchar(']');
 	if (*arg->value && arg->kind == CT_KIND_SWITCH)
 		putchar(':');
-	if (*arg->value)
+	if (is_measure(arg))
+		printf(":%s: ", arg->value);
+	else if (*arg->value)
 		print_zsh_action(arg->value, has_words(arg));
 	printf("' \\\n");
 }

@@ -52,11 +52,23 @@ def check_accepted(cutrace, commands, options):
             assert done.returncode == 0 and "usage:" in done.stdout, (option.command, way, done)
         if option.kind == "FLAG":
             refused(cutrace, [option.command, f"--{option.name}=x"], f"--{option.name} takes no value")
-        elif option.kind in ("WORD", "SWITCH", "NUMBER"):
+        elif option.kind in ("WORD", "SWITCH", "NUMBER", "SIZE", "TIME"):
             refused(cutrace, [option.command, f"--{option.name}=\x7f"], f"--{option.name} takes ")
-        if option.kind in ("TEXT", "FILE", "NUMBER", "WORD"):
+        if option.kind in ("TEXT", "FILE", "NUMBER", "SIZE", "TIME", "WORD"):
             refused(cutrace, [option.command, f"--{option.name}"], f"--{option.name} needs a value")
             refused(cutrace, [option.command, f"--{option.name}", "--help"], f"--{option.name} needs a value")
+
+
+def check_units(cutrace):
+    for option, good, bad in (("--limit", ("0", "4096", "64m", "1G"), ("", "64Q", "M", "-1", "64MB", "1.5G", "9" * 30)),
+                              ("--auto-window", ("1s", "500US", "2ms", "0ns"), ("", "1", "1 s", "1.5s", "s", "1min")),
+                              ("--runs", ("2", "30"), ("", "2x", " 2", "0x10"))):
+        command = "prove" if option == "--runs" else "run"
+        for value in good:
+            assert run(cutrace, command, f"{option}={value}", "--help").returncode == 0, (option, value)
+        for value in bad:
+            if value or command != "run":  # an empty setting is none
+                refused(cutrace, [command, f"{option}={value}", "x"], f"{option} takes a ", f'not "{value}"')
 
 
 def misspelt(word):
@@ -97,6 +109,7 @@ def main():
     check_help(cutrace, commands, options)
     check_accepted(cutrace, commands, options)
     check_suggestions(cutrace, commands, options)
+    check_units(cutrace)
     check_operands(cutrace, commands)
     print(f"{len(commands)} commands, {len(options)} options")
 

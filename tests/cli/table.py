@@ -12,7 +12,7 @@ class Option:
 
     def good(self):
         """A command line's words that give it a value it takes."""
-        value = {"FLAG": "", "FILE": "=x", "NUMBER": "=7", "TEXT": "=x"}
+        value = {"FLAG": "", "FILE": "=x", "NUMBER": "=7", "SIZE": "=64M", "TIME": "=500us", "TEXT": "=x"}
         return f"--{self.name}" + value.get(self.kind, "=" + self.value.split("|", maxsplit=1)[0])
 
 

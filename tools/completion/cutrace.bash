@@ -20,6 +20,7 @@ _cutrace_value() {
 	case $1 in
 	@DIR*) _cutrace_directories ;;
 	@*) ;;
+	-) compopt +o default +o bashdefault 2>/dev/null ;;
 	*) _cutrace_words "$1" ;;
 	esac
 }
