@@ -215,6 +215,8 @@ static int add_ledger(struct ct_fold *fold, const struct ct_analysis *part, cons
 		to->calls += from->calls;
 		to->chances += from->chances;
 		to->waited += from->waited;
+		to->elsewhere += from->elsewhere;
+		to->waited_elsewhere += from->waited_elsewhere;
 		to->locked += from->locked;
 		to->blocked += from->blocked;
 		if (from->longest_ns > to->longest_ns)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyze/correlate.h"
+#include "analyze/device.h"
 #include "analyze/handle.h"
 #include "analyze/model.h"
 #include "analyze/occupancy.h"
@@ -279,7 +280,7 @@ static int join_streams(struct ct_model *model)
 	return r;
 }
 
-static void join_syncs(struct ct_model *model)
+static int join_syncs(struct ct_model *model)
 {
 	for (size_t i = 0; i < model->syncs.count; i++) {
 		uint32_t call = ct_model_call_of(model, model->syncs.at[i].correlation);
@@ -287,7 +288,7 @@ static void join_syncs(struct ct_model *model)
 		if (call != CT_NONE)
 			model->calls.at[call].sync = (uint32_t)i;
 	}
-	ct_handles_resolve(model);
+	return ct_handles_resolve(model);
 }
 
 /* Index of the first call that begins at or after a time. */
@@ -394,8 +395,10 @@ int ct_join(struct ct_model *model)
 		r = join_streams(model);
 	if (r == 0)
 		r = ct_handles_learn(model);
+	if (r == 0)
+		r = join_syncs(model);
 	if (r == 0) {
-		join_syncs(model);
+		ct_devices_find(model);
 		ct_occupancy_fill(model);
 		r = ct_order_streams(model);
 	}

@@ -367,7 +367,8 @@ const struct ct_table ct_tables[] = {
 	  .write = write_callsites },
 	{ "ledger.csv",
 	  "Call,Calls,With Work In Flight,Waited For Device,Waited For Lock,"
-	  "Longest (ns),Longest Wait (ns),Documented,Source",
+	  "Longest (ns),Longest Wait (ns),Documented,Source,"
+	  "With Work On Other Devices Only,Waited For Other Device",
 	  .write = ct_report_ledger_csv },
 	{ "idle.csv",
 	  "Start (ns),Duration (ns),Cause,Call,Call Site,Next Operation,Next Stream",
