@@ -52,6 +52,19 @@ static uint32_t remember(const struct ct_model *model, struct memo *memo, uint32
 	return memo->device;
 }
 
+void ct_devices_of_streams(struct ct_model *model)
+{
+	struct memo memo = { 0, CT_NONE };
+
+	for (size_t i = 0; i < model->streams.count; i++) {
+		struct ct_stream_info *stream = &model->streams.at[i];
+		uint32_t device = plausible(remember(model, &memo, stream->context));
+
+		if (device != CT_NONE)
+			stream->device = device;
+	}
+}
+
 void ct_devices_find(struct ct_model *model)
 {
 	struct memo memo = { 0, CT_NONE };

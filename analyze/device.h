@@ -11,6 +11,9 @@
 /* The device of a context; CT_NONE if nothing tells. */
 uint32_t ct_device_of_context(const struct ct_model *model, uint32_t context);
 
+/* Give streams the devices of their contexts; those of their operations come later. */
+void ct_devices_of_streams(struct ct_model *model);
+
 /*
  * Of a joined model: count its devices, and note with each call which one it is about: where
  * its work ran, else its stream's, else that of the context that was current. Of frees,

@@ -215,6 +215,7 @@ static int find_thread_defaults(struct ct_model *model, struct ct_lookup *owned)
 			continue;
 		stream = model->ops.at[ct_model_op_of(model, call, 0)].stream;
 		model->threads.at[call->thread].default_stream = stream;
+		model->streams.at[stream].per_thread = true;
 		r = note_own(owned, call->thread, model->streams.at[stream].context, stream);
 	}
 	return r;

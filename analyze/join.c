@@ -265,6 +265,8 @@ static int join_streams(struct ct_model *model)
 	struct stream_memo memos[STREAM_MEMOS];
 	int r = add_streams(model);
 
+	if (r == 0)
+		ct_devices_of_streams(model);
 	forget_streams(memos);
 	for (size_t i = 0; r == 0 && i < model->ops.count; i++) {
 		struct ct_op *op = &model->ops.at[i];

@@ -135,6 +135,7 @@ struct ct_stream_info {
 	uint32_t context, id;  /* as CUPTI numbers them */
 	uint32_t device;
 	uint8_t flag;          /* enum ct_stream_flag */
+	bool per_thread;       /* it is a thread's own default stream */
 	int32_t priority;      /* as the driver has it: lower numbers go first; 0 if no flag */
 	uint32_t *ops;         /* in order of submission */
 	uint32_t op_count, op_room;
@@ -145,7 +146,7 @@ struct ct_stream_info {
 struct ct_thread_info {
 	uint32_t tid;
 	char name[17];
-	uint32_t default_stream; /* its per-thread default stream; CT_NONE = none seen */
+	uint32_t default_stream; /* its own, of the context that it used last; CT_NONE = none seen */
 	uint32_t *calls;       /* in order of time */
 	uint32_t call_count, call_room;
 	uint32_t core_calls;   /* of the core; filled by totals.c */

@@ -150,6 +150,7 @@ void ct_report_idle_csv(const struct ct_analysis *a, FILE *to)
 		ct_model_op_name(a->model, gap->next_op, name, sizeof(name));
 		ct_csv_text(&csv, name);
 		ct_csv_number(&csv, a->model->ops.at[gap->next_op].raw.stream);
+		ct_csv_number(&csv, a->model->ops.at[gap->next_op].raw.device);
 		ct_csv_end_row(&csv);
 	}
 }

@@ -198,20 +198,31 @@ static bool listed(const struct ct_wait *wait)
 static void also_field(struct ct_csv *csv, const struct ct_model *model, const struct ct_wait *wait)
 {
 	const struct ct_host_call *call = &model->calls.at[wait->call];
-	char text[CT_NAME_BYTES], name[CT_NAME_BYTES];
+	char text[CT_NAME_BYTES], name[CT_NAME_BYTES], device[32];
 	size_t n = 0;
 
 	*text = '\0';
 	for (uint32_t i = 0; wait->part == CT_PART_DEVICE_WAIT && i < call->pending_count; i++) {
 		uint32_t op = model->pending.at[call->first_pending + i];
 
-		if (op == wait->op || n + 64 > sizeof(text))
+		if (op == wait->op || n + 96 > sizeof(text))
 			continue;
 		ct_model_op_name(model, op, name, sizeof(name));
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%.*s on stream %u",
-				      n ? "; " : "", 256, name, model->ops.at[op].raw.stream);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%.*s on stream %u%s",
+				      n ? "; " : "", 256, name, model->ops.at[op].raw.stream,
+				      ct_report_device(model, model->ops.at[op].raw.device, device));
 	}
 	ct_csv_text(csv, text);
+}
+
+static void device_field(struct ct_csv *csv, const struct ct_model *model, const struct ct_wait *wait)
+{
+	uint32_t device = ct_report_wait_device(model, wait);
+
+	if (device != CT_NONE)
+		ct_csv_number(csv, device);
+	else
+		ct_csv_none(csv);
 }
 
 /* Loops of queries: the time between the calls counts as well, so they have rows of their own. */
@@ -232,6 +243,7 @@ static void write_polls(const struct ct_analysis *a, struct ct_csv *csv)
 		waited_fields(csv, a->model, &wait);
 		ct_csv_text(csv, site_of(a, poll->call));
 		ct_csv_none(csv);
+		device_field(csv, a->model, &wait);
 		ct_csv_end_row(csv);
 	}
 }
@@ -254,6 +266,7 @@ static void write_blocked(const struct ct_analysis *a, FILE *to)
 		waited_fields(&csv, a->model, wait);
 		ct_csv_text(&csv, site_of(a, wait->call));
 		also_field(&csv, a->model, wait);
+		device_field(&csv, a->model, wait);
 		ct_csv_end_row(&csv);
 	}
 	write_polls(a, &csv);
@@ -305,6 +318,7 @@ static void write_serialized(const struct ct_analysis *a, FILE *to)
 		ct_csv_number(&csv, pair->delay_ns);
 		ct_csv_number(&csv, pair->lost_ns);
 		evidence_field(&csv, a, pair);
+		ct_csv_number(&csv, a->model->ops.at[pair->victim].raw.device);
 		ct_csv_end_row(&csv);
 	}
 }
@@ -355,11 +369,12 @@ const struct ct_table ct_tables[] = {
 	  .write = write_device, .by_event = true },
 	{ "blocked.csv",
 	  "Start (ns),Thread,Call,Class,Blocked (ns),Waited For,Waited For Stream,"
-	  "Waited For Start (ns),Waited For End (ns),Why,Call Site,Also Waited For",
+	  "Waited For Start (ns),Waited For End (ns),Why,Call Site,Also Waited For,"
+	  "Waited For Device",
 	  .write = write_blocked, .by_event = true },
 	{ "serialized.csv",
 	  "Culprit,Culprit Start (ns),Culprit Thread,Culprit Call Site,Waited For,"
-	  "Victim,Victim Stream,Victim Start (ns),Delay (ns),Lost (ns),Evidence",
+	  "Victim,Victim Stream,Victim Start (ns),Delay (ns),Lost (ns),Evidence,Victim Device",
 	  .write = write_serialized },
 	{ "callsites.csv",
 	  "Call Site,Call,Calls,Total (ns),Blocked (ns),Class,Waited For,Lost (ns),"
@@ -371,7 +386,7 @@ const struct ct_table ct_tables[] = {
 	  "With Work On Other Devices Only,Waited For Other Device",
 	  .write = ct_report_ledger_csv },
 	{ "idle.csv",
-	  "Start (ns),Duration (ns),Cause,Call,Call Site,Next Operation,Next Stream",
+	  "Start (ns),Duration (ns),Cause,Call,Call Site,Next Operation,Next Stream,Next Device",
 	  .write = ct_report_idle_csv },
 	{ "whatif.csv",
 	  "Rank,Change,Call,Call Site,Calls,Low (ns),Likely (ns),High (ns),Likely Alone (ns),"

@@ -8,7 +8,9 @@
 #include "tests/unit/model_builder.h"
 
 #include "analyze/device.h"
+#include "analyze/idle.h"
 #include "analyze/ledger.h"
+#include "analyze/poll.h"
 
 #define S1 21
 #define S2 22
@@ -358,6 +360,115 @@ static void test_per_thread_streams_of_each(void **state)
 	EXPECT_PARTS(b, sync, .DEVICE_WAIT = 470, .DRIVER_WORK = 5);
 }
 
+/* Loading code waits for the device that it is loaded on, if for any. */
+static void test_loading_of_each(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_device_op *loaded;
+
+	two_devices(b);
+	launch_on(b, 1, S1, 0, 5, 10, 500);
+	mb_overhead(b, CT_OVERHEAD_LAZY_LOADING, 12, 30);
+	loaded = launch_on(b, 0, S1, 10, 40, 505, 600);
+	mb_load(b);
+	assert_int_equal(b->model->ops.at[mb_op(b, loaded)].edges[CT_EDGE_LOADING].op, CT_NONE);
+}
+
+/* Hardware queues have the same numbers as well: what comes between on another device is no head. */
+static void test_queues_of_each(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_device_op *head, *held;
+
+	two_devices(b);
+	launch_on(b, 0, S1, 0, 5, 10, 1000)->channel = 1;
+	head = launch_on(b, 0, S1, 5, 10, 1001, 2000);
+	head->channel = 1;
+	held = launch_on(b, 0, S2, 10, 15, 1005, 1100);
+	held->channel = 1;
+	launch_on(b, 1, S1, 12, 14, 1002, 1100)->channel = 1;
+	mb_load(b);
+	assert_int_equal(b->model->ops.at[mb_op(b, held)].edges[CT_EDGE_ALIAS].op, mb_op(b, head));
+}
+
+/* A thread asks about the default streams of both in turn: two loops, each for its own work. */
+static void test_polls_of_each(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_device_op *ops[2];
+
+	two_devices(b);
+	for (uint32_t device = 0; device < 2; device++)
+		ops[device] = launch_on(b, device, MB_LEGACY, device * 10, device * 10 + 5, 20, 100);
+	for (int i = 0; i < 8; i++) {
+		double at = 40 + i * 10;
+
+		mb_device(b, (uint32_t)i % 2);
+		mb_call_on(b, CT_API_cudaStreamQuery, MB_LEGACY, at, at + 2)->error =
+			i < 6 ? 600 : 0; /* cudaErrorNotReady */
+	}
+	mb_split(b);
+	assert_int_equal(ct_polls_find(b->model), 0);
+	assert_int_equal(b->model->polls.count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(b->model->polls.at[i].queries, 4);
+		assert_int_equal(b->model->polls.at[i].op, mb_op(b, ops[i]));
+	}
+}
+
+/* Three threads are busy in the driver, about another device than a call that takes long. */
+static struct ct_call *call_in_crowd(struct model_builder *b, uint32_t device)
+{
+	two_devices(b);
+	mb_device(b, 0);
+	for (uint32_t thread = MB_A; thread < MB_A + 3; thread++) {
+		mb_thread(b, thread);
+		for (int i = 0; i < 40; i++) {
+			double at = 99 + i * 15 + thread;
+
+			mb_call_on(b, CT_API_cudaMemsetAsync, S1, at, at + 15);
+		}
+	}
+	mb_thread(b, MB_A + 3);
+	return mb_launcher(b, launch_on(b, device, S2, 200, 600, 605, 700));
+}
+
+static void test_convoy_of_each(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_call *launch = call_in_crowd(b, 0);
+
+	mb_split(b);
+	EXPECT_PARTS(b, launch, .LOCK_WAIT = 400);
+	mb_restart(b);
+	launch = call_in_crowd(b, 1);
+	mb_split(b);
+	EXPECT_PARTS(b, launch, .UNEXPLAINED = 400);
+}
+
+/* How busy each device was, and how many at a time. */
+static void test_busy_of_each(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_idle *idle;
+
+	two_devices(b);
+	launch_on(b, 0, S1, 0, 5, 100, 500);
+	launch_on(b, 0, S2, 6, 8, 200, 600);
+	launch_on(b, 1, S1, 9, 10, 400, 1000);
+	mb_split(b);
+	assert_int_equal(ct_idle_find(b->model, &idle), 0);
+	assert_int_equal(idle->busy_ns, 900000);
+	assert_int_equal(idle->work_ns, 1400000);
+	assert_int_equal(idle->devices[0].ops, 2);
+	assert_int_equal(idle->devices[0].busy_ns, 500000);
+	assert_int_equal(idle->devices[0].work_ns, 800000);
+	assert_int_equal(idle->devices[1].ops, 1);
+	assert_int_equal(idle->devices[1].busy_ns, 600000);
+	assert_int_equal(idle->devices[1].work_ns, 600000);
+	ct_idle_destroy(idle);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -377,6 +488,11 @@ int main(void)
 		MB_TEST(test_victim_on_another_device),
 		MB_TEST(test_threads_of_two_devices),
 		MB_TEST(test_per_thread_streams_of_each),
+		MB_TEST(test_loading_of_each),
+		MB_TEST(test_queues_of_each),
+		MB_TEST(test_polls_of_each),
+		MB_TEST(test_convoy_of_each),
+		MB_TEST(test_busy_of_each),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
