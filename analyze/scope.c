@@ -216,18 +216,18 @@ static void elsewhere_scope(const struct ct_model *model, const struct ct_host_c
 			    struct ct_scope *scope)
 {
 	uint64_t own_end_ns = end_of(model, call, scope), rest_ns = call->raw.leave_ns - own_end_ns;
+	uint64_t soon_ns = rest_ns / 10 > ELSEWHERE_RETURN_NS ? rest_ns / 10 : ELSEWHERE_RETURN_NS;
 	struct ct_scope all = *scope;
 	uint64_t end_ns;
 
-	if (own_end_ns + ELSEWHERE_RETURN_NS > call->raw.leave_ns)
+	if (rest_ns < ELSEWHERE_RETURN_NS)
 		return;
 	for (uint32_t s = 0; s < model->streams.count; s++)
 		if (model->streams.at[s].device != call->device)
 			add_stream(model, call, s, &all);
 	drop_unfinished(model, call, &all);
 	end_ns = end_of(model, call, &all);
-	if (end_ns < own_end_ns + rest_ns / 2 ||
-	    end_ns + ELSEWHERE_RETURN_NS < call->raw.leave_ns)
+	if (end_ns < own_end_ns + rest_ns / 2 || end_ns + soon_ns < call->raw.leave_ns)
 		return;
 	all.elsewhere = all.chance = true;
 	all.why = call->effects & CT_FREE ? "freeing waited for work on another device"
