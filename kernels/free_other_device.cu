@@ -2,13 +2,13 @@
 /*
  * Question: whose work does a free wait for, where there are two devices?
  *
- * Device 1 runs a 20 ms kernel and device 0 nothing. Freed meanwhile, with device 0 current:
+ * Device 1 runs a 40 ms kernel and device 0 nothing. Freed meanwhile, with device 0 current:
  * memory of device 0, memory of device 1, page-locked memory and managed memory. One device's
  * frees wait for all work on the device (free_serializes); of two, nothing is documented.
  */
 #include "expect.h"
 
-#define KERNEL_NS (20 * MS)
+#define KERNEL_NS (40 * MS)
 
 static cudaStream_t stream;
 

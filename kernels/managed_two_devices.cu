@@ -8,7 +8,7 @@
 #include "expect.h"
 
 #define BYTES (4 * MIB)
-#define KERNEL_NS (10 * MS)
+#define KERNEL_NS (20 * MS)
 
 __global__ void write_spin(long long ns, char *memory)
 {
@@ -60,7 +60,7 @@ int main(void)
 	expect("device kernel 3 device=1");
 	expect("not_blocked cudaMallocManaged");
 	expect("blocked cudaStreamSynchronize class=device_wait on=read_spin at=%s count=1 "
-	       "ns=12e6..", SITE(sync_line));
+	       "ns=25e6..", SITE(sync_line));
 	expect_as_seen("cudaFree", SITE(free_line), "cudaFree of managed memory, another busy,",
 		       took, "spin", KERNEL_NS);
 	return done();

@@ -44,8 +44,8 @@ int main(void)
 	       SITE(first_line));
 	expect("blocked cudaFree class=device_wait on=second_spin at=%s count>=9 ns=2e6..10e6",
 	       SITE(second_line));
-	expect("serialized cudaFree at=%s victim=second_spin count>=9", SITE(first_line));
-	expect("serialized cudaFree at=%s victim=first_spin count>=8", SITE(second_line));
+	expect("serialized cudaFree at=%s victim=second_spin count>=6", SITE(first_line));
+	expect("serialized cudaFree at=%s victim=first_spin count>=6", SITE(second_line));
 	expect("site_lost cudaFree at=%s ns=%s", SITE(first_line), about(ITERATIONS * KERNEL_NS));
 	return done();
 }
