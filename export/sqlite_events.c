@@ -106,6 +106,7 @@ static int put_wait(struct ct_sqlite *s, const struct ct_analysis *a, const stru
 	ct_row_string(&row, ct_export_site(a, wait->call));
 	put_cause(&row, s, a->model, wait);
 	ct_row_string(&row, wait->why);
+	ct_row_id(&row, ct_report_wait_device(a->model, wait));
 	return ct_row_end(&row);
 }
 
