@@ -8,17 +8,10 @@
 #include "analyze/gain.h"
 #include "analyze/kept.h"
 
-/* Per-thread default streams by what they are: their indices change from part to part. */
-struct default_stream {
-	uint32_t context, id;
-	bool known;
-};
-
 struct ct_fold {
 	struct ct_analysis sum;
 	struct ct_kept keep;
 	struct ct_ledger_line lines[CT_API_COUNT];
-	CT_ARRAY(struct default_stream) defaults; /* by thread of the sum */
 	struct ct_gains *gains;
 	uint64_t last_end_ns;   /* of all operations so far */
 };
@@ -69,7 +62,6 @@ void ct_fold_destroy(struct ct_fold *fold)
 	ct_analysis_clear(&fold->sum);
 	ct_kept_free(&fold->keep);
 	ct_gains_destroy(fold->gains);
-	free(fold->defaults.at);
 	free(fold);
 }
 
@@ -98,22 +90,12 @@ static int add_threads(struct ct_fold *fold, const struct ct_model *part)
 	for (size_t i = 0; i < part->threads.count; i++) {
 		const struct ct_thread_info *from = &part->threads.at[i];
 		struct ct_thread_info *to = thread_of(fold, from->tid);
-		const struct default_stream none = { 0 };
-		size_t index;
 
 		if (!to)
 			return -ENOMEM;
-		index = (size_t)(to - fold->sum.model->threads.at);
 		to->core_calls += from->core_calls;
 		to->shown_calls += from->shown_calls;
 		to->blocked_ns += from->blocked_ns;
-		while (fold->defaults.count <= index)
-			if (CT_PUSH(&fold->defaults, none) < 0)
-				return -ENOMEM;
-		if (from->default_stream != CT_NONE)
-			fold->defaults.at[index] = (struct default_stream){
-				part->streams.at[from->default_stream].context,
-				part->streams.at[from->default_stream].id, true };
 	}
 	return 0;
 }
@@ -128,6 +110,7 @@ static int add_streams(struct ct_fold *fold, const struct ct_model *part)
 			return -ENOMEM;
 		if (from->op_count)
 			fold->sum.model->streams.at[index].device = from->device;
+		fold->sum.model->streams.at[index].per_thread |= from->per_thread;
 		fold->sum.model->streams.at[index].core_ops += from->core_ops;
 		fold->sum.model->streams.at[index].work_ns += from->work_ns;
 	}
@@ -220,6 +203,8 @@ static int add_ledger(struct ct_fold *fold, const struct ct_analysis *part, cons
 		to->calls += from->calls;
 		to->chances += from->chances;
 		to->waited += from->waited;
+		to->elsewhere += from->elsewhere;
+		to->waited_elsewhere += from->waited_elsewhere;
 		to->locked += from->locked;
 		to->blocked += from->blocked;
 		if (from->longest_ns > to->longest_ns)
@@ -261,6 +246,11 @@ static int add_idle(struct ct_fold *fold, const struct ct_analysis *part, const 
 	to->idle_ns += from->idle_ns;
 	to->work_ns += from->work_ns;
 	to->idle_blocked_ns += from->idle_blocked_ns;
+	for (size_t i = 0; i <= CT_DEVICES_MOST; i++) {
+		to->devices[i].ops += from->devices[i].ops;
+		to->devices[i].busy_ns += from->devices[i].busy_ns;
+		to->devices[i].work_ns += from->devices[i].work_ns;
+	}
 	for (int cause = 0; cause < CT_IDLE_CAUSES; cause++)
 		to->by_cause_ns[cause] += from->by_cause_ns[cause];
 	if (from->last_end_ns > fold->last_end_ns)
@@ -367,12 +357,6 @@ static void finish_threads(struct ct_fold *fold)
 {
 	struct ct_model *model = fold->sum.model;
 
-	for (size_t i = 0; i < model->threads.count; i++) {
-		const struct default_stream *d = i < fold->defaults.count ? &fold->defaults.at[i] : NULL;
-
-		model->threads.at[i].default_stream =
-			d && d->known ? ct_stream_index(model, d->context, d->id, false) : CT_NONE;
-	}
 	if (model->threads.count)
 		qsort(model->threads.at, model->threads.count, sizeof(*model->threads.at), by_tid);
 }

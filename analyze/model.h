@@ -84,12 +84,14 @@ struct ct_host_call {
 	uint32_t first_op;    /* into by_call; with op_count */
 	uint32_t op_count;
 	uint32_t stream;      /* into streams; CT_NONE */
+	uint32_t device;      /* it is about; CT_NONE: not known (device.h) */
 	uint32_t sync;        /* into syncs: what CUPTI says it waited for; CT_NONE */
 	uint64_t parts[CT_PART_COUNT];
 	uint32_t first_wait;  /* into waits; with wait_count */
 	uint32_t wait_count;
 	uint32_t first_pending; /* into pending: last unfinished op of each stream it waited for */
 	uint32_t pending_count;
+	bool elsewhere;       /* it waited for work of another device than its own */
 	bool chance;          /* work it may wait for was in flight when it began */
 	bool nameless;        /* the file does not say which call it is: damaged */
 	bool pageable;        /* it moves pageable host memory, by CUPTI's word */
@@ -137,6 +139,7 @@ struct ct_stream_info {
 	uint32_t context, id;  /* as CUPTI numbers them */
 	uint32_t device;
 	uint8_t flag;          /* enum ct_stream_flag */
+	bool per_thread;       /* it is a thread's own default stream */
 	int32_t priority;      /* as the driver has it: lower numbers go first; 0 if no flag */
 	uint32_t *ops;         /* in order of submission */
 	uint32_t op_count, op_room;
@@ -147,7 +150,7 @@ struct ct_stream_info {
 struct ct_thread_info {
 	uint32_t tid;
 	char name[17];
-	uint32_t default_stream; /* its per-thread default stream; CT_NONE = none seen */
+	uint32_t default_stream; /* its own, of the context that it used last; CT_NONE = none seen */
 	uint32_t *calls;       /* in order of time */
 	uint32_t call_count, call_room;
 	uint32_t core_calls;   /* of the core; filled by totals.c */
@@ -247,6 +250,8 @@ struct ct_model {
 	CT_ARRAY(struct ct_context) contexts;
 	CT_ARRAY(uint32_t) context_tids;     /* whose call created each of them */
 	CT_ARRAY(struct ct_gpu) gpus;        /* by device */
+	uint32_t device_count;               /* the number of the last device that is there, and 1 */
+	bool several_devices;                /* more than one of them is there */
 	CT_ARRAY(struct ct_handle) handles;  /* by handle, then since_ns */
 	CT_ARRAY(struct ct_stack_info) stacks; /* by id */
 	CT_ARRAY(struct ct_script_info) scripts; /* by id */

@@ -7,9 +7,13 @@
 
 #define CT_NAME_BYTES 4608 /* a demangled kernel name, cut */
 
-/* What a wait was for: an operation, or a call of another thread; "" if neither. */
 /* The stream whose work a wait was for, as CUPTI numbers it; CT_NONE: not known, or several. */
 uint32_t ct_report_wait_stream(const struct ct_model *model, const struct ct_wait *wait);
+
+/* The device whose work a wait was for; CT_NONE: not known, or it was for none. */
+uint32_t ct_report_wait_device(const struct ct_model *model, const struct ct_wait *wait);
+
+/* What a wait was for: an operation, or a call of another thread; "" if neither. */
 void ct_report_waited_for(const struct ct_model *model, const struct ct_wait *wait, char *ret,
 			  size_t size);
 
@@ -44,6 +48,12 @@ void ct_report_windows(const struct ct_model *model, const char *lead, const cha
 /* What the call sites of the whole run cost: the first `limit`; all. */
 void ct_report_totals(const struct ct_analysis *analysis, size_t limit, FILE *to);
 void ct_report_totals_csv(const struct ct_analysis *analysis, FILE *to);
+
+/* How many devices of a run with several worked at a time, and then each of them, with its streams. */
+void ct_report_devices(const struct ct_analysis *analysis, FILE *to);
+
+/* " of device 1" behind the name of a stream, if the run has several; "" if it has one. */
+const char *ct_report_device(const struct ct_model *model, uint32_t device, char ret[32]);
 
 /* Why an order between streams exists, one clause. */
 const char *ct_report_edge(enum ct_edge_kind edge);

@@ -201,20 +201,31 @@ static bool listed(const struct ct_wait *wait)
 static void also_field(struct ct_csv *csv, const struct ct_model *model, const struct ct_wait *wait)
 {
 	const struct ct_host_call *call = &model->calls.at[wait->call];
-	char text[CT_NAME_BYTES], name[CT_NAME_BYTES];
+	char text[CT_NAME_BYTES], name[CT_NAME_BYTES], device[32];
 	size_t n = 0;
 
 	*text = '\0';
 	for (uint32_t i = 0; wait->part == CT_PART_DEVICE_WAIT && i < call->pending_count; i++) {
 		uint32_t op = model->pending.at[call->first_pending + i];
 
-		if (op == wait->op || n + 64 > sizeof(text))
+		if (op == wait->op || n + 96 > sizeof(text))
 			continue;
 		ct_model_op_name(model, op, name, sizeof(name));
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%.*s on stream %u",
-				      n ? "; " : "", 256, name, model->ops.at[op].raw.stream);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%.*s on stream %u%s",
+				      n ? "; " : "", 256, name, model->ops.at[op].raw.stream,
+				      ct_report_device(model, model->ops.at[op].raw.device, device));
 	}
 	ct_csv_text(csv, text);
+}
+
+static void device_field(struct ct_csv *csv, const struct ct_model *model, const struct ct_wait *wait)
+{
+	uint32_t device = ct_report_wait_device(model, wait);
+
+	if (device != CT_NONE)
+		ct_csv_number(csv, device);
+	else
+		ct_csv_none(csv);
 }
 
 /* Loops of queries: the time between the calls counts as well, so they have rows of their own. */
@@ -238,6 +249,7 @@ static void write_polls(const struct ct_analysis *a, struct ct_csv *csv)
 		ct_csv_text(csv, site_of(a, poll->call));
 		ct_csv_none(csv);
 		ct_csv_text(csv, ct_nvtx_of_call(a->model, &a->model->calls.at[poll->call], range));
+		device_field(csv, a->model, &wait);
 		ct_csv_end_row(csv);
 	}
 }
@@ -262,6 +274,7 @@ static void write_blocked(const struct ct_analysis *a, FILE *to)
 		ct_csv_text(&csv, site_of(a, wait->call));
 		also_field(&csv, a->model, wait);
 		ct_csv_text(&csv, ct_nvtx_of_call(a->model, call, range));
+		device_field(&csv, a->model, wait);
 		ct_csv_end_row(&csv);
 	}
 	write_polls(a, &csv);
@@ -315,6 +328,7 @@ static void write_serialized(const struct ct_analysis *a, FILE *to)
 		ct_csv_number(&csv, pair->delay_ns);
 		ct_csv_number(&csv, pair->lost_ns);
 		evidence_field(&csv, a, pair);
+		ct_csv_number(&csv, a->model->ops.at[pair->victim].raw.device);
 		ct_csv_end_row(&csv);
 	}
 }
@@ -367,11 +381,12 @@ const struct ct_table ct_tables[] = {
 	  .write = write_device, .by_event = true },
 	{ "blocked.csv",
 	  "Start (ns),Thread,Call,Class,Blocked (ns),Waited For,Waited For Stream,"
-	  "Waited For Start (ns),Waited For End (ns),Why,Call Site,Also Waited For,NVTX Range",
+	  "Waited For Start (ns),Waited For End (ns),Why,Call Site,Also Waited For,NVTX Range,"
+	  "Waited For Device",
 	  .write = write_blocked, .by_event = true },
 	{ "serialized.csv",
 	  "Culprit,Culprit Start (ns),Culprit Thread,Culprit Call Site,Waited For,"
-	  "Victim,Victim Stream,Victim Start (ns),Delay (ns),Lost (ns),Evidence",
+	  "Victim,Victim Stream,Victim Start (ns),Delay (ns),Lost (ns),Evidence,Victim Device",
 	  .write = write_serialized },
 	{ "callsites.csv",
 	  "Call Site,Call,Calls,Total (ns),Blocked (ns),Class,Waited For,Lost (ns),"
@@ -384,10 +399,11 @@ const struct ct_table ct_tables[] = {
 	  .write = ct_report_nvtx_csv, .of_nvtx = true },
 	{ "ledger.csv",
 	  "Call,Calls,With Work In Flight,Waited For Device,Waited For Lock,"
-	  "Longest (ns),Longest Wait (ns),Documented,Source",
+	  "Longest (ns),Longest Wait (ns),Documented,Source,"
+	  "With Work On Other Devices Only,Waited For Other Device",
 	  .write = ct_report_ledger_csv },
 	{ "idle.csv",
-	  "Start (ns),Duration (ns),Cause,Call,Call Site,Next Operation,Next Stream",
+	  "Start (ns),Duration (ns),Cause,Call,Call Site,Next Operation,Next Stream,Next Device",
 	  .write = ct_report_idle_csv },
 	{ "whatif.csv",
 	  "Rank,Change,Call,Call Site,Calls,Low (ns),Likely (ns),High (ns),Likely Alone (ns),"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyze/demangle.h"
+#include "analyze/device.h"
 #include "analyze/report.h"
 #include "analyze/seen.h"
 #include "analyze/whatif.h"
@@ -165,6 +166,7 @@ static void print_threads(const struct ct_analysis *a, FILE *to)
 static void print_device(const struct ct_analysis *a, FILE *to)
 {
 	const struct ct_idle *idle = a->idle;
+	bool several = ct_devices_several(a->model);
 	char text[16], busy[16], blocked[16];
 
 	if (a->model->has_device && a->model->cupti_end_ns < a->model->end_ns)
@@ -181,11 +183,15 @@ static void print_device(const struct ct_analysis *a, FILE *to)
 						 : "The device: nothing is known.\n");
 		return;
 	}
-	ct_report_wrapped(to, "", "", "The device was busy for %s and idle for %s in between (%s while a "
+	ct_report_wrapped(to, "", "", "%s busy for %s and %s for %s in between (%s while a "
 			  "host thread was blocked); %.2f operations ran at a time.",
-			  ct_report_time(idle->busy_ns, busy), ct_report_time(idle->idle_ns, text),
+			  several ? "At least one device was" : "The device was",
+			  ct_report_time(idle->busy_ns, busy), several ? "none" : "idle",
+			  ct_report_time(idle->idle_ns, text),
 			  ct_report_time(idle->idle_blocked_ns, blocked),
 			  idle->busy_ns ? (double)idle->work_ns / (double)idle->busy_ns : 0);
+	if (several)
+		ct_report_devices(a, to);
 }
 
 static void print_verdict(const struct ct_analysis *a, FILE *to)
@@ -222,7 +228,7 @@ static void print_verdict(const struct ct_analysis *a, FILE *to)
 /* Why the holder of a lock held it so long. */
 static void print_cause(const struct ct_analysis *a, const struct ct_host_call *holder, FILE *to)
 {
-	char name[CT_NAME_BYTES];
+	char name[CT_NAME_BYTES], device[32];
 	uint32_t stream;
 
 	for (uint32_t i = 0; i < holder->wait_count; i++) {
@@ -234,7 +240,9 @@ static void print_cause(const struct ct_analysis *a, const struct ct_host_call *
 		fprintf(to, "       which itself waited for %s", name);
 		stream = ct_report_wait_stream(a->model, cause);
 		if (stream != CT_NONE)
-			fprintf(to, ", stream %u", stream);
+			fprintf(to, ", stream %u%s", stream,
+				ct_report_device(a->model, ct_report_wait_device(a->model, cause),
+						 device));
 		fputc('\n', to);
 		return;
 	}
@@ -244,7 +252,7 @@ static void print_cause(const struct ct_analysis *a, const struct ct_host_call *
 static void print_waited(const struct ct_analysis *a, const struct ct_site *site, FILE *to)
 {
 	const struct ct_wait *wait;
-	char name[CT_NAME_BYTES], range[CT_NVTX_TEXT_BYTES], small[128], longest[16], text[1024];
+	char name[CT_NAME_BYTES], range[CT_NVTX_TEXT_BYTES], small[128], longest[16], text[1024], device[32];
 	const char *sure;
 	uint32_t stream;
 	int n;
@@ -261,7 +269,9 @@ static void print_waited(const struct ct_analysis *a, const struct ct_site *site
 		     small);
 	stream = ct_report_wait_stream(a->model, wait);
 	if (stream != CT_NONE)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, ", stream %u", stream);
+		n += snprintf(text + n, sizeof(text) - (size_t)n, ", stream %u%s", stream,
+			      ct_report_device(a->model, ct_report_wait_device(a->model, wait),
+					       device));
 	sure = ct_site_certainty(a->model, site);
 	snprintf(text + n, sizeof(text) - (size_t)n, " (longest %s%s%s)%s%s",
 		 ct_report_time(wait->end_ns - wait->start_ns, longest), *sure ? "; " : "", sure,

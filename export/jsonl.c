@@ -10,7 +10,7 @@
 #include "export/export.h"
 #include "export/json.h"
 
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 2
 
 struct jsonl {
 	const struct ct_export *export;
@@ -174,6 +174,7 @@ static void put_cause(const struct jsonl *j, struct ct_json *json, const struct 
 	ct_json_begin(json, "waited_for");
 	ct_json_text(json, "name", name);
 	ct_json_id(json, "stream", ct_report_wait_stream(model, wait));
+	ct_json_id(json, "device", ct_report_wait_device(model, wait));
 	if (wait->op != CT_NONE) {
 		const struct ct_device_op *op = &model->ops.at[wait->op].raw;
 
@@ -308,6 +309,7 @@ static void write_pair(struct jsonl *j, const struct ct_analysis *a, const struc
 	ct_json_text(json, "culprit_site", ct_export_site(a, pair->culprit));
 	ct_json_text(json, "victim", ct_export_op_name(a->model, pair->victim));
 	ct_json_number(json, "victim_stream", victim->stream);
+	ct_json_number(json, "victim_device", victim->device);
 	put_time(j, json, a->model, "victim_start_ns", victim->start_ns);
 	ct_json_number(json, "delay_ns", pair->delay_ns);
 	ct_json_number(json, "lost_ns", pair->lost_ns);

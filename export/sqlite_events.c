@@ -119,6 +119,7 @@ static int put_wait(struct ct_sqlite *s, const struct ct_analysis *a, const stru
 	put_cause(&row, s, a->model, wait);
 	ct_row_string(&row, wait->why);
 	put_range(&row, a->model, call);
+	ct_row_id(&row, ct_report_wait_device(a->model, wait));
 	return ct_row_end(&row);
 }
 

@@ -30,7 +30,7 @@ KINDS = {"kernel": ("kernel",), "graph": ("graph",), "copy": ("copy", "memcpy"),
 TIMED = ("not_blocked", "site_lost")  # besides what has a range of times
 CLASSES = ("device_wait", "lock_wait", "queue_full", "transfer", "first_use", "tool",
            "driver_work", "unexplained", "polling")
-OPTION = re.compile(r"(at|on|victim|priority|class|ns|total|lost|below|count)(>=|=)(.*)")
+OPTION = re.compile(r"(at|on|victim|priority|device|class|ns|total|lost|below|count)(>=|=)(.*)")
 
 
 class BadExpectation(Exception):
@@ -93,7 +93,7 @@ def ms(ns):
 class Expectation:
     ALLOWED = {
         "calls": (2, ("at",)), "captured": (2, ("at",)), "stream": (2, ("priority",)),
-        "in_range": (3, ()), "device": (2, ()), "pageable": (1, ("at",)),
+        "in_range": (3, ()), "device": (2, ("device",)), "pageable": (1, ("at",)),
         "blocked": (1, ("class", "on", "at", "count", "ns", "total")),
         "not_blocked": (1, ("at", "below")),
         "serialized": (1, ("at", "victim", "count", "lost")),
@@ -174,7 +174,8 @@ def check_stream(report, want):
 
 def check_device(report, want):
     kinds = KINDS[want.words[0]]
-    found = sum(row["Kind"].lower() in kinds for row in report.rows("device"))
+    found = sum(row["Kind"].lower() in kinds and want.get("device") in (None, row["Device"])
+                for row in report.rows("device"))
     return found == int(want.words[1]), f"found {found}"
 
 
@@ -291,6 +292,12 @@ def expectations_of_run(text):
     return expectations(text) + expectations(text, "measured: expect: ")
 
 
+def print_seen(program, text):
+    """What the program saw of its device, run bare: not for the report, but worth keeping."""
+    for line in expectations(text, "measured: seen: "):
+        print(f"seen {os.path.basename(program)}: {line}", flush=True)
+
+
 def check_sums(report, tally):
     rows = report.rows("calls")
     wrong = [row for row in rows
@@ -373,6 +380,7 @@ def main():
         return SKIPPED
     if args.expect_only:
         return only_expectations(bare)
+    print_seen(args.program[0], bare.stdout)
     tally = attempt(args, bare)
     while args.again and tally.late and tally.late == tally.failed:
         args.again -= 1
