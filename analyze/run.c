@@ -62,8 +62,10 @@ static void share_texts(struct ct_run *run, struct ct_process *process)
 
 		free(site->call);
 		free(site->where);
+		free(site->source); /* the report of a run points at no files */
 		site->call = call;
 		site->where = where;
+		site->source = NULL;
 	}
 }
 

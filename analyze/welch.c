@@ -30,7 +30,7 @@ static double not_zero(double x)
 /* The coefficient d of step n of the continued fraction below. */
 static double coefficient(double a, double b, double x, int n)
 {
-	double m = n / 2; /* rounded down */
+	double m = floor(n / 2.0);
 
 	if (n % 2)
 		return -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));

@@ -107,7 +107,7 @@ static int analyze(const char *directory, struct found *to)
 	return r < 0 ? ct_fail(directory, ct_trace_error(r)) : 0;
 }
 
-/* Give the processes to the side, as one run or several; those not given stay in `from`. */
+/* Give the processes to the side, as one run or several; what it cannot take is freed. */
 static int hand_over(struct ct_diff_side *side, struct found *from, enum ct_diff_how how)
 {
 	size_t done = 0;
@@ -120,8 +120,9 @@ static int hand_over(struct ct_diff_side *side, struct found *from, enum ct_diff
 			r = ct_diff_add(side, &from->at[done]);
 		done += r == 0;
 	}
-	memmove(from->at, from->at + done, (from->count - done) * sizeof(*from->at));
-	from->count -= done;
+	for (size_t i = done; i < from->count; i++)
+		ct_process_free(&from->at[i]);
+	from->count = 0;
 	return r;
 }
 
