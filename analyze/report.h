@@ -124,4 +124,7 @@ void ct_report_filter(const struct ct_analysis *analysis, FILE *to);
 /* The lines that say what was seen and what was not. */
 void ct_report_coverage(const struct ct_analysis *analysis, FILE *to);
 
+/* The last of these: how far figures can be trusted, and what being watched cost. */
+void ct_report_trust(const struct ct_analysis *analysis, FILE *to);
+
 #endif
