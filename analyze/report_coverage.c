@@ -156,9 +156,11 @@ static int print_late_start(const struct ct_model *model, FILE *to, int printed)
 
 	if (!ct_seen_partly(model) || model->has_no_cupti)
 		return printed;
+	if (!model->has_cupti && ct_seen_windows(model) && !model->calls.count)
+		return printed; /* there was no window, or nothing in it */
 	if (!model->has_cupti && !ct_seen_light_mode(model))
-		return printed; /* no window, or none in which CUDA was there */
-	if (!model->has_cupti)
+		ct_report_wrapped(to, lead(printed), GO_ON, "device times: CUPTI was never started");
+	else if (!model->has_cupti)
 		ct_report_wrapped(to, lead(printed), GO_ON, "device times: CUPTI was never started (under "
 				  "CUTRACE_MODE=auto the first long call does it)");
 	else if (started_late(model))

@@ -22,6 +22,10 @@
 #define SLICE_NS 50000000        /* a waiting thread looks so often whether there is anybody to wait for */
 #define DEADLINE_NS 10000000000u /* starting CUPTI may take a second or two */
 
+#define ATTENTIVE_NS 3000000000u /* for so long after an ask the next is looked for more often */
+#define LOOK_NS 50000000
+
+static uint64_t attentive_ns;        /* until then */
 static uint64_t due_ns = UINT64_MAX; /* when recording begins by itself */
 static uint32_t signals;             /* that have come */
 static uint32_t profiler;            /* the last call: a number << 1 | is it a start; 0 = none */
@@ -137,6 +141,7 @@ static void answer_ask(void)
 	answered = ask;
 	__atomic_store_n(&header()->result, answer((enum ct_ask)CT_ASK_WHAT(ask)), __ATOMIC_RELAXED);
 	publish();
+	attentive_ns = ct_now_ns() + ATTENTIVE_NS;
 	__atomic_store_n(&header()->answer, ask, __ATOMIC_RELEASE);
 }
 
@@ -160,7 +165,7 @@ static void answer_signals(void)
 
 uint64_t ct_control_turn(void)
 {
-	uint64_t now_ns = ct_now_ns();
+	uint64_t now_ns = ct_now_ns(), next_ns;
 
 	if (now_ns >= due_ns)
 		record(true);
@@ -168,7 +173,8 @@ uint64_t ct_control_turn(void)
 	answer_profiler();
 	answer_ask();
 	publish();
-	return due_ns == UINT64_MAX ? UINT64_MAX : due_ns > now_ns ? due_ns - now_ns : 0;
+	next_ns = due_ns == UINT64_MAX ? UINT64_MAX : due_ns > now_ns ? due_ns - now_ns : 0;
+	return now_ns < attentive_ns && next_ns > LOOK_NS ? LOOK_NS : next_ns;
 }
 
 /* Returns this call's word. */

@@ -21,8 +21,9 @@ enum ct_ask {
 /*
  * How `cutrace ctl` and a traced process that runs talk: by words of the mapped file. Who asks
  * stores `ask` where it is equal to `answer`, by compare and exchange; the process looks about
- * once a second, does it, and stores `answer` last. All but `ask` are the process's own: it reads
- * none of them back, and an ask that means nothing is answered by -EINVAL.
+ * once a second, and more often after an ask, does it, and stores `answer` last. All but `ask` are
+ * the process's own: it reads none of them back, and an ask that means nothing is answered by
+ * -EINVAL.
  */
 struct ct_control {
 	uint32_t ask;

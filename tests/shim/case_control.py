@@ -2,6 +2,7 @@
 """CUTRACE_START and `cutrace ctl`: what is recorded of programs that are told when."""
 import collections
 import contextlib
+import pathlib
 import re
 import signal
 import subprocess
@@ -89,7 +90,7 @@ def control_windows(here):
     with server(here, CUTRACE_START="signal") as it:
         it.serve(2)
         check("not recording" in it.ctl("status") and "0 calls" in it.ctl("status"), "it waits")
-        same(open(f"/proc/{it.process.pid}/maps").read().count("libcupti"), 0, "CUPTI is not loaded")
+        same((pathlib.Path("/proc") / str(it.process.pid) / "maps").read_text().count("libcupti"), 0, "CUPTI is not loaded")
         check("recording\n" in it.ctl("start"), "it starts")
         it.serve(3)
         it.ctl("stop")
