@@ -95,10 +95,11 @@ uint32_t ct_nccl_text(struct ct_nccl *nccl, const char *text)
 		if (strcmp(nccl->texts.at[i], text) == 0)
 			return (uint32_t)i;
 	copy = strdup(text);
-	if (copy && CT_PUSH(&nccl->texts, copy) == 0)
-		return (uint32_t)nccl->texts.count - 1;
-	free(copy);
-	return CT_NONE;
+	if (!copy || CT_PUSH(&nccl->texts, copy) < 0) {
+		free(copy);
+		return CT_NONE;
+	}
+	return (uint32_t)nccl->texts.count - 1;
 }
 
 struct ct_nccl_lane *ct_nccl_lane(struct ct_nccl *nccl, uint32_t device, uint32_t context,
