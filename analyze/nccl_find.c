@@ -227,6 +227,7 @@ static int add_collective(struct finder *f, uint32_t index, enum ct_nccl_op kind
 	struct ct_nccl_lane *lane = ct_nccl_lane(f->to, op->device, op->context, op->stream);
 	struct ct_collective c = { .start_ns = op->start_ns, .end_ns = op->end_ns, .op = kind,
 				   .blocked_at = CT_NONE, .ran = CT_NONE, .host_at = CT_NONE };
+	uint64_t seen_from_ns = later(f->model->begin_ns, f->model->core.from_ns);
 	int r;
 
 	if (!lane)
@@ -235,7 +236,7 @@ static int add_collective(struct finder *f, uint32_t index, enum ct_nccl_op kind
 		lane->last_end_ns = op->end_ns;
 		return 0;
 	}
-	r = find_before(f, index, later(lane->last_end_ns, f->model->begin_ns), &c);
+	r = find_before(f, index, later(lane->last_end_ns, seen_from_ns), &c);
 	if (r < 0)
 		return r;
 	if (lane->kept.count < CT_NCCL_KEPT) {

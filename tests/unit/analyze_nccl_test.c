@@ -86,6 +86,24 @@ static void test_before(void **state)
 	ct_nccl_free(&n);
 }
 
+/* Of a part of a run nothing is said of the time before what it has. */
+static void test_part(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_nccl n;
+
+	begin(b);
+	mb_call(b, CT_API_cudaMalloc, 0, 10);
+	mb_launch(b, COMM, 320, 325, 330, 400)->name = ALL_REDUCE;
+	n = digest(b);
+	expect_before(&n.lanes.at[0].kept.at[0], 320, 0, 10);
+	ct_nccl_free(&n);
+	b->model->core.from_ns = mb_ns(200);
+	assert_int_equal(ct_nccl_find(b->model, b->sites, &n), 0);
+	expect_before(&n.lanes.at[0].kept.at[0], 120, 0, 10);
+	ct_nccl_free(&n);
+}
+
 /* Another thread's waits are not the launching thread's. */
 static void test_other_thread(void **state)
 {
@@ -235,7 +253,7 @@ static void test_alone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		MB_TEST(test_before), MB_TEST(test_other_thread), MB_TEST(test_host),
+		MB_TEST(test_before), MB_TEST(test_part), MB_TEST(test_other_thread), MB_TEST(test_host),
 		MB_TEST(test_counts), MB_TEST(test_none), MB_TEST(test_devices), MB_TEST(test_alone),
 	};
 
