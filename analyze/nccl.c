@@ -145,8 +145,8 @@ static int append_lane(struct ct_nccl *to, const struct ct_nccl_lane *from, cons
 	for (size_t i = 0; r == 0 && i < from->kept.count && lane->kept.count < CT_NCCL_KEPT; i++) {
 		struct ct_collective c = from->kept.at[i];
 
-		c.blocked_at = mapped(map, c.blocked_at);
-		c.ran = mapped(map, c.ran);
+		for (int what = 0; what < CT_BEFORE_COUNT; what++)
+			c.before[what] = mapped(map, c.before[what]);
 		c.host_at = mapped(map, c.host_at);
 		r = CT_PUSH(&lane->kept, c);
 	}
