@@ -123,19 +123,8 @@ int ct_busy_append(struct ct_busy *busy, uint64_t start_ns, uint64_t end_ns)
 
 void ct_busy_thin(struct ct_busy *busy)
 {
-	struct ct_spans *s = &busy->active;
-	size_t kept = 0;
-
-	if (s->count < CT_BUSY_SPANS)
-		return;
-	for (size_t i = 0; i + 1 < s->count; i += 2) {
-		uint64_t both = s->at[i].end - s->at[i].start + s->at[i + 1].end - s->at[i + 1].start;
-
-		s->at[kept++] = (struct ct_span){ s->at[i + 1].end - both, s->at[i + 1].end };
-	}
-	if (s->count % 2)
-		s->at[kept++] = s->at[s->count - 1];
-	s->count = kept;
+	if (busy->active.count >= CT_BUSY_SPANS)
+		ct_spans_thin(&busy->active);
 }
 
 /* Calls and operations are both in order of their start: merge them. */

@@ -26,10 +26,7 @@ void ct_busy_free(struct ct_busy *busy); /* its contents; all zeros is fine */
 /* Add time in CUDA that starts no earlier than any before. Returns 0 or -ENOMEM. */
 int ct_busy_append(struct ct_busy *busy, uint64_t start_ns, uint64_t end_ns);
 
-/*
- * Keep the spans few: of too many, make every two neighbours one, as long as both, which
- * ends when the second does. Sums stay exact.
- */
+/* Keep the spans few, by ct_spans_thin(). */
 void ct_busy_thin(struct ct_busy *busy);
 #define CT_BUSY_SPANS 1000000u
 

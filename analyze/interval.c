@@ -21,6 +21,20 @@ int ct_spans_append(struct ct_spans *set, uint64_t start, uint64_t end)
 	return CT_PUSH(set, span);
 }
 
+void ct_spans_thin(struct ct_spans *set)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i + 1 < set->count; i += 2) {
+		struct ct_span a = set->at[i], b = set->at[i + 1];
+
+		set->at[kept++] = (struct ct_span){ b.start - (a.end - a.start), b.end };
+	}
+	if (set->count % 2)
+		set->at[kept++] = set->at[set->count - 1];
+	set->count = kept;
+}
+
 /* Index of the first span that ends after `time`. */
 static size_t first_ending_after(const struct ct_spans *set, uint64_t time)
 {

@@ -19,6 +19,12 @@ struct ct_spans {
 int ct_spans_append(struct ct_spans *set, uint64_t start, uint64_t end);
 
 /*
+ * Halve the number of spans: every two neighbours become one, as long as both, which ends when
+ * the second does. The total stays exact.
+ */
+void ct_spans_thin(struct ct_spans *set);
+
+/*
  * Cut [start, end) out of the set. take(arg, piece) is called for every piece that
  * was in it. Returns 0 or -ENOMEM.
  */

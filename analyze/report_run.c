@@ -8,7 +8,7 @@
 #include "analyze/run.h"
 
 #define PROCESSES_SHOWN 32
-#define PROCESSES_SUMMARY 8
+#define PROCESSES_SLOWEST 8 /* of more, and in a summary */
 #define SITES_SHOWN 10
 #define SITES_SUMMARY 3
 #define WORTH_NS 50000 /* as in report_text.c: less is not worth a line */
@@ -93,10 +93,12 @@ static void print_cause(const struct ct_run *run, FILE *to)
 /* What "own time" means in this run. */
 static void print_basis(const struct ct_run *run, FILE *to)
 {
-	size_t left_out = 0, graphs = 0, dark = 0;
+	struct ct_names left_out = { 0 };
+	size_t graphs = 0, dark = 0;
 
 	for (size_t i = 0; i < run->processes.count; i++) {
-		left_out += !run->processes.at[i].compared;
+		if (!run->processes.at[i].compared)
+			ct_names_add(&left_out, run->processes.at[i].label);
 		graphs += run->processes.at[i].graph_ops > 0;
 		dark += run->processes.at[i].compared && !run->processes.at[i].has_device;
 	}
@@ -114,12 +116,12 @@ static void print_basis(const struct ct_run *run, FILE *to)
 		ct_report_wrapped(to, "    ", "    ", "Of %zu process%s the device times are not known, or in part "
 				  "only: they are missing in the own time.", dark,
 				  dark == 1 ? "" : "es");
-	if (left_out)
-		ct_report_wrapped(to, "    ", "    ", "%zu process%s not compared: not at work at the same "
-				  "time as the others, without a rank where others have one, known in part "
-				  "(CUTRACE_LIMIT)%s.", left_out,
-				  left_out == 1 ? " was" : "es were", run->basis == CT_RUN_CUDA ? ""
-				  : ", or without communication kernels");
+	if (left_out.count)
+		ct_report_wrapped(to, "    ", "    ", "%zu process%s not compared (%s): not at work at the "
+				  "same time as the others, without a rank where others have one, known in "
+				  "part (CUTRACE_LIMIT)%s.", left_out.count,
+				  left_out.count == 1 ? " was" : "es were", ct_names_text(&left_out),
+				  run->basis == CT_RUN_CUDA ? "" : ", or without communication kernels");
 	if (graphs)
 		ct_report_wrapped(to, "    ", "    ", "CUDA graphs were launched: they count as work, with the "
 				  "communication kernels that may be in them.");
@@ -163,16 +165,20 @@ static void print_slowest(const struct ct_run *run, FILE *to)
 	print_basis(run, to);
 }
 
-/* Is it one of the `limit` processes with most own time? */
-static bool among(const struct ct_run *run, size_t process, size_t limit)
+/* The process with the n-th most own time, from 0. */
+static size_t nth_slowest(const struct ct_run *run, size_t n)
 {
-	size_t before = 0;
+	for (size_t i = 0; i < run->processes.count; i++) {
+		uint64_t own_ns = run->processes.at[i].own_ns;
+		size_t before = 0;
 
-	for (size_t i = 0; i < run->processes.count; i++)
-		before += run->processes.at[i].own_ns > run->processes.at[process].own_ns ||
-			  (run->processes.at[i].own_ns == run->processes.at[process].own_ns &&
-			   i < process);
-	return before < limit;
+		for (size_t k = 0; k < run->processes.count; k++)
+			before += run->processes.at[k].own_ns > own_ns ||
+				  (run->processes.at[k].own_ns == own_ns && k < i);
+		if (before == n)
+			return i;
+	}
+	return 0;
 }
 
 /* Who it is, and its blocked time by class. */
@@ -211,29 +217,33 @@ static void print_process(const struct ct_process *p, int width, FILE *to)
 		unseen ? ct_report_count(unseen, "thing", things) : "nothing");
 }
 
+/* All of them by rank or, of many, how they spread and those with most time of their own. */
 static void print_processes(const struct ct_run *run, bool summary, FILE *to)
 {
-	size_t limit = summary ? PROCESSES_SUMMARY : PROCESSES_SHOWN;
+	size_t count = run->processes.count, shown = count;
+	size_t chosen[PROCESSES_SHOWN];
 	int width = LABEL_WIDTH;
 
-	for (size_t i = 0; i < run->processes.count; i++)
-		if (among(run, i, limit) && (int)strlen(run->processes.at[i].label) > width)
-			width = (int)strlen(run->processes.at[i].label);
-	fprintf(to, "\nProcesses%s\n  %-*s %9s %9s %9s %9s %9s   %s\n",
-		run->processes.count > limit ? " with most time of their own" : "", width, "process", "span",
-		"own", "device", "blocked", "lost", "not seen");
-	for (size_t i = 0; i < run->processes.count; i++) {
-		const struct ct_process *p = &run->processes.at[i];
-
-		if (!among(run, i, limit))
-			continue;
-		print_process(p, width, to);
-		if (!summary)
-			print_details(p, to);
+	if (count > (summary ? PROCESSES_SLOWEST : PROCESSES_SHOWN))
+		shown = PROCESSES_SLOWEST;
+	for (size_t n = 0; n < shown; n++) {
+		chosen[n] = shown < count ? nth_slowest(run, n) : n;
+		if ((int)strlen(run->processes.at[chosen[n]].label) > width)
+			width = (int)strlen(run->processes.at[chosen[n]].label);
 	}
-	if (run->processes.count > limit)
+	fprintf(to, "\nProcesses%s\n  %-*s %9s %9s %9s %9s %9s   %s\n", shown < count ? ", and those "
+		"with most time of their own" : "", width, "process", "span", "own", "device", "blocked",
+		"lost", "not seen");
+	if (shown < count)
+		ct_report_run_spread(run, width, to);
+	for (size_t n = 0; n < shown; n++) {
+		print_process(&run->processes.at[chosen[n]], width, to);
+		if (!summary)
+			print_details(&run->processes.at[chosen[n]], to);
+	}
+	if (shown < count)
 		fprintf(to, "  and %zu more (`cutrace report --output DIR` writes all to ranks.csv)\n",
-			run->processes.count - limit);
+			count - shown);
 }
 
 static void print_site(const struct ct_run *run, const struct ct_run_site *site, FILE *to)
@@ -288,6 +298,7 @@ void ct_report_run(const struct ct_run *run, bool summary_only, FILE *to)
 	ct_report_run_coverage(run, to);
 	fputc('\n', to);
 	print_slowest(run, to);
+	ct_report_run_late(run, to);
 	ct_report_run_nccl(run, summary_only, to);
 	print_processes(run, summary_only, to);
 	print_sites(run, summary_only ? SITES_SUMMARY : SITES_SHOWN, to);

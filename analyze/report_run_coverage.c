@@ -79,34 +79,66 @@ static void print_loss(const struct ct_run *run, int kind, FILE *to, int *printe
 		    ct_names_text(&names));
 }
 
-/* Does a process's list of things not seen have this line? */
-static bool has_line(const struct ct_process *p, const char *line, size_t length)
+enum likeness { DIFFERENT, OTHER_NUMBERS, SAME };
+
+/* Do two lines say the same, but for their numbers? */
+static enum likeness compare_lines(const char *a, const char *b)
 {
-	for (const char *at = p->unseen; *at; at = strchr(at, '\n') + 1)
-		if (strcspn(at, "\n") == length && strncmp(at, line, length) == 0)
-			return true;
-	return false;
+	enum likeness result = SAME;
+
+	for (;;) {
+		size_t n = strspn(a, "0123456789"), m = strspn(b, "0123456789");
+
+		if (!n != !m)
+			return DIFFERENT;
+		if (n != m || strncmp(a, b, n) != 0)
+			result = OTHER_NUMBERS;
+		a += n;
+		b += m;
+		if (*a != *b)
+			return DIFFERENT;
+		if (*a == '\n')
+			return result;
+		a++;
+		b++;
+	}
 }
 
-/* Each thing once, with the processes that say it. */
+/* In which way does a process's list of things not seen have this line? */
+static enum likeness has_line(const struct ct_process *p, const char *line)
+{
+	enum likeness most = DIFFERENT;
+
+	for (const char *at = p->unseen; *at; at = strchr(at, '\n') + 1) {
+		enum likeness likeness = compare_lines(at, line);
+
+		most = likeness > most ? likeness : most;
+	}
+	return most;
+}
+
+/* Each thing once, with the processes that say it: hundreds of ranks differ in numbers. */
 static void print_lines(const struct ct_run *run, size_t process, FILE *to, int *printed)
 {
 	const char *line = run->processes.at[process].unseen;
-	size_t length;
 
-	for (; *line; line += length + 1) {
-		struct ct_names names = { 0 };
+	for (; *line; line = strchr(line, '\n') + 1) {
+		struct ct_names same = { 0 }, alike = { 0 };
 		bool said = false;
 
-		length = strcspn(line, "\n");
 		for (size_t i = 0; i < run->processes.count; i++) {
-			if (!has_line(&run->processes.at[i], line, length))
-				continue;
-			said |= i < process;
-			ct_names_add(&names, run->processes.at[i].label);
+			enum likeness likeness = has_line(&run->processes.at[i], line);
+
+			said |= likeness != DIFFERENT && i < process;
+			if (likeness != DIFFERENT)
+				ct_names_add(likeness == SAME ? &same : &alike, run->processes.at[i].label);
 		}
-		if (!said)
-			say(to, printed, "%.*s (%s)", (int)length, line, ct_names_text(&names));
+		if (!said && alike.count)
+			say(to, printed, "%.*s (%s; with other numbers: %s)", (int)strcspn(line, "\n"),
+			    line, ct_names_text(&same), ct_names_text(&alike));
+		else if (!said)
+			say(to, printed, "%.*s (%s)", (int)strcspn(line, "\n"), line,
+			    ct_names_text(&same));
 	}
 }
 
@@ -140,6 +172,16 @@ static void print_missing(const struct ct_run *run, FILE *to, int *printed)
 		    ct_names_text(&names), size, names.count == 1 ? "it" : "them");
 }
 
+static void print_left_out(const struct ct_run *run, FILE *to, int *printed)
+{
+	struct ct_names names = run->left_out;
+	char count[48];
+
+	if (names.count)
+		say(to, printed, "%s could not be used (%s)",
+		    ct_report_count(names.count, "trace", count), ct_names_text(&names));
+}
+
 void ct_report_run_coverage(const struct ct_run *run, FILE *to)
 {
 	uint64_t calls = 0, ops = 0;
@@ -153,6 +195,7 @@ void ct_report_run_coverage(const struct ct_run *run, FILE *to)
 	fprintf(to, "seen      %s, %s\n", ct_report_count(calls, "call", text),
 		ct_report_count(ops, "device operation", more));
 	print_missing(run, to, &printed);
+	print_left_out(run, to, &printed);
 	for (int kind = 0; kind <= CT_LOSS_COUNT; kind++)
 		print_loss(run, kind, to, &printed);
 	for (size_t i = 0; i < run->processes.count; i++)

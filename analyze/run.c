@@ -19,17 +19,65 @@ void ct_run_destroy(struct ct_run *run)
 {
 	if (!run)
 		return;
-	for (size_t i = 0; i < run->processes.count; i++)
+	for (size_t i = 0; i < run->processes.count; i++) {
+		run->processes.at[i].sites.count = 0; /* their texts are not theirs */
 		ct_process_free(&run->processes.at[i]);
+	}
 	ct_meet_free(&run->meet);
 	free(run->processes.at);
 	free(run->sites.at);
+	ct_lookup_free(&run->texts);
 	free(run);
+}
+
+struct text {
+	struct ct_link link;
+	char at[];
+};
+
+/* The one copy of a text; NULL without memory for it. */
+static char *share(struct ct_run *run, const char *text)
+{
+	size_t length = strlen(text);
+	struct text *known = ct_lookup_find(&run->texts, text, length);
+
+	if (known)
+		return known->at;
+	known = malloc(sizeof(*known) + length + 1);
+	if (!known)
+		return NULL;
+	memcpy(known->at, text, length + 1);
+	if (ct_lookup_add(&run->texts, known, known->at, length) == 0)
+		return known->at;
+	free(known);
+	return NULL;
+}
+
+/* Ranks of one program have the same call sites: hundreds of them share the texts. */
+static void share_texts(struct ct_run *run, struct ct_process *process)
+{
+	for (size_t i = 0; i < process->sites.count; i++) {
+		struct ct_process_site *site = &process->sites.at[i];
+		char *call = share(run, site->call), *where = share(run, site->where);
+
+		free(site->call);
+		free(site->where);
+		free(site->source); /* the report of a run points at no files */
+		site->call = call;
+		site->where = where;
+		site->source = NULL;
+	}
 }
 
 int ct_run_add(struct ct_run *run, const struct ct_process *process)
 {
-	return CT_PUSH(&run->processes, *process);
+	for (size_t i = 0; i < process->sites.count; i++)
+		if (!share(run, process->sites.at[i].call) || !share(run, process->sites.at[i].where))
+			return -ENOMEM;
+	if (CT_PUSH(&run->processes, *process) < 0)
+		return -ENOMEM;
+	share_texts(run, &run->processes.at[run->processes.count - 1]);
+	return 0;
 }
 
 static int by_rank(const void *a, const void *b)
@@ -40,7 +88,9 @@ static int by_rank(const void *a, const void *b)
 		return x->rank < y->rank ? -1 : 1;
 	if (x->begin_ns != y->begin_ns)
 		return x->begin_ns < y->begin_ns ? -1 : 1;
-	return x->pid < y->pid ? -1 : x->pid > y->pid;
+	if (x->pid != y->pid)
+		return x->pid < y->pid ? -1 : 1;
+	return strcmp(x->directory, y->directory); /* in whatever order they were added */
 }
 
 /* Pids are told apart by host where two hosts gave the same. */

@@ -24,8 +24,10 @@
 #ifndef CT_ANALYZE_RUN_H
 #define CT_ANALYZE_RUN_H
 
+#include "analyze/lookup.h"
 #include "analyze/meet.h"
 #include "analyze/process.h"
+#include "analyze/report.h"
 
 enum ct_run_basis {
 	CT_RUN_NOTHING,       /* no two processes ran at the same time: no comparison */
@@ -72,6 +74,8 @@ struct ct_run {
 	uint64_t from_ns;                      /* time of day: first CUDA call of those compared */
 	struct ct_slowest slowest;
 	struct ct_meet meet;                   /* collectives of NCCL; processes are as above */
+	struct ct_names left_out;              /* traces that could not be used */
+	struct ct_lookup texts;                /* private: of the processes' sites, each once */
 };
 
 /* The time of day, less a process's clock, differs by less between processes that share the clock. */
@@ -103,6 +107,13 @@ uint64_t ct_run_excess(struct ct_versus versus);
 
 /* The report. summary_only: its first part, for the end of a run. */
 void ct_report_run(const struct ct_run *run, bool summary_only, FILE *to);
+
+/*
+ * Parts of it. Who began late, if anyone did; least, median and most of each column of the table of
+ * processes, below its head, whose first column has that width.
+ */
+void ct_report_run_late(const struct ct_run *run, FILE *to);
+void ct_report_run_spread(const struct ct_run *run, int width, FILE *to);
 
 /*
  * Write ranks.csv and ranks_callsites.csv into a directory, as ct_report_write() does.

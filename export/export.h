@@ -34,10 +34,8 @@ struct ct_export_process {
  * `destroy` are called in any case. The first failure of `to` need not be reported.
  */
 struct ct_export_format {
-	const char *name;    /* the option is --NAME */
-	const char *summary; /* for the help; a line */
-	bool by_name;        /* writes a file of its own, no stream */
-	bool binary;         /* not for a terminal */
+	bool by_name; /* writes a file of its own, no stream */
+	bool binary;  /* not for a terminal */
 
 	/* Returns a writer for `destroy` in *ret. */
 	int (*open)(const struct ct_export *export, void **ret);
@@ -58,13 +56,11 @@ struct ct_export_format {
 	void (*destroy)(void *writer); /* accepts NULL */
 };
 
-extern const struct ct_export_format ct_export_folded;
-extern const struct ct_export_format ct_export_html;
-extern const struct ct_export_format ct_export_jsonl;
-extern const struct ct_export_format ct_export_perfetto;
-extern const struct ct_export_format ct_export_sqlite;
+#define CT_EXPORT_FORMAT(name, summary) extern const struct ct_export_format ct_export_##name;
+#include "export/formats.def"
+#undef CT_EXPORT_FORMAT
 
-/* Every format; ends with NULL. */
+/* Every format, as export/formats.def has them; ends with NULL. */
 extern const struct ct_export_format *const ct_export_formats[];
 
 /* What is to be exported. */
@@ -75,6 +71,12 @@ struct ct_export_job {
 	size_t left_out;
 	FILE *to;           /* as in struct ct_export */
 	const char *path;
+	/*
+	 * NULL, or called whenever so much of a trace is written, all 0: the trace is done. Several
+	 * threads call it, but one at a time for a trace.
+	 */
+	void (*progress)(void *arg, size_t trace, size_t done, size_t all);
+	void *progress_arg;
 	/* for tests: export any trace in parts of so many, with so many threads; 0 = as usual */
 	uint64_t part_records;
 	unsigned threads;

@@ -199,8 +199,6 @@ static void destroy(void *writer)
 }
 
 const struct ct_export_format ct_export_folded = {
-	.name = "folded",
-	.summary = "folded stacks weighted by ns blocked, for flame graphs",
 	.open = open_folded,
 	.part = add_part,
 	.end_process = end_process,

@@ -305,8 +305,6 @@ static void destroy(void *writer)
 }
 
 const struct ct_export_format ct_export_perfetto = {
-	.name = "perfetto",
-	.summary = "a trace for ui.perfetto.dev",
 	.binary = true,
 	.open = open_perfetto,
 	.begin_process = begin_process,

@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include "analyze/model.h"
+#include "tools/args.h"
+#include "tools/color.h"
 #include "tools/tool.h"
 
 enum probe { PROBE_OK = 0, PROBE_NO_DRIVER = 10, PROBE_INIT_FAILED = 11, PROBE_NO_DEVICE = 12 };
@@ -158,20 +160,14 @@ static int examine(const char *library)
 	return problems ? CT_EXIT_FAILED : 0;
 }
 
-int ct_cmd_doctor(int argc, char **argv)
+int ct_cmd_doctor(const struct ct_args *args)
 {
 	char library[PATH_MAX], name[PATH_MAX];
 	int r;
 
-	if (argc == 2 && strcmp(argv[1], "--probe") == 0)
+	if (ct_args_has(args, CT_ARG_doctor_probe))
 		return probe();
-	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-		puts("usage: cutrace doctor\n\nTraces a tiny CUDA program and says what worked. Exit "
-		     "status 1 if anything is missing.");
-		return 0;
-	}
-	if (argc != 1)
-		return ct_usage("doctor", "takes no arguments");
+	ct_color_begin(ct_args_value(args, CT_ARG_doctor_color));
 	if (getenv("CUDA_INJECTION64_PATH"))
 		say(0, "injection", "CUDA_INJECTION64_PATH is set: while it is, cutrace sees calls "
 		    "but no device times");

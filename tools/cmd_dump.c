@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyze/analysis.h"
+#include "tools/args.h"
 #include "tools/members.h"
 #include "tools/tool.h"
 
@@ -18,8 +19,9 @@ static void dump_header(const struct ct_file_header *header)
 			printf("lost kind=%u count=%" PRIu64 "\n", i, header->lost[i]);
 }
 
-int ct_cmd_dump(int argc, char **argv)
+int ct_cmd_dump(const struct ct_args *args)
 {
+	const char *directory = args->operands[0];
 	char path[PATH_MAX], why[256];
 	struct stat st;
 	struct ct_reader *reader;
@@ -27,29 +29,22 @@ int ct_cmd_dump(int argc, char **argv)
 	uint64_t damaged, offset;
 	int r;
 
-	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-		puts("usage: cutrace dump DIRECTORY\n\nPrints every record of DIRECTORY/trace.cutrace: "
-		     "file offset, [thread], type, fields.");
-		return 0;
-	}
-	if (argc != 2 || argv[1][0] == '-')
-		return ct_usage("dump", "one directory is needed");
-	if (snprintf(path, sizeof(path), "%s/trace.cutrace", argv[1]) >= (int)sizeof(path))
-		return ct_fail(argv[1], "the name is too long");
+	if (snprintf(path, sizeof(path), "%s/trace.cutrace", directory) >= (int)sizeof(path))
+		return ct_fail(directory, "the name is too long");
 	if (stat(path, &st) == 0 && ct_foreign(&st, why, sizeof(why)))
-		return ct_fail(argv[1], why);
+		return ct_fail(directory, why);
 	r = ct_reader_open(path, &reader);
 	if (r < 0)
-		return ct_fail(argv[1], ct_trace_error(r));
+		return ct_fail(directory, ct_trace_error(r));
 	dump_header(ct_reader_header(reader));
 	while ((r = ct_reader_next(reader, &item)) == 1)
 		ct_report_record(&item, stdout);
 	damaged = ct_reader_damage(reader, &offset);
 	ct_reader_close(reader);
 	if (r < 0)
-		return ct_fail(argv[1], ct_trace_error(r));
+		return ct_fail(directory, ct_trace_error(r));
 	if (damaged)
 		fprintf(stderr, "cutrace: %s: %" PRIu64 " bytes unreadable, the first at offset %" PRIu64
-			"\n", argv[1], damaged, offset);
+			"\n", directory, damaged, offset);
 	return fflush(stdout) == 0 ? 0 : ct_fail("standard output", "cannot be written");
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,13 +8,12 @@
 #include <unistd.h>
 
 #include "export/export.h"
+#include "tools/args.h"
 #include "tools/members.h"
 #include "tools/output.h"
+#include "tools/progress.h"
 #include "tools/tool.h"
 #include "trace/reader.h"
-
-#define FORMATS_MAX 16
-#define FORMAT_OPTION 1000 /* and its place in the table behind it */
 
 /* What was asked for. */
 struct wish {
@@ -23,22 +21,9 @@ struct wish {
 	const char *output;
 	bool force;
 	bool foreign;
+	bool eager; /* see ct_progress_begin() */
 	uint64_t part_records;
 };
-
-static void print_help(void)
-{
-	puts("usage: cutrace export --FORMAT [-o FILE] [--force] [--foreign] DIRECTORY...\n\n"
-	     "Writes the traces of the directories, or of those in them, in the format of another\n"
-	     "tool, as one file:\n");
-	for (size_t i = 0; ct_export_formats[i]; i++)
-		printf("  --%-9s %s\n", ct_export_formats[i]->name, ct_export_formats[i]->summary);
-	puts("\n"
-	     "  -o FILE     to a file instead of standard output; it is there when it is whole\n"
-	     "  --force     also if there is such a file already\n"
-	     "  --foreign   also traces of other users than you and root\n\n"
-	     "Each says what was lost or not seen of a trace; docs/exports.md has the details.");
-}
 
 /* Can a trace be opened? What cannot is named and left out. */
 static bool opens(const char *directory)
@@ -57,6 +42,33 @@ static bool opens(const char *directory)
 	return true;
 }
 
+static void show_progress(void *arg, size_t trace, size_t done, size_t all)
+{
+	struct ct_progress *traces = arg;
+
+	if (all)
+		ct_progress_part(&traces[trace], done, all);
+	else
+		ct_progress_trace(&traces[trace]);
+}
+
+/* Returns what ct_export_write() does. */
+static int write_traces(struct ct_export_job *job, const struct wish *wish,
+			const char **ret_directory)
+{
+	struct ct_progress *traces = calloc(job->count, sizeof(*traces));
+	int r;
+
+	job->progress = traces ? show_progress : NULL;
+	job->progress_arg = traces;
+	if (traces && !(job->to == stdout && isatty(STDOUT_FILENO)))
+		ct_progress_begin(job->count, wish->eager);
+	r = ct_export_write(job, ret_directory);
+	ct_progress_end();
+	free(traces);
+	return r;
+}
+
 static int write_job(const struct ct_export_job *job, const struct wish *wish)
 {
 	struct ct_export_job to = *job;
@@ -68,7 +80,7 @@ static int write_job(const struct ct_export_job *job, const struct wish *wish)
 		return status;
 	to.to = output.to;
 	to.path = output.to ? NULL : output.temporary;
-	r = ct_export_write(&to, &directory);
+	r = write_traces(&to, wish, &directory);
 	if (r < 0 && directory)
 		status = ct_fail(directory, ct_trace_error(r));
 	else if (r < 0)
@@ -109,60 +121,43 @@ static int export(char **directories, int count, const struct wish *wish)
 	return status;
 }
 
-/* Options of all formats, and of the command; returns the status for usage, or -1. */
-static int read_options(int argc, char **argv, struct wish *wish)
+/* Returns -1, or the exit status. */
+static int read_wish(const struct ct_args *args, struct wish *wish)
 {
-	struct option options[FORMATS_MAX + 6] = {
-		{ "output", required_argument, NULL, 'o' },
-		{ "force", no_argument, NULL, 'f' },
-		{ "foreign", no_argument, NULL, 'u' },
-		{ "part-records", required_argument, NULL, 'p' },
-		{ "help", no_argument, NULL, 'h' },
+	static const enum ct_arg_id formats[] = {
+#define CT_EXPORT_FORMAT(name, summary) CT_ARG_export_##name,
+#include "export/formats.def"
+#undef CT_EXPORT_FORMAT
 	};
-	int option;
 
-	for (int i = 0; i < FORMATS_MAX && ct_export_formats[i]; i++)
-		options[5 + i] = (struct option){ ct_export_formats[i]->name, no_argument, NULL,
-						  FORMAT_OPTION + i };
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "hfo:", options, NULL)) != -1) {
-		if (option == 'h') {
-			print_help();
-			return 0;
-		}
-		if (option == '?')
-			return ct_usage_option("export", argv[optind - 1]);
-		if (option >= FORMAT_OPTION && wish->format)
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		if (!ct_args_has(args, formats[i]))
+			continue;
+		if (wish->format)
 			return ct_usage("export", "one format at a time");
-		if (option >= FORMAT_OPTION)
-			wish->format = ct_export_formats[option - FORMAT_OPTION];
-		else if (option == 'o')
-			wish->output = optarg;
-		else if (option == 'p')
-			wish->part_records = strtoull(optarg, NULL, 10);
-		wish->force |= option == 'f';
-		wish->foreign |= option == 'u';
+		wish->format = ct_export_formats[i];
 	}
-	return -1;
+	wish->output = ct_args_value(args, CT_ARG_export_output);
+	wish->force = ct_args_has(args, CT_ARG_export_force);
+	wish->foreign = ct_args_has(args, CT_ARG_export_foreign);
+	wish->eager = ct_args_has(args, CT_ARG_export_eager);
+	wish->part_records = ct_args_number(args, CT_ARG_export_part_records, 0);
+	return wish->format ? -1 : ct_usage("export", "a format is needed");
 }
 
-int ct_cmd_export(int argc, char **argv)
+int ct_cmd_export(const struct ct_args *args)
 {
 	struct wish wish = { 0 };
-	int status = read_options(argc, argv, &wish);
+	int status = read_wish(args, &wish);
 	bool to_stdout;
 
 	if (status >= 0)
 		return status;
 	to_stdout = !wish.output || !strcmp(wish.output, "-");
-	if (!wish.format)
-		return ct_usage("export", "a format is needed; `cutrace export --help` lists them");
-	if (argc == optind)
-		return ct_usage("export", "a directory is needed");
 	if (to_stdout && wish.format->by_name)
 		return ct_usage("export", "this format needs the name of a file: -o FILE");
 	if (to_stdout && wish.format->binary && isatty(STDOUT_FILENO))
 		return ct_usage("export", "this format is not for a terminal: -o FILE");
 	ct_keep_memory();
-	return export(argv + optind, argc - optind, &wish);
+	return export(args->operands, args->count, &wish);
 }

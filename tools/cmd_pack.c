@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
@@ -12,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tools/args.h"
+#include "tools/in_use.h"
 #include "tools/members.h"
 #include "tools/tool.h"
 #include "trace/pack.h"
@@ -46,28 +47,6 @@ static void clean_up_on_signals(void)
 	for (int i = 0; i < 3; i++)
 		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
 			sigaction(signals[i], &action, NULL);
-}
-
-/*
- * May somebody still write to the trace? The kernel grants a read lease only on a file
- * that nobody has open, or mapped, for writing (fcntl(2)). Where there are no leases the
- * trace itself has to say.
- */
-static bool in_use(const struct job *job)
-{
-	const struct ct_file_header *header = ct_reader_header(job->reader);
-	int fd = open(job->path, O_RDONLY | O_CLOEXEC);
-	int r = fd < 0 ? -1 : fcntl(fd, F_SETLEASE, F_RDLCK);
-	bool busy = r < 0 && errno == EAGAIN;
-
-	if (r == 0)
-		fcntl(fd, F_SETLEASE, F_UNLCK);
-	if (fd >= 0)
-		close(fd);
-	if (r == 0 || busy)
-		return busy;
-	return header->finish == CT_FINISH_CUT_OFF &&
-	       (kill((pid_t)header->pid, 0) == 0 || errno == EPERM);
 }
 
 static int write_fresh(struct job *job, int fd)
@@ -169,7 +148,7 @@ static int handle(struct job *job)
 		printf("%s: %s already\n", job->directory, job->unpack ? "not packed" : "packed");
 		return 0;
 	}
-	if (in_use(job))
+	if (ct_in_use(job->path, ct_reader_header(job->reader)))
 		return ct_fail(job->directory, "the trace is still being written");
 	if (stat(job->path, &job->before) < 0)
 		return ct_fail(job->directory, strerror(errno));
@@ -196,43 +175,16 @@ static int pack(const char *directory, bool unpack)
 	return status;
 }
 
-static void print_help(void)
+int ct_cmd_pack(const struct ct_args *args)
 {
-	puts("usage: cutrace pack [--unpack] DIRECTORY...\n\n"
-	     "Compresses DIRECTORY/trace.cutrace in place, to about a tenth. Every command reads it\n"
-	     "as before. Before the packed trace takes the place of the other, it is read and each\n"
-	     "record compared. A trace that is still being written is left alone. Of a directory\n"
-	     "without a trace, the directories in it are taken.\n\n"
-	     "  --unpack   the way back");
-}
-
-int ct_cmd_pack(int argc, char **argv)
-{
-	const struct option options[] = {
-		{ "unpack", no_argument, NULL, 'u' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
+	bool unpack = ct_args_has(args, CT_ARG_pack_unpack);
 	struct ct_members members = { 0 };
-	bool unpack = false;
-	int option, status = 0;
+	int status = 0;
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "hu", options, NULL)) != -1) {
-		if (option == 'h') {
-			print_help();
-			return 0;
-		}
-		if (option == '?')
-			return ct_usage_option("pack", argv[optind - 1]);
-		unpack = true;
-	}
-	if (argc == optind)
-		return ct_usage("pack", "a directory is needed");
 	clean_up_on_signals();
-	for (int i = optind; i < argc; i++)
-		if (ct_members_add(&members, argv[i]) < 0)
-			return ct_fail(argv[i], strerror(ENOMEM));
+	for (int i = 0; i < args->count; i++)
+		if (ct_members_add(&members, args->operands[i]) < 0)
+			return ct_fail(args->operands[i], strerror(ENOMEM));
 	for (size_t i = 0; i < members.count; i++)
 		status |= pack(members.at[i].directory, unpack);
 	if (members.bad)

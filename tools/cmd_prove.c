@@ -5,17 +5,18 @@
  */
 #include <errno.h>
 #include <ftw.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/wait.h>
 
 #include "analyze/report.h"
 #include "analyze/whatif.h"
+#include "tools/args.h"
 #include "tools/interrupt.h"
 #include "tools/sample.h"
 #include "tools/staged.h"
@@ -206,7 +207,7 @@ static void print_left(const struct ct_fix_counts *counts)
 			more("left alone: %s %s", ct_report_count(counts->left[why], "free", calls),
 			     left_reasons[why]);
 	if (counts->waited + counts->released)
-		more("at the bound of memory %s waited for a freed block, and %s freed for real",
+		more("at the bound of memory %s waited for a freed block, and %s freed for real, with a wait",
 		     ct_report_count(counts->waited, "allocation", calls),
 		     ct_report_count(counts->released, "block", blocks));
 	for (int why = 0; why < CT_FIX_GIVES; why++)
@@ -421,66 +422,25 @@ static int prove_in_folder(struct proof *proof)
 	return status;
 }
 
-static int print_help(void)
-{
-	puts("usage: cutrace prove [--fix free|pin|all] [--runs N] [--] PROGRAM [arguments]\n\n"
-	     "Runs the program once traced, then N times (5) bare and as often with a change made\n"
-	     "inside it, in turn, and prints what was predicted and what was saved. Fixes:\n\n"
-	     "  free   cudaFree and cuMemFree of device memory do not wait; the memory is used again\n"
-	     "         when all work submitted before is done, and freed when memory runs short; it\n"
-	     "         is twice the program's own at most, or 64 MiB more\n"
-	     "  pin    asynchronous copies of pageable memory to the device are made from page-\n"
-	     "         locked memory, into which it is copied first; those to the host stay\n"
-	     "  all    both\n\n"
-	     "Ends with 1 if a run could not be made or if the change changed the program's standard\n"
-	     "output or exit status. A signal that ends it (Ctrl-C) ends the program first.");
-	return 0;
-}
-
 static const struct fix *find_fix(const char *name)
 {
 	for (size_t i = 0; i < sizeof(fixes) / sizeof(fixes[0]); i++)
-		if (strcmp(fixes[i].name, name) == 0)
+		if (strcasecmp(fixes[i].name, name) == 0)
 			return &fixes[i];
 	return NULL;
 }
 
-static bool read_runs(const char *text, size_t *ret)
+int ct_cmd_prove(const struct ct_args *args)
 {
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
+	const char *fix = ct_args_value(args, CT_ARG_prove_fix);
+	struct proof proof = { .fix = find_fix(fix ? fix : "free") };
 
-	if (*text < '0' || *text > '9' || *end || n < RUNS_LEAST || n > RUNS_MOST)
-		return false;
-	*ret = n;
-	return true;
-}
-
-int ct_cmd_prove(int argc, char **argv)
-{
-	static const struct option options[] = { { "fix", required_argument, NULL, 'f' },
-						 { "runs", required_argument, NULL, 'n' },
-						 { "help", no_argument, NULL, 'h' }, { 0 } };
-	struct proof proof = { .fix = &fixes[0], .runs = 5 };
-	int option;
-
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
-		if (option == 'h')
-			return print_help();
-		if (option == '?')
-			return ct_usage_option("prove", argv[optind - 1]);
-		if (option == 'n' && !read_runs(optarg, &proof.runs))
-			return ct_usage("prove", "--runs takes a number from 2 to 1000");
-		if (option != 'f')
-			continue;
-		proof.fix = find_fix(optarg);
-		if (!proof.fix)
-			return ct_usage("prove", "the fixes are --fix=free, --fix=pin and --fix=all");
-	}
-	if (optind >= argc)
-		return ct_usage("prove", "a program to run is needed");
-	proof.trials.argv = argv + optind;
+	proof.runs = ct_args_number(args, CT_ARG_prove_runs, 5);
+	if (proof.runs < RUNS_LEAST || proof.runs > RUNS_MOST)
+		return ct_usage("prove", "--runs takes a number from 2 to 1000");
+	if (!proof.fix)
+		return ct_usage("prove", "the fixes are --fix=free, --fix=pin and --fix=all");
+	proof.trials.argv = args->operands;
 	proof.trials.fix = proof.fix->name;
 	return prove_in_folder(&proof);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <malloc.h>
 #include <stdbool.h>
@@ -10,145 +9,127 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include "analyze/analysis.h"
-#include "analyze/run.h"
-#include "tools/members.h"
-#include "tools/tool.h"
+#include "tools/args.h"
+#include "tools/color.h"
+#include "tools/progress.h"
+#include "tools/report.h"
 
-/* What was asked for. */
-struct wish {
-	enum ct_report_mode mode;
-	const char *output;
-	bool all_rows;
-	bool foreign; /* traces of other users as well */
-	uint64_t part_records; /* for tests: analyze any trace in parts of so many; 0 = as usual */
-};
-
-static int write_reports(const struct ct_analysis *analysis, struct ct_rows *rows)
+/* Where the files go; NULL: nowhere, as those beside the trace are of all of it. */
+static const char *target(const char *directory, const struct ct_report_wish *wish)
 {
-	const char *file, *directory = analysis->directory;
-	int r = ct_report_write(analysis, rows, &file);
-
-	if (r == 0)
-		return 0;
-	fprintf(stderr, "cutrace: %s/%s: %s; make room or give rights, then run `cutrace report %s`\n",
-		directory, file, strerror(-r), directory);
-	return CT_EXIT_FAILED;
+	return ct_filter_any(&wish->filter) ? wish->output : directory;
 }
 
-static int flush(int status)
+int ct_report_make(const char *directory, const struct ct_report_wish *wish,
+		   struct ct_analysis_options options, struct ct_analysis **ret,
+		   struct ct_report_files *ret_files)
 {
-	return fflush(stdout) == 0 ? status : ct_fail("standard output", "cannot be written");
-}
-
-/* Analyze one process and write its report. Returns what ct_analysis_run() does. */
-static int analyze(const char *directory, const struct wish *wish, bool process,
-		   struct ct_analysis **ret, int *ret_status)
-{
-	struct ct_analysis_options options = { .process = process,
-					       .part_records = wish->part_records,
-					       .whole_records = wish->part_records };
+	const char *to = target(directory, wish), *file = NULL;
 	struct ct_rows *rows = NULL;
-	int r = wish->all_rows ? ct_rows_open(directory, &rows) : 0;
+	int r = wish->all_rows && to ? ct_rows_open(to, &rows) : 0;
 
+	options.filter = &wish->filter;
+	options.part_records = options.whole_records = wish->part_records;
 	if (rows) {
 		options.part = ct_rows_add;
 		options.arg = rows;
 	}
 	if (r == 0)
 		r = ct_analysis_run(directory, &options, ret);
-	if (r == 0)
-		*ret_status = write_reports(*ret, rows);
+	if (r == 0) {
+		int written = to ? ct_report_write_to(*ret, to, rows, &file) : 0;
+
+		*ret_files = (struct ct_report_files){ to, file, written };
+	}
 	ct_rows_close(rows);
 	return r;
 }
 
-/* The report of one process. */
-static int make(const char *directory, const struct wish *wish)
+int ct_report_tell(const char *directory, const struct ct_report_files *files)
 {
-	struct ct_analysis *analysis;
-	int status, r = analyze(directory, wish, false, &analysis, &status);
+	if (files->r == 0)
+		return 0;
+	fprintf(stderr, "cutrace: %s/%s: %s", files->to, files->failed, strerror(-files->r));
+	if (files->to == directory)
+		fprintf(stderr, "; make room or give rights, then run `cutrace report %s`", directory);
+	putc('\n', stderr);
+	return CT_EXIT_FAILED;
+}
 
+int ct_report_flush(int status)
+{
+	return fflush(stdout) == 0 ? status : ct_fail("standard output", "cannot be written");
+}
+
+/* The report of one process. */
+static int make(const char *directory, const struct ct_report_wish *wish)
+{
+	struct ct_progress progress = { 0 };
+	const struct ct_analysis_options options = { .progress = ct_progress_part,
+						     .progress_arg = &progress };
+	struct ct_report_files files;
+	struct ct_analysis *analysis;
+	int status, r;
+
+	if (wish->progress)
+		ct_progress_begin(1, wish->eager);
+	r = ct_report_make(directory, wish, options, &analysis, &files);
+	ct_progress_end();
 	if (r < 0)
 		return ct_fail(directory, ct_trace_error(r));
+	status = ct_report_tell(directory, &files);
 	if (wish->mode == CT_REPORT_AT_EXIT)
 		ct_report_text(analysis, true, stderr);
-	else if (wish->mode == CT_REPORT_PRINT)
+	else if (wish->mode == CT_REPORT_PRINT) {
 		ct_report_text(analysis, false, stdout);
+		if (!files.r)
+			ct_report_next(directory, files.to);
+	}
 	ct_analysis_destroy(analysis);
-	return flush(status);
+	return ct_report_flush(status);
 }
 
-/* Analyze one process of a run, write its own report and add its digest. */
-static int add(struct ct_run *run, const char *directory, const struct wish *wish)
+int ct_report_one(const char *directory, enum ct_report_mode mode)
 {
-	struct ct_analysis *analysis;
-	struct ct_process process;
-	int status = 0, r = analyze(directory, wish, true, &analysis, &status);
+	const struct ct_report_wish wish = { .mode = mode };
 
-	if (r == 0) {
-		r = ct_process_take(analysis, &process);
-		ct_analysis_destroy(analysis);
-	}
-	if (r == 0) {
-		r = ct_run_add(run, &process);
-		if (r < 0)
-			ct_process_free(&process);
-	}
-	return r < 0 ? ct_fail(directory, ct_trace_error(r)) : status;
+	ct_keep_memory();
+	return make(directory, &wish);
 }
 
-static int write_tables(const struct ct_run *run, const char *directory)
+/* Files beside a trace are of all of it: a filtered report must not be taken for them. */
+static int make_target(const struct ct_report_wish *wish)
 {
 	char path[PATH_MAX];
-	const char *file;
-	int r;
 
-	if (mkdir(directory, 0777) < 0 && errno != EEXIST)
-		return ct_fail(directory, strerror(errno));
-	r = ct_report_run_write(run, directory, &file);
-	if (r == 0)
-		return 0;
-	snprintf(path, sizeof(path), "%s/%s", directory, file);
-	return ct_fail(path, strerror(-r));
+	if (mkdir(wish->output, 0777) < 0 && errno != EEXIST)
+		return ct_fail(wish->output, strerror(errno));
+	snprintf(path, sizeof(path), "%s/trace.cutrace", wish->output);
+	if (access(path, F_OK) == 0)
+		return ct_fail(wish->output, "holds a trace, and its report is to be of all of it; "
+			       "name another directory");
+	return 0;
 }
 
-static int report_several(const struct ct_members *members, const struct wish *wish)
+/* Filters are for one trace. */
+static int make_filtered(const struct ct_members *members, const struct ct_report_wish *wish)
 {
-	struct ct_run *run = ct_run_create();
 	int status = 0;
 
-	if (!run)
-		return ct_fail("report", strerror(ENOMEM));
-	for (size_t i = 0; i < members->count; i++)
-		status |= add(run, members->at[i].directory, wish);
-	if (ct_run_finish(run) < 0) {
-		ct_run_destroy(run);
-		return ct_fail("report", strerror(ENOMEM));
-	}
-	if (wish->output && run->processes.count)
-		status |= write_tables(run, wish->output);
-	if (wish->mode == CT_REPORT_AT_EXIT)
-		ct_report_run(run, true, stderr);
-	else if (wish->mode == CT_REPORT_PRINT)
-		ct_report_run(run, false, stdout);
-	ct_run_destroy(run);
-	return flush(status);
-}
-
-int ct_report_several(const struct ct_members *members, enum ct_report_mode mode,
-		      const char *output)
-{
-	const struct wish wish = { .mode = mode, .output = output };
-
-	return report_several(members, &wish);
+	if (members->count > 1)
+		return ct_usage("report", "filters take one trace: its directory");
+	if (wish->output)
+		status = make_target(wish);
+	return status || !members->count ? status : make(members->at[0].directory, wish);
 }
 
 /* One directory with a trace is a report of its own; everything else is a run. */
-static int report(char **directories, int count, const struct wish *wish)
+static int report(char **directories, int count, const struct ct_report_wish *wish)
 {
 	struct ct_members members = { .foreign = wish->foreign };
+	bool filtered = ct_filter_any(&wish->filter);
 	int status = 0;
 
 	if (count == 1 && !wish->output) {
@@ -163,29 +144,16 @@ static int report(char **directories, int count, const struct wish *wish)
 	for (int i = 0; i < count; i++)
 		if (ct_members_add(&members, directories[i]) < 0)
 			return ct_fail(directories[i], strerror(ENOMEM));
-	if (members.count == 1 && !wish->output)
+	if (filtered)
+		status = make_filtered(&members, wish);
+	else if (members.count == 1 && !wish->output)
 		status = make(members.at[0].directory, wish);
 	else if (members.count)
-		status = report_several(&members, wish);
-	if (members.bad)
+		status = ct_report_members(&members, wish);
+	if (members.bad && !status)
 		status = CT_EXIT_FAILED;
 	ct_members_free(&members);
 	return status;
-}
-
-static void print_help(void)
-{
-	puts("usage: cutrace report [--write-only] [--all-rows] [--foreign] [--output DIR]\n"
-	     "                      DIRECTORY...\n\n"
-	     "Analyzes DIRECTORY/trace.cutrace, writes report.txt and the CSV files beside it and\n"
-	     "prints the report. A trace that was cut off is read as far as it goes.\n\n"
-	     "Of runs of more than a million calls and device operations, calls.csv, device.csv and\n"
-	     "blocked.csv, which have a row for each, are only made with --all-rows.\n\n"
-	     "Several directories, or one that holds such directories, are taken as the processes\n"
-	     "of one run: each gets its own report.txt and CSV files, and the report of the run is\n"
-	     "printed. With --output its tables, ranks.csv, ranks_callsites.csv and, where there was\n"
-	     "NCCL, ranks_nccl.csv, go to DIR.\n\n"
-	     "Traces of other users but root are refused unless --foreign says to trust them.");
 }
 
 #define HEAP_BYTES ((size_t)256 << 20)
@@ -204,41 +172,56 @@ void ct_keep_memory(void)
 	free(heap);
 }
 
-int ct_cmd_report(int argc, char **argv)
+/* Returns 0, or the exit status after a line that says what is wrong. */
+static int read_time(const struct ct_args *args, enum ct_arg_id id, uint64_t *ret_ns)
 {
-	int mode = CT_REPORT_PRINT, all_rows = false, foreign = false, option;
-	struct wish wish = { 0 };
-	const struct option options[] = {
-		{ "at-exit", no_argument, &mode, CT_REPORT_AT_EXIT },
-		{ "write-only", no_argument, &mode, CT_REPORT_WRITE_ONLY },
-		{ "all-rows", no_argument, &all_rows, true },
-		{ "foreign", no_argument, &foreign, true },
-		{ "output", required_argument, NULL, 'o' },
-		{ "part-records", required_argument, NULL, 'p' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
+	const char *value = ct_args_value(args, id);
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "ho:", options, NULL)) != -1) {
-		if (option == 'h') {
-			print_help();
-			return 0;
-		}
-		if (option == 'o')
-			wish.output = optarg;
-		if (option == 'p')
-			wish.part_records = strtoull(optarg, NULL, 10);
-		if (option == '?')
-			return ct_usage_option("report", argv[optind - 1]);
-	}
+	if (!value || ct_filter_duration(value, ret_ns) == 0)
+		return 0;
+	return ct_usage("report", "a time is a number and ns, us, ms or s, such as 2.5s");
+}
+
+static int read_filter(const struct ct_args *args, struct ct_filter *filter)
+{
+	const char *only = ct_args_value(args, CT_ARG_report_only);
+	int status = read_time(args, CT_ARG_report_min_blocked, &filter->min_blocked_ns);
+
+	if (!status)
+		status = read_time(args, CT_ARG_report_from, &filter->from_ns);
+	if (!status)
+		status = read_time(args, CT_ARG_report_to, &filter->to_ns);
+	if (!status && filter->to_ns && filter->to_ns <= filter->from_ns)
+		status = ct_usage("report", "--to must be later than --from");
+	if (!status && only && (!*only || *only == ',' || strstr(only, ",,")))
+		status = ct_usage("report", "--only needs names, with commas between them");
+	filter->only = only;
+	filter->nvtx = ct_args_value(args, CT_ARG_report_nvtx);
+	return status;
+}
+
+int ct_cmd_report(const struct ct_args *args)
+{
+	struct ct_report_wish wish = {
+		.output = ct_args_value(args, CT_ARG_report_output),
+		.all_rows = ct_args_has(args, CT_ARG_report_all_rows),
+		.foreign = ct_args_has(args, CT_ARG_report_foreign),
+		.eager = ct_args_has(args, CT_ARG_report_eager),
+		.operands = args->operands,
+		.count = args->count,
+		.part_records = ct_args_number(args, CT_ARG_report_part_records, 0),
+	};
+	int status;
+
+	if (ct_args_has(args, CT_ARG_report_at_exit))
+		wish.mode = CT_REPORT_AT_EXIT;
+	if (ct_args_has(args, CT_ARG_report_write_only))
+		wish.mode = CT_REPORT_WRITE_ONLY;
+	wish.progress = wish.mode == CT_REPORT_PRINT; /* else a program may be ending beside others */
+	status = read_filter(args, &wish.filter);
+	if (status)
+		return status;
+	ct_color_begin(ct_args_value(args, CT_ARG_report_color));
 	ct_keep_memory();
-	if (argc == optind)
-		return ct_usage("report", "a directory is needed");
-	if (wish.output && !*wish.output)
-		return ct_usage("report", "--output needs the name of a directory");
-	wish.mode = (enum ct_report_mode)mode;
-	wish.all_rows = all_rows;
-	wish.foreign = foreign;
-	return report(argv + optind, argc - optind, &wish);
+	return report(args->operands, args->count, &wish);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <getopt.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,12 +8,15 @@
 
 #include "analyze/report.h"
 #include "analyze/whatif.h"
+#include "tools/args.h"
+#include "tools/color.h"
 #include "tools/members.h"
+#include "tools/progress.h"
 #include "tools/tool.h"
 
 #define EVENTS 100000000u /* replayed: some seconds, for long traces */
 
-static int print(const char *directory)
+static int print(const char *directory, bool eager)
 {
 	const struct ct_analysis_options options = { .whole_records = UINT64_MAX,
 						     .whatif_events = EVENTS };
@@ -26,7 +29,9 @@ static int print(const char *directory)
 		return ct_fail(directory, "the name is too long");
 	if (stat(path, &st) == 0 && ct_foreign(&st, why, sizeof(why)))
 		return ct_fail(directory, why);
+	ct_progress_begin(1, eager);
 	r = ct_analysis_run(directory, &options, &analysis);
+	ct_progress_end();
 	if (r < 0)
 		return ct_fail(directory, ct_trace_error(r));
 	ct_report_coverage(analysis, stdout);
@@ -36,24 +41,8 @@ static int print(const char *directory)
 	return fflush(stdout) == 0 ? status : ct_fail("standard output", "cannot be written");
 }
 
-int ct_cmd_whatif(int argc, char **argv)
+int ct_cmd_whatif(const struct ct_args *args)
 {
-	const struct option options[] = { { "help", no_argument, NULL, 'h' }, { 0 } };
-	int option;
-
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (option != 'h')
-			return ct_usage_option("whatif", argv[optind - 1]);
-		puts("usage: cutrace whatif DIRECTORY\n\n"
-		     "Replays the run of DIRECTORY/trace.cutrace without the waits that a change of the\n"
-		     "program would take away, and prints what each change would save, most first, each\n"
-		     "on top of those before it. The low end of a range has what comes to overlap share\n"
-		     "the device, the high end has it overlap freely. Long traces take some 400 bytes of\n"
-		     "memory a record here. Ends with 1 if nothing can be predicted.");
-		return 0;
-	}
-	if (argc - optind != 1)
-		return ct_usage("whatif", "one directory is needed");
-	return print(argv[optind]);
+	ct_color_begin(ct_args_value(args, CT_ARG_whatif_color));
+	return print(args->operands[0], ct_args_has(args, CT_ARG_whatif_eager));
 }

@@ -3,29 +3,25 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/args.h"
+#include "tools/spelling.h"
 #include "tools/tool.h"
 
-static const struct ct_command commands[] = {
-	{ "run", "[options] -- PROGRAM [arguments]", "run a program and report on it", ct_cmd_run },
-	{ "report", "[--all-rows] [--foreign] [--output DIR] DIRECTORY...",
-	  "make and print the report of a trace, or of several", ct_cmd_report },
-	{ "whatif", "DIRECTORY", "say what changes of the program would save", ct_cmd_whatif },
-	{ "export", "--FORMAT [-o FILE] [--force] [--foreign] DIRECTORY...",
-	  "write traces in the formats of other tools", ct_cmd_export },
-	{ "dump", "DIRECTORY", "print every record of a trace", ct_cmd_dump },
-	{ "pack", "[--unpack] DIRECTORY...", "make traces small; every command reads them as before",
-	  ct_cmd_pack },
-	{ "prove", "[--fix free|pin|all] [--runs N] [--] PROGRAM [arguments]",
-	  "change the program inside it, and measure what that saves", ct_cmd_prove },
-	{ "doctor", "", "say what works on this machine and what to do about the rest",
-	  ct_cmd_doctor },
+static int (*const runs[CT_COMMAND_COUNT])(const struct ct_args *args) = {
+#define CT_COMMAND(name, operands, least, most, summary, text) [CT_COMMAND_##name] = ct_cmd_##name,
+#define CT_ARG(command, name, letter, kind, value, help)
+#define CT_SETTING(name, kind, fallback, help)
+#include "tools/commands.def"
+#undef CT_SETTING
+#undef CT_ARG
+#undef CT_COMMAND
 };
-#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 int ct_fail(const char *what, const char *why)
 {
@@ -53,20 +49,8 @@ const char *ct_trace_error(int r)
 
 int ct_usage(const char *command, const char *problem)
 {
-	if (problem)
-		fprintf(stderr, "cutrace: %s: %s\n", command, problem);
-	for (size_t i = 0; i < COMMANDS; i++)
-		if (strcmp(commands[i].name, command) == 0)
-			fprintf(stderr, "usage: cutrace %s %s\n", command, commands[i].arguments);
+	fprintf(stderr, "cutrace: %s: %s; `cutrace %s --help` says more\n", command, problem, command);
 	return CT_EXIT_USAGE;
-}
-
-int ct_usage_option(const char *command, const char *option)
-{
-	char problem[256];
-
-	snprintf(problem, sizeof(problem), "%s is no option of it, or lacks its value", option);
-	return ct_usage(command, problem);
 }
 
 int ct_find_library(char *ret, size_t size)
@@ -116,35 +100,129 @@ static void print_help(FILE *to)
 		"cutrace " CT_VERSION " - when CUDA host threads were blocked, and which calls "
 		"serialized stream work\n\n"
 		"usage: cutrace COMMAND ...\n"
-		"       cutrace [run] PROGRAM [arguments]\n"
-		"       LD_PRELOAD=libcutrace.so PROGRAM [arguments]\n\n");
-	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
-	fprintf(to, "\n`cutrace run --help` lists the settings. Exit status: 1 failed, 2 bad usage; "
-		"`run` ends as\nthe program did.\n");
+		"       cutrace [run] [OPTION...] PROGRAM [ARGUMENT...]\n"
+		"       LD_PRELOAD=libcutrace.so PROGRAM [ARGUMENT...]\n\n");
+	for (int i = 0; i < CT_COMMAND_COUNT; i++)
+		fprintf(to, "  %-8s %s\n", ct_commands[i].name, ct_commands[i].summary);
+	fprintf(to, "\n`cutrace COMMAND --help` lists options, `cutrace run --help` the settings. Exit "
+		"status: 1 failed,\n2 bad usage; `run` ends as the program did.\n");
+}
+
+/* argv[0] is the command's name, or for `run` whatever stands before its options. */
+static int run(enum ct_command_id id, int argc, char **argv)
+{
+	struct ct_args args;
+	int status = ct_args_read(&ct_commands[id], argc, argv, &args);
+
+	if (status < 0)
+		status = runs[id](&args);
+	ct_args_free(&args);
+	return status;
+}
+
+/* `run` need not be said before its options, of which --version is none. */
+static int run_with_options(int argc, char **argv)
+{
+	struct ct_spelling spelling = { .word = argv[1] };
+
+	ct_spelling_offer(&spelling, "--version");
+	if (!*spelling.nearest)
+		return run(CT_COMMAND_run, argc, argv);
+	fprintf(stderr, "cutrace: unknown option %s; did you mean --version?\n", argv[1]);
+	return CT_EXIT_USAGE;
+}
+
+/* Returns its id, or CT_COMMAND_COUNT. */
+static enum ct_command_id find(const char *name)
+{
+	int id = 0;
+
+	while (id < CT_COMMAND_COUNT && strcmp(name, ct_commands[id].name) != 0)
+		id++;
+	return (enum ct_command_id)id;
+}
+
+/* Would execvp() find a program of this name? */
+static bool on_path(const char *name)
+{
+	const char *path = getenv("PATH");
+	char file[PATH_MAX];
+
+	for (const char *at = path ? path : "/bin:/usr/bin"; at; at = strchr(at, ':')) {
+		at += at != path && *at == ':';
+		if (snprintf(file, sizeof(file), "%.*s/%s", (int)strcspn(at, ":"), at, name) <
+		    (int)sizeof(file) && access(file, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static struct ct_spelling nearest_command(const char *word)
+{
+	struct ct_spelling spelling = { .word = word };
+
+	for (int id = 0; id < CT_COMMAND_COUNT; id++)
+		ct_spelling_offer(&spelling, ct_commands[id].name);
+	return spelling;
+}
+
+/* A word that is neither a command nor has a "/": a program, unless a command was meant. */
+static int run_by_name(int argc, char **argv)
+{
+	const struct ct_spelling spelling = nearest_command(argv[1]);
+
+	if (!*spelling.nearest && on_path(argv[1]))
+		return run(CT_COMMAND_run, argc, argv);
+	if (*spelling.nearest)
+		fprintf(stderr, "cutrace: unknown command %s; did you mean %s? (a program of that name: "
+			"cutrace run %s)\n", argv[1], spelling.nearest, argv[1]);
+	else
+		fprintf(stderr, "cutrace: %s: no command, and no program on PATH; `cutrace --help` lists "
+			"commands\n", argv[1]);
+	return CT_EXIT_USAGE;
+}
+
+/* command: what help is wanted on; NULL = all of it. */
+static int help(const char *command)
+{
+	enum ct_command_id id = command ? find(command) : CT_COMMAND_COUNT;
+	const struct ct_spelling spelling = nearest_command(command ? command : "");
+
+	if (!command) {
+		print_help(stdout);
+	} else if (id < CT_COMMAND_COUNT) {
+		ct_args_help(&ct_commands[id]);
+	} else {
+		fprintf(stderr, "cutrace: help: no command %s; %s%s%s\n", command,
+			*spelling.nearest ? "did you mean " : "`cutrace --help` lists them",
+			spelling.nearest, *spelling.nearest ? "?" : "");
+		return CT_EXIT_USAGE;
+	}
+	return 0;
 }
 
 int main(int argc, char **argv)
 {
+	enum ct_command_id id;
+
 	if (argc < 2) {
 		print_help(stderr);
 		return CT_EXIT_USAGE;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-		print_help(stdout);
-		return 0;
-	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+		return help(NULL);
+	if (!strcmp(argv[1], "help"))
+		return help(argv[2]);
 	if (!strcmp(argv[1], "--version")) {
 		puts("cutrace " CT_VERSION);
 		return 0;
 	}
-	for (size_t i = 0; i < COMMANDS; i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
-	if (argv[1][0] == '-' || !strchr(argv[1], '/')) {
-		fprintf(stderr, "cutrace: unknown command %s; `cutrace --help` lists them (a program "
-			"to run is given with its path, or after `run --`)\n", argv[1]);
-		return CT_EXIT_USAGE;
-	}
-	return ct_cmd_run(argc, argv);
+	id = find(argv[1]);
+	if (id < CT_COMMAND_COUNT)
+		return run(id, argc - 1, argv + 1);
+	if (argv[1][0] == '-')
+		return run_with_options(argc, argv);
+	if (strchr(argv[1], '/'))
+		return run(CT_COMMAND_run, argc, argv);
+	return run_by_name(argc, argv);
 }

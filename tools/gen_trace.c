@@ -14,47 +14,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "tools/gen_trace.h"
 #include "trace/apis.h"
-#include "trace/record.h"
-
-#define THREADS_MAX 64
-#define STREAMS 2 /* of a thread */
-#define KERNELS 48
-#define STACKS 256
-#define FRAMES 6
-#define START_NS 1000000000u
-#define QUEUE_NS 5000000 /* work that a stream's queue holds: some hundred kernels */
-#define CUPTI_THREAD 0 /* the lane that device records go to */
-
-/* A thread of the program, or CUPTI's: what it writes is gathered by the chunk. */
-struct lane {
-	uint8_t *chunk;
-	uint32_t used, tid;
-};
-
-struct stream {
-	uint64_t free_ns; /* when its last operation ends */
-	uint32_t id;
-};
-
-struct thread {
-	struct lane *lane;
-	struct stream streams[STREAMS];
-	uint64_t now_ns;
-	uint32_t step;
-};
-
-struct maker {
-	FILE *to;
-	uint64_t seed, sequence, file_bytes;
-	uint64_t calls, ops, wanted;
-	uint64_t lock_ns, event_sync; /* until when the driver's lock is taken */
-	uint32_t correlation, thread_count;
-	bool lockstep; /* all threads meet after every step */
-	bool deep;     /* nobody synchronizes: the queues of streams are full */
-	struct lane lanes[THREADS_MAX + 1];
-	struct thread threads[THREADS_MAX];
-};
 
 /* xorshift64*: a repeatable number in [0, below). */
 static uint32_t chance(struct maker *m, uint32_t below)
@@ -70,51 +31,6 @@ static uint64_t later(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* Put a full or last chunk into the file; what is not used of it is zero. */
-static void write_chunk(struct maker *m, struct lane *lane)
-{
-	uint32_t bytes = (lane->used + CT_CHUNK_UNIT - 1) / CT_CHUNK_UNIT * CT_CHUNK_UNIT;
-	struct ct_chunk_header head = { .magic = CT_CHUNK_MAGIC, .bytes = bytes,
-					.sequence = ++m->sequence, .offset = m->file_bytes };
-
-	memset(lane->chunk + lane->used, 0, bytes - lane->used);
-	memcpy(lane->chunk, &head, sizeof(head));
-	fwrite(lane->chunk, 1, bytes, m->to);
-	m->file_bytes += bytes;
-	lane->used = 0;
-}
-
-static void *reserve(struct maker *m, struct lane *lane, enum ct_record_type type, size_t bytes)
-{
-	uint32_t slots = (uint32_t)((bytes + CT_SLOT_BYTES - 1) / CT_SLOT_BYTES);
-	uint32_t *record;
-
-	if (lane->used + slots * CT_SLOT_BYTES > CT_CHUNK_MAX)
-		write_chunk(m, lane);
-	if (!lane->used) {
-		struct ct_thread_record *thread = (void *)(lane->chunk + CT_SLOT_BYTES);
-
-		*thread = (struct ct_thread_record){ .commit = CT_COMMIT(CT_RECORD_THREAD, 1),
-						     .tid = lane->tid, .name = "python" };
-		lane->used = 2 * CT_SLOT_BYTES;
-	}
-	record = (void *)(lane->chunk + lane->used);
-	memset(record, 0, slots * CT_SLOT_BYTES);
-	*record = CT_COMMIT(type, slots);
-	lane->used += slots * CT_SLOT_BYTES;
-	return record;
-}
-
-/* One slot, whose commit word is set here. */
-static void put(struct maker *m, struct lane *lane, enum ct_record_type type, const void *what)
-{
-	uint32_t *record = reserve(m, lane, type, CT_SLOT_BYTES);
-	uint32_t word = *record;
-
-	memcpy(record, what, CT_SLOT_BYTES);
-	*record = word;
-}
-
 /* A call that takes so long; it waits for the driver's lock first. Returns its correlation. */
 static uint32_t call(struct maker *m, struct thread *t, enum ct_api api, uint32_t place,
 		     struct ct_call what, uint64_t leave_ns)
@@ -127,7 +43,7 @@ static uint32_t call(struct maker *m, struct thread *t, enum ct_api api, uint32_
 	what.stack = 1 + (uint32_t)((t - m->threads) * 31 + place) % STACKS;
 	what.origin = CT_ORIGIN_PLT;
 	what.flags = CT_CALL_CUPTI_SEEN;
-	put(m, t->lane, CT_RECORD_CALL, &what);
+	ct_gen_put(m, t->lane, CT_RECORD_CALL, &what);
 	m->calls++;
 	t->now_ns = leave_ns + 500 + chance(m, 2000); /* the program's own code */
 	return what.correlation;
@@ -156,7 +72,7 @@ static void submit(struct maker *m, struct stream *s, struct ct_device_op op, ui
 	op.context = 1;
 	op.stream = s->id;
 	op.correlation = m->correlation + 1;
-	put(m, &m->lanes[CUPTI_THREAD], CT_RECORD_DEVICE, &op);
+	ct_gen_put(m, &m->lanes[CUPTI_THREAD], CT_RECORD_DEVICE, &op);
 	s->free_ns = op.end_ns;
 	m->ops++;
 }
@@ -223,12 +139,12 @@ static void order(struct maker *m, struct thread *t)
 
 	event.correlation = call(m, t, CT_API_cudaEventRecord, 80, (struct ct_call){
 				 .addr = 0x500000 + from->id, .stream = from->id }, short_leave(m, t));
-	put(m, &m->lanes[CUPTI_THREAD], CT_RECORD_EVENT, &event);
+	ct_gen_put(m, &m->lanes[CUPTI_THREAD], CT_RECORD_EVENT, &event);
 	sync.start_ns = t->now_ns;
 	sync.end_ns = t->now_ns + 500;
 	sync.correlation = call(m, t, CT_API_cudaStreamWaitEvent, 81, (struct ct_call){
 				.addr = 0x500000 + from->id, .stream = to->id }, short_leave(m, t));
-	put(m, &m->lanes[CUPTI_THREAD], CT_RECORD_SYNC, &sync);
+	ct_gen_put(m, &m->lanes[CUPTI_THREAD], CT_RECORD_SYNC, &sync);
 	to->free_ns = later(to->free_ns, from->free_ns);
 }
 
@@ -252,7 +168,7 @@ static void synchronize(struct maker *m, struct thread *t, struct stream *s)
 	sync.end_ns = later(t->now_ns, s->free_ns) + 3000;
 	sync.correlation = call(m, t, CT_API_cudaStreamSynchronize, 84,
 				(struct ct_call){ .stream = s->id }, sync.end_ns + 1000);
-	put(m, &m->lanes[CUPTI_THREAD], CT_RECORD_SYNC, &sync);
+	ct_gen_put(m, &m->lanes[CUPTI_THREAD], CT_RECORD_SYNC, &sync);
 }
 
 /* All threads go on from the same moment: whatever was under way before has ended. */
@@ -300,97 +216,6 @@ static void step(struct maker *m, struct thread *t)
 	t->step++;
 }
 
-/* Texts, stacks and what a trace's reader must know first. */
-static void put_text(struct maker *m, uint32_t id, const char *text)
-{
-	struct ct_string *s = reserve(m, m->threads[0].lane, CT_RECORD_STRING, sizeof(*s) + strlen(text));
-
-	s->id = id;
-	s->length = (uint32_t)strlen(text);
-	memcpy(s->text, text, s->length);
-}
-
-static void put_script(struct maker *m, uint32_t id, const char *file, const char *function)
-{
-	size_t bytes = strlen(file) + strlen(function);
-	struct ct_script *s = reserve(m, m->threads[0].lane, CT_RECORD_SCRIPT, sizeof(*s) + bytes);
-
-	s->id = id;
-	s->line = 10 + id;
-	s->file_length = (uint16_t)strlen(file);
-	s->function_length = (uint16_t)strlen(function);
-	s->language = CT_LANGUAGE_PYTHON;
-	memcpy(s->text, file, s->file_length);
-	memcpy(s->text + s->file_length, function, s->function_length);
-}
-
-static void put_note(struct maker *m, enum ct_note_code code, uint64_t value)
-{
-	struct ct_note *n = reserve(m, m->threads[0].lane, CT_RECORD_NOTE, sizeof(*n));
-
-	n->code = (uint16_t)code;
-	n->value = value;
-}
-
-static void put_apis(struct maker *m)
-{
-	for (uint32_t id = 1; id < CT_API_COUNT; id++) {
-		size_t length = strlen(ct_apis[id].name);
-		struct ct_api_record *a = reserve(m, m->threads[0].lane, CT_RECORD_API,
-						  sizeof(*a) + length);
-
-		a->id = (uint16_t)id;
-		a->name_length = (uint16_t)length;
-		a->effects = ct_apis[id].effects;
-		memcpy(a->name, ct_apis[id].name, length);
-	}
-}
-
-static void put_stacks(struct maker *m)
-{
-	char text[64];
-
-	for (uint32_t id = 1; id <= STACKS; id++) {
-		struct ct_stack *s = reserve(m, m->threads[0].lane, CT_RECORD_STACK,
-					     sizeof(*s) + FRAMES * sizeof(s->pc[0]));
-
-		s->id = id;
-		s->count = FRAMES;
-		s->script = CT_SCRIPT_ALL;
-		for (uint32_t f = 0; f < FRAMES; f++)
-			s->pc[f] = CT_PC_SCRIPT(f ? STACKS + f : id);
-	}
-	for (uint32_t id = 1; id < STACKS + FRAMES; id++) {
-		snprintf(text, sizeof(text), "Layer%u.forward", id % 40);
-		put_script(m, id, id % 3 ? "/home/user/model/layers.py" : "/home/user/train.py", text);
-	}
-	for (uint32_t id = 1; id <= KERNELS; id++) {
-		snprintf(text, sizeof(text), "_Z%ukernel_%02uPKfPfi", 9, id);
-		put_text(m, id, id == 16 ? "ncclDevKernel_AllReduce_Sum_f32_RING_LL" : text);
-	}
-}
-
-static void put_device(struct maker *m)
-{
-	struct ct_gpu gpu = { .memory_bytes = 80ull << 30, .multiprocessors = 132,
-			      .warps_per_multiprocessor = 64, .registers_per_multiprocessor = 65536,
-			      .shared_per_multiprocessor = 233472, .name = KERNELS + 1 };
-	struct ct_context context = { .context = 1, .null_stream = 7, .seen_ns = START_NS };
-
-	put_text(m, KERNELS + 1, "Synthetic GPU");
-	put(m, m->threads[0].lane, CT_RECORD_GPU, &gpu);
-	put(m, m->threads[0].lane, CT_RECORD_CONTEXT, &context);
-	for (uint32_t i = 0; i < m->thread_count * STREAMS; i++) {
-		const struct stream *s = &m->threads[i / STREAMS].streams[i % STREAMS];
-		struct ct_stream record = { .context = 1, .stream = s->id, .handle = s->id,
-					    .seen_ns = START_NS, .flag = CT_STREAM_FLAG_NON_BLOCKING };
-
-		put(m, m->threads[0].lane, CT_RECORD_STREAM, &record);
-	}
-	put_note(m, CT_NOTE_CUPTI_VERSION, 130000);
-	put_note(m, CT_NOTE_CLOCK_ERROR, 80);
-}
-
 static bool prepare(struct maker *m)
 {
 	m->file_bytes = CT_CHUNK_UNIT;
@@ -406,9 +231,7 @@ static bool prepare(struct maker *m)
 		for (uint32_t s = 0; s < STREAMS; s++)
 			m->threads[i].streams[s].id = 13 + i * STREAMS + s;
 	}
-	put_apis(m);
-	put_stacks(m);
-	put_device(m);
+	ct_gen_put_facts(m);
 	return fseek(m->to, CT_CHUNK_UNIT, SEEK_SET) == 0;
 }
 
@@ -432,14 +255,14 @@ static int finish(struct maker *m)
 	struct ct_file_header h = {
 		.magic = CT_MAGIC, .version = CT_TRACE_VERSION, .byte_order = CT_BYTE_ORDER,
 		.header_bytes = CT_HEADER_BYTES, .slot_bytes = CT_SLOT_BYTES,
-		.chunk_unit = CT_CHUNK_UNIT, .pid = 4321, .start_ns = START_NS,
-		.start_realtime_ns = 1700000000000000000u, .program = "gen-trace",
+		.chunk_unit = CT_CHUNK_UNIT, .pid = 4321 + m->rank, .start_ns = START_NS,
+		.start_realtime_ns = 1700000000000000000u + m->late_ns, .program = "gen-trace",
 		.tool_version = CT_VERSION, .finish = CT_FINISH_EXIT, .loss_count = CT_LOSS_COUNT,
 	};
 
 	for (uint32_t i = 0; i <= m->thread_count; i++) {
 		if (m->lanes[i].used)
-			write_chunk(m, &m->lanes[i]);
+			ct_gen_write_chunk(m, &m->lanes[i]);
 		h.finish_ns = later(h.finish_ns, i ? m->threads[i - 1].now_ns : START_NS);
 		free(m->lanes[i].chunk);
 	}
@@ -451,10 +274,12 @@ static int finish(struct maker *m)
 
 static int usage(void)
 {
-	fputs("usage: gen-trace [--calls N] [--threads N] [--seed N] [--lockstep] [--deep] DIRECTORY\n"
+	fputs("usage: gen-trace [--calls N] [--threads N] [--seed N] [--lockstep] [--deep]\n"
+	      "                 [--rank N --world N] [--late MS] DIRECTORY\n"
 	      "Makes DIRECTORY and DIRECTORY/trace.cutrace, of about N calls (1000000) and as many\n"
 	      "device operations. --lockstep: the threads (4) meet after every step.\n"
-	      "--deep: nothing waits but for room in the launch queues.\n", stderr);
+	      "--deep: nothing waits but for room in the launch queues.\n"
+	      "--rank, --world: it is that rank of so many. --late: it starts so much later.\n", stderr);
 	return 2;
 }
 
@@ -464,7 +289,9 @@ int main(int argc, char **argv)
 	const struct option options[] = {
 		{ "calls", required_argument, NULL, 'c' }, { "threads", required_argument, NULL, 't' },
 		{ "seed", required_argument, NULL, 's' }, { "lockstep", no_argument, NULL, 'l' },
-		{ "deep", no_argument, NULL, 'd' }, { 0 },
+		{ "deep", no_argument, NULL, 'd' },
+		{ "rank", required_argument, NULL, 'r' }, { "world", required_argument, NULL, 'w' },
+		{ "late", required_argument, NULL, 'a' }, { 0 },
 	};
 	char path[4096];
 	int option;
@@ -480,10 +307,17 @@ int main(int argc, char **argv)
 			m.lockstep = true;
 		else if (option == 'd')
 			m.deep = true;
+		else if (option == 'r')
+			m.rank = (uint32_t)strtoul(optarg, NULL, 0);
+		else if (option == 'w')
+			m.world = (uint32_t)strtoul(optarg, NULL, 0);
+		else if (option == 'a')
+			m.late_ns = strtoull(optarg, NULL, 0) * 1000000;
 		else
 			return usage();
 	}
-	if (optind + 1 != argc || !m.thread_count || m.thread_count > THREADS_MAX)
+	if (optind + 1 != argc || !m.thread_count || m.thread_count > THREADS_MAX ||
+	    m.rank >= (m.world ? m.world : 1))
 		return usage();
 	mkdir(argv[optind], 0777);
 	snprintf(path, sizeof(path), "%s/trace.cutrace", argv[optind]);

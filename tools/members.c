@@ -17,6 +17,7 @@ static int leave_out(struct ct_members *members, const char *directory, const ch
 {
 	ct_fail(directory, why);
 	members->bad++;
+	ct_names_add(&members->left_out, directory);
 	return 0;
 }
 
@@ -73,7 +74,9 @@ static int add_one(struct ct_members *members, const char *directory, const stru
 		if (known->device != st->st_dev || known->inode != st->st_ino)
 			continue;
 		snprintf(why, sizeof(why), "given twice, the first time as %s", known->directory);
-		return leave_out(members, directory, why);
+		ct_fail(directory, why);
+		members->bad++;
+		return 0;
 	}
 	if (!members->foreign && ct_foreign(st, why, sizeof(why)))
 		return leave_out(members, directory, why);
@@ -89,7 +92,7 @@ static int visible(const struct dirent *entry)
 static int add_inner(struct ct_members *members, const char *directory)
 {
 	struct dirent **entries;
-	int n = scandir(directory, &entries, visible, alphasort), found = 0, r = 0;
+	int n = scandir(directory, &entries, visible, versionsort), found = 0, r = 0;
 
 	for (int i = 0; i < n; i++) {
 		char inner[PATH_MAX];

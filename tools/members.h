@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "analyze/report.h"
+
 /* A directory with a trace in it. */
 struct ct_member {
 	char *directory;
@@ -21,6 +23,7 @@ struct ct_members {
 	struct ct_member *at;
 	size_t count, room;
 	size_t bad; /* that have been named on stderr and left out */
+	struct ct_names left_out; /* their names, but of those given twice */
 };
 
 /*

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tools/tool.h"
@@ -71,6 +72,17 @@ static int refuse(const char *path)
 	return ct_fail(path, "is there already; --force replaces it");
 }
 
+/* A device, a pipe, /dev/stdout: putting a file in its place would take it from everybody. */
+static bool is_special(const char *path)
+{
+	char target[32] = "";
+	struct stat st;
+
+	if (readlink(path, target, sizeof(target) - 1) > 0 && !strncmp(target, "/proc/", 6))
+		return true;
+	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
 int ct_output_open(struct ct_output *output, const char *path, bool by_name, bool replace)
 {
 	int fd;
@@ -81,6 +93,8 @@ int ct_output_open(struct ct_output *output, const char *path, bool by_name, boo
 	output->path = path;
 	if (!replace && faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return refuse(path);
+	if (is_special(path))
+		return ct_fail(path, "is no file that could be replaced; give the name of another");
 	if (name_temporary(output) != 0)
 		return CT_EXIT_FAILED;
 	fd = make_temporary(output);

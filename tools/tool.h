@@ -3,29 +3,29 @@
 #ifndef CT_TOOLS_TOOL_H
 #define CT_TOOLS_TOOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define CT_EXIT_FAILED 1 /* "cutrace: what: why" has been printed */
 #define CT_EXIT_USAGE 2
 
-struct ct_command {
-	const char *name;
-	const char *arguments; /* for the usage line */
-	const char *summary;   /* one line */
-	int (*run)(int argc, char **argv); /* argv[0] is the subcommand; returns the exit status */
-};
+struct ct_args;
 
-int ct_cmd_run(int argc, char **argv);
-int ct_cmd_report(int argc, char **argv);
-int ct_cmd_dump(int argc, char **argv);
-int ct_cmd_whatif(int argc, char **argv);
-int ct_cmd_pack(int argc, char **argv);
-int ct_cmd_doctor(int argc, char **argv);
-int ct_cmd_prove(int argc, char **argv);
-int ct_cmd_export(int argc, char **argv);
+/* The commands of tools/commands.def: ct_cmd_report() and so on. Each returns the exit status. */
+#define CT_COMMAND(name, operands, least, most, summary, text)                                     \
+	int ct_cmd_##name(const struct ct_args *args);
+#define CT_ARG(command, name, letter, kind, value, help)
+#define CT_SETTING(name, kind, fallback, help)
+#include "tools/commands.def"
+#undef CT_SETTING
+#undef CT_ARG
+#undef CT_COMMAND
 
 /* How a report is wanted: printed, as a summary at a program's end, or only written. */
 enum ct_report_mode { CT_REPORT_PRINT = 0, CT_REPORT_AT_EXIT = 1, CT_REPORT_WRITE_ONLY = 2 };
+
+/* The report of one trace. Returns the exit status; what failed has been printed. */
+int ct_report_one(const char *directory, enum ct_report_mode mode);
 
 /*
  * The report of several processes as one run; each also gets its own report. Tables of
@@ -46,14 +46,14 @@ void ct_keep_memory(void);
 /* Print "cutrace: what: why" to stderr. Returns CT_EXIT_FAILED. */
 int ct_fail(const char *what, const char *why);
 
+/* Is a setting, as "CUTRACE_QUIET", switched on? fallback: it is not set, or to no such thing. */
+bool ct_switched_on(const char *variable, bool fallback);
+
 /* What a negative errno of the trace reader means for a user. */
 const char *ct_trace_error(int r);
 
-/* Usage of one command and, with an option, why. Returns CT_EXIT_USAGE. */
+/* Say in a line what is wrong with a command's arguments. Returns CT_EXIT_USAGE. */
 int ct_usage(const char *command, const char *problem);
-
-/* The same for what getopt_long() has just refused: argv[optind - 1]. */
-int ct_usage_option(const char *command, const char *option);
 
 /* Path of libcutrace.so, found from this program's own path. Returns 0 or -ENOENT. */
 int ct_find_library(char *ret, size_t size);

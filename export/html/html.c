@@ -113,8 +113,6 @@ static void destroy(void *writer)
 }
 
 const struct ct_export_format ct_export_html = {
-	.name = "html",
-	.summary = "one page with a timeline, for a browser; needs no network",
 	.binary = true, /* a page is not to be read in a terminal */
 	.open = open_html,
 	.part = add_part,

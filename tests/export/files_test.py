@@ -38,6 +38,8 @@ NSYS = {  # columns that are recorded, in its order; cutrace's own come behind t
     "ENUM_CUDA_DEV_MEM_EVENT_OPER": "id name label",
     "ENUM_CUPTI_SYNC_TYPE": "id name label",
     "ENUM_NSYS_EVENT_CLASS": "id name label",
+    "ENUM_NSYS_EVENT_TYPE": "id name label",
+    "NVTX_EVENTS": "start end eventType category color text globalTid endGlobalTid domainId",
     "CUPTI_ACTIVITY_KIND_RUNTIME":
         "start end eventClass globalTid correlationId nameId returnValue callchainId",
     "CUPTI_ACTIVITY_KIND_KERNEL":
@@ -118,6 +120,13 @@ def check_existing(case):
             assert done.returncode == 0 and not path.is_symlink(), done
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
             assert target.read_text() == "precious", "a link is replaced, not followed"
+            path.unlink()
+        for make in (lambda: os.mkfifo(path), lambda: path.symlink_to("/proc/self/fd/1")):
+            make()
+            kind = stat.S_IFMT(path.lstat().st_mode)
+            done = case.run(f"--{name}", "--force", "-o", path, case.directory)
+            assert done.returncode == 1 and b"is no file" in done.stderr, done
+            assert stat.S_IFMT(path.lstat().st_mode) == kind, "what is no file, as /dev/null, stays"
             path.unlink()
 
 
@@ -216,7 +225,7 @@ def check_usage(case):
     for arguments in ([], [case.directory], ["--jsonl"], ["--sqlite", case.directory], ["--nonsense", case.directory],
                       ["--jsonl", "--folded", case.directory], ["--jsonl", "-o"]):
         done = case.run(*arguments)
-        assert done.returncode == 2 and b"usage:" in done.stderr and not done.stdout, (arguments, done)
+        assert done.returncode == 2 and b"cutrace export --help" in done.stderr and not done.stdout, (arguments, done)
     assert b"--perfetto" in case.run("--help").stdout
 
 

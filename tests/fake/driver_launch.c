@@ -95,7 +95,8 @@ static CUresult launch(struct fake_launch launch, void **args, CUstream handle)
 	struct fake_function *function = (struct fake_function *)launch.function;
 	struct fake_stream *stream = fake_stream_get(handle);
 
-	if (!function)
+	/* Programming guide, stream and event behavior: not in a stream of another device. */
+	if (!function || stream->device != fake_device())
 		return CUDA_ERROR_INVALID_HANDLE;
 	for (int i = 0; i < 3; i++)
 		if (!launch.grid[i] || !launch.block[i])
@@ -215,7 +216,7 @@ static CUresult load(CUmodule *ret_module, const void *image)
 	if (!image)
 		return CUDA_ERROR_INVALID_VALUE;
 	*ret_module = (CUmodule)&module;
-	fake_resource(CUPTI_CBID_RESOURCE_MODULE_LOADED, NULL);
+	fake_resource(CUPTI_CBID_RESOURCE_MODULE_LOADED, fake_device(), NULL);
 	return CUDA_SUCCESS;
 }
 
@@ -242,7 +243,7 @@ DRIVER(cuModuleLoadDataEx,
 DRIVER(cuModuleUnload, (CUmodule hmod), (hmod))
 {
 	(void)hmod;
-	fake_drain();
+	fake_drain(fake_device());
 	return CUDA_SUCCESS;
 }
 
@@ -261,7 +262,7 @@ DRIVER(cuLibraryLoadData,
 DRIVER(cuLibraryUnload, (CUlibrary library), (library))
 {
 	(void)library;
-	fake_drain();
+	fake_drain(fake_device());
 	return CUDA_SUCCESS;
 }
 

@@ -213,6 +213,53 @@ static void test_thin(void **state)
 	ct_busy_free(&odd);
 }
 
+#define SITES (CT_PROCESS_SITES + 100)
+
+/* More call sites, and more times apart, than are kept: the costliest, and the rest as one. */
+static void test_bounds(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_analysis a = { .directory = "somewhere" };
+	struct ct_sites sites = { .all.at = calloc(SITES, sizeof(*sites.all.at)),
+				  .all.count = SITES, .ranked = calloc(SITES, sizeof(*sites.ranked)) };
+	struct ct_process p;
+	uint64_t sum = 0;
+
+	mb_call(b, CT_API_cudaFree, 10, 20);
+	mb_serialize(b);
+	a.model = b->model;
+	a.serialization = b->serialization;
+	a.busy = many(3 * CT_PROCESS_SPANS);
+	a.busy.comm_wait_ns = calloc(SITES, sizeof(*a.busy.comm_wait_ns));
+	assert_int_equal(ct_idle_find(b->model, &a.idle), 0);
+	sites.of_call = b->sites->of_call;
+	sites.places = b->sites->places;
+	a.sites = &sites;
+	for (uint32_t i = 0; i < SITES; i++) {
+		sites.all.at[i] = (struct ct_site){ .name = "cudaFree", .where = "a.cu:1", .calls = 1,
+						    .blocked_ns = i, .worst = CT_PART_LOCK_WAIT,
+						    .worst_wait = CT_NONE };
+		sites.ranked[SITES - 1 - i] = i;
+		a.busy.comm_wait_ns[i] = 1;
+	}
+	assert_int_equal(ct_process_take(&a, &p), 0);
+	assert_in_range(p.active.count, CT_PROCESS_SPANS / 2, CT_PROCESS_SPANS);
+	assert_int_equal(sum_of(&p.active), sum_of(&a.busy.active));
+	assert_int_equal(p.sites.count, CT_PROCESS_SITES);
+	for (size_t i = 0; i < p.sites.count; i++)
+		sum += p.sites.at[i].blocked_ns;
+	assert_int_equal(sum, (uint64_t)SITES * (SITES - 1) / 2);
+	assert_int_equal(p.sites.at[0].blocked_ns, SITES - 1);
+	assert_string_equal(p.sites.at[CT_PROCESS_SITES - 1].where, "(other places)");
+	assert_int_equal(p.sites.at[CT_PROCESS_SITES - 1].calls, 101);
+	assert_int_equal(p.comm_wait_ns, SITES);
+	ct_process_free(&p);
+	ct_busy_free(&a.busy);
+	ct_idle_destroy(a.idle);
+	free(sites.all.at);
+	free(sites.ranked);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +269,7 @@ int main(void)
 		MB_TEST(test_identity),
 		MB_TEST(test_empty),
 		cmocka_unit_test(test_thin),
+		MB_TEST(test_bounds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

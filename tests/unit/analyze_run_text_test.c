@@ -97,15 +97,34 @@ static void test_coverage(void **state)
 	free(text);
 }
 
-/* Hundreds of ranks: those with most own time, each line within a terminal's width. */
+/* Lines wide enough for a terminal, and not many. */
+static void expect_readable(const char *text, size_t lines)
+{
+	size_t count = 0, width;
+
+	for (; *text; text += width + 1) {
+		width = strcspn(text, "\n");
+		assert_in_range(width, 0, 98);
+		count++;
+	}
+	assert_in_range(count, 1, lines);
+}
+
+/*
+ * Hundreds of ranks: how their times spread, those with most own time first, and who began late;
+ * what of each is missing is one line, though the numbers in it differ.
+ */
 static void test_many(void **state)
 {
 	struct ct_run *run = *state;
-	size_t width = 0, at = 0;
-	char *text;
+	char *text, unseen[64];
 
 	for (uint32_t rank = 0; rank < 512; rank++) {
-		struct ct_process p = process(rank, 0, 1000);
+		struct ct_process p = process(rank, rank == 77 ? 90 : 0, rank == 5 ? 1100 : 1000);
+
+		snprintf(unseen, sizeof(unseen), "the calls of %u operations\n", 7 + rank % 200);
+		free(p.unseen);
+		p.unseen = strdup(unseen);
 
 		active(&p, 0, 100 + (rank == 300 ? 800 : rank / 64));
 		site(&p, "cudaFree", "some_rather_long_name.cu:1000 some_function", 1, 5, 5,
@@ -117,14 +136,19 @@ static void test_many(void **state)
 	for (int summary = 0; summary < 2; summary++) {
 		text = text_of(run, summary);
 		assert_non_null(strstr(text, "Slowest: rank 300 "));
-		assert_non_null(strstr(text, "\n  rank 300 "));
+		assert_true(says(text, "Late: rank 77 by 90.0 ms, by"));
+		assert_non_null(strstr(text, "\n  least       910 ms    100 ms "));
+		assert_non_null(strstr(text, "\n  median      1.00 s    104 ms "));
+		assert_non_null(strstr(text, "\n  most        1.10 s    900 ms "));
+		assert_non_null(strstr(text, "\n  most in     rank 5  rank 300 "));
+		assert_true(strstr(text, "\n  rank 300 ") < strstr(text, "\n  rank 5 "));
 		assert_null(strstr(text, "\n  rank 0 "));
-		assert_non_null(strstr(text, summary ? "and 504 more" : "and 480 more"));
+		assert_non_null(strstr(text, "and 504 more"));
 		assert_true(says(text, "rank 517 and 506 more of 1024: no trace of them"));
-		for (at = 0; text[at]; at += width + 1) {
-			width = strcspn(text + at, "\n");
-			assert_in_range(width, 0, 98);
-		}
+		assert_int_equal(count_of(text, "the calls of "), 1);
+		assert_true(says(text, "the calls of 7 operations (rank 0, rank 200, rank 400; with other "
+				 "numbers: rank 1, rank 2,"));
+		expect_readable(text, 60);
 		free(text);
 	}
 }
