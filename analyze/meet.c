@@ -174,7 +174,7 @@ static int add_delay(const struct meeting *g)
 {
 	const struct ct_collective *c = kernel(g, g->last);
 	uint64_t most = 0, late_ns = g->last_ns - g->before_ns;
-	uint32_t what = CT_BEFORE_OWN, text = CT_NONE;
+	uint32_t what = CT_BEFORE_OWN;
 
 	for (int i = 0; i < CT_BEFORE_COUNT; i++) {
 		uint64_t ns = excess(g, i);
@@ -187,13 +187,10 @@ static int add_delay(const struct meeting *g)
 	if (g->k == 0 && most < late_ns / 2) {
 		most = late_ns;
 		what = CT_BEFORE_COUNT;
-	} else if (what == CT_BEFORE_BLOCKED) {
-		text = c->blocked_at;
-	} else if (what == CT_BEFORE_DEVICE) {
-		text = c->ran;
 	}
 	return most >= late_ns / 10 ? ADD_SHARE(&member_at(g, g->last)->delays, .of = what,
-				.text = text_at(g, g->last, text), .ns = most) : 0;
+				.text = what == CT_BEFORE_COUNT ? NULL : text_at(g, g->last, c->before[what]),
+				.ns = most) : 0;
 }
 
 /* The host's wait for the collective, as far as the collective waited for the last. */

@@ -95,10 +95,11 @@ uint32_t ct_nccl_text(struct ct_nccl *nccl, const char *text)
 		if (strcmp(nccl->texts.at[i], text) == 0)
 			return (uint32_t)i;
 	copy = strdup(text);
-	if (copy && CT_PUSH(&nccl->texts, copy) == 0)
-		return (uint32_t)nccl->texts.count - 1;
-	free(copy);
-	return CT_NONE;
+	if (!copy || CT_PUSH(&nccl->texts, copy) < 0) {
+		free(copy);
+		return CT_NONE;
+	}
+	return (uint32_t)nccl->texts.count - 1;
 }
 
 struct ct_nccl_lane *ct_nccl_lane(struct ct_nccl *nccl, uint32_t device, uint32_t context,
@@ -144,8 +145,8 @@ static int append_lane(struct ct_nccl *to, const struct ct_nccl_lane *from, cons
 	for (size_t i = 0; r == 0 && i < from->kept.count && lane->kept.count < CT_NCCL_KEPT; i++) {
 		struct ct_collective c = from->kept.at[i];
 
-		c.blocked_at = mapped(map, c.blocked_at);
-		c.ran = mapped(map, c.ran);
+		for (int what = 0; what < CT_BEFORE_COUNT; what++)
+			c.before[what] = mapped(map, c.before[what]);
 		c.host_at = mapped(map, c.host_at);
 		r = CT_PUSH(&lane->kept, c);
 	}

@@ -25,10 +25,11 @@ extern const enum ct_nccl_meets ct_nccl_meets[CT_NCCL_OPS];
 /* Which operation a kernel is by its name, mangled or not; CT_NCCL_OPS: none of NCCL's. */
 enum ct_nccl_op ct_nccl_op_of(const char *kernel);
 
-/* What a rank did before a collective, since the one before; the three add up to that time. */
+/* What a rank did before a collective, since the one before; these add up to that time. */
 enum ct_before {
-	CT_BEFORE_OWN,     /* the thread that launched it: its own code, and calls that did not wait */
-	CT_BEFORE_BLOCKED, /* that thread was blocked in CUDA calls */
+	CT_BEFORE_OWN,     /* the thread that launched it: its own code */
+	CT_BEFORE_CALLS,   /* that thread was in CUDA calls, which did not wait */
+	CT_BEFORE_BLOCKED, /* or did */
 	CT_BEFORE_DEVICE,  /* launched, but the device had not come to it */
 	CT_BEFORE_COUNT
 };
@@ -39,8 +40,7 @@ struct ct_collective {
 	uint64_t before_ns[CT_BEFORE_COUNT];
 	uint64_t host_start_ns, host_end_ns; /* the longest wait of a host thread for it; 0: none */
 	uint32_t op;                         /* enum ct_nccl_op; it meets ROOT or ALL */
-	uint32_t blocked_at;                 /* the place where it was blocked longest before */
-	uint32_t ran;                        /* what the device did longest instead */
+	uint32_t before[CT_BEFORE_COUNT];    /* what most of that was: the place of the call; what ran */
 	uint32_t host_at;                    /* the place of that wait */
 };
 

@@ -32,13 +32,15 @@ struct finder {
 	uint32_t *kept_as;       /* by operation: 1 + its index in its lane's; 0: none is */
 	uint32_t *lane_of;       /* by operation with one */
 	uint64_t *ended;         /* by operation: when the last of those up to it ended */
-	struct tally tally;
+	struct tally tallies[CT_BEFORE_COUNT]; /* all empty between collectives */
 };
 
 static int tally_add(struct tally *t, uint32_t key, uint32_t example, uint64_t ns)
 {
 	struct sum fresh = { key, example, ns };
 
+	if (!ns)
+		return 0;
 	for (size_t i = 0; i < t->sums.count; i++)
 		if (t->sums.at[i].key == key) {
 			t->sums.at[i].ns += ns;
@@ -135,32 +137,50 @@ static bool blocks(const struct ct_wait *wait)
 	return wait->part != CT_PART_TOOL && wait->part != CT_PART_DRIVER_WORK;
 }
 
-/* How long the thread of `launch` was blocked between two times, and where longest. */
-static int find_blocked(struct finder *f, uint32_t launch, uint64_t from_ns, uint64_t to_ns,
-			struct ct_collective *c)
+/* How long a call was blocked between two times. */
+static uint64_t blocked_ns(const struct ct_model *model, const struct ct_host_call *call, uint64_t from_ns,
+			   uint64_t to_ns)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t w = 0; w < call->wait_count; w++) {
+		const struct ct_wait *wait = &model->waits.at[call->first_wait + w];
+
+		if (blocks(wait))
+			sum += overlap(wait->start_ns, wait->end_ns, from_ns, to_ns);
+	}
+	return sum;
+}
+
+/* How long the thread of `launch` was in calls between two times, blocked or not, and in which most. */
+static int find_calls(struct finder *f, uint32_t launch, uint64_t from_ns, uint64_t to_ns,
+		      struct ct_collective *c)
 {
 	const struct ct_model *model = f->model;
 	const struct ct_thread_info *thread = &model->threads.at[model->calls.at[launch].thread];
-	uint32_t most;
 	int r = 0;
 
 	for (uint32_t i = first_call(model, thread, from_ns); r == 0 && i < thread->call_count; i++) {
 		const struct ct_host_call *call = &model->calls.at[thread->calls[i]];
+		uint64_t in_ns = overlap(call->raw.enter_ns, call->raw.leave_ns, from_ns, to_ns);
+		uint64_t blocked = blocked_ns(model, call, from_ns, to_ns);
+		uint32_t site = f->sites->of_call[thread->calls[i]];
 
 		if (call->raw.enter_ns >= to_ns)
 			break;
-		for (uint32_t w = 0; r == 0 && w < call->wait_count; w++) {
-			const struct ct_wait *wait = &model->waits.at[call->first_wait + w];
-			uint64_t ns = overlap(wait->start_ns, wait->end_ns, from_ns, to_ns);
-
-			if (!ns || !blocks(wait))
-				continue;
-			c->before_ns[CT_BEFORE_BLOCKED] += ns;
-			r = tally_add(&f->tally, f->sites->of_call[wait->call], wait->call, ns);
-		}
+		c->before_ns[CT_BEFORE_BLOCKED] += blocked;
+		c->before_ns[CT_BEFORE_CALLS] += in_ns - blocked;
+		r = tally_add(&f->tallies[CT_BEFORE_BLOCKED], site, thread->calls[i], blocked);
+		if (r == 0)
+			r = tally_add(&f->tallies[CT_BEFORE_CALLS], site, thread->calls[i], in_ns - blocked);
 	}
-	most = tally_most(&f->tally);
-	return r == 0 && most != CT_NONE ? place_text(f, most, &c->blocked_at) : r;
+	for (int what = CT_BEFORE_CALLS; what <= CT_BEFORE_BLOCKED; what++) {
+		uint32_t most = tally_most(&f->tallies[what]);
+
+		if (r == 0 && most != CT_NONE)
+			r = place_text(f, most, &c->before[what]);
+	}
+	return r;
 }
 
 /* What the device did longest between two times, before operation `index` began. */
@@ -176,11 +196,11 @@ static int find_ran(struct finder *f, uint32_t index, uint64_t from_ns, uint64_t
 		uint64_t ns = overlap(op->start_ns, op->end_ns, from_ns, to_ns);
 
 		if (ns && op->device == device && op_of(f, i) == CT_NCCL_OPS)
-			r = tally_add(&f->tally, op->kind == CT_DEVICE_KERNEL ? op->name :
+			r = tally_add(&f->tallies[CT_BEFORE_DEVICE], op->kind == CT_DEVICE_KERNEL ? op->name :
 				      CT_NONE - op->kind, i, ns);
 	}
-	most = tally_most(&f->tally);
-	return r == 0 && most != CT_NONE ? op_text(f, most, &c->ran) : r;
+	most = tally_most(&f->tallies[CT_BEFORE_DEVICE]);
+	return r == 0 && most != CT_NONE ? op_text(f, most, &c->before[CT_BEFORE_DEVICE]) : r;
 }
 
 /* What was done since the collective before, which ended at from_ns. */
@@ -188,15 +208,15 @@ static int find_before(struct finder *f, uint32_t index, uint64_t from_ns, struc
 {
 	const struct ct_op *op = &f->model->ops.at[index];
 	uint64_t start_ns = op->raw.start_ns;
-	uint64_t launch_ns = earlier(later(op->submit_ns, from_ns), start_ns);
+	uint64_t launch_ns = earlier(later(op->submit_ns, from_ns), start_ns), in_calls_ns;
 	int r = 0;
 
 	if (from_ns >= start_ns)
 		return 0;
 	if (op->call != CT_NONE)
-		r = find_blocked(f, op->call, from_ns, launch_ns, c);
-	c->before_ns[CT_BEFORE_BLOCKED] = earlier(c->before_ns[CT_BEFORE_BLOCKED], launch_ns - from_ns);
-	c->before_ns[CT_BEFORE_OWN] = launch_ns - from_ns - c->before_ns[CT_BEFORE_BLOCKED];
+		r = find_calls(f, op->call, from_ns, launch_ns, c);
+	in_calls_ns = c->before_ns[CT_BEFORE_CALLS] + c->before_ns[CT_BEFORE_BLOCKED];
+	c->before_ns[CT_BEFORE_OWN] = launch_ns - from_ns - earlier(in_calls_ns, launch_ns - from_ns);
 	c->before_ns[CT_BEFORE_DEVICE] = start_ns - launch_ns;
 	return r < 0 ? r : find_ran(f, index, launch_ns, start_ns, c);
 }
@@ -226,7 +246,8 @@ static int add_collective(struct finder *f, uint32_t index, enum ct_nccl_op kind
 	const struct ct_device_op *op = &f->model->ops.at[index].raw;
 	struct ct_nccl_lane *lane = ct_nccl_lane(f->to, op->device, op->context, op->stream);
 	struct ct_collective c = { .start_ns = op->start_ns, .end_ns = op->end_ns, .op = kind,
-				   .blocked_at = CT_NONE, .ran = CT_NONE, .host_at = CT_NONE };
+				   .host_at = CT_NONE, .before = { CT_NONE, CT_NONE, CT_NONE, CT_NONE } };
+	uint64_t seen_from_ns = later(f->model->begin_ns, f->model->core.from_ns);
 	int r;
 
 	if (!lane)
@@ -235,7 +256,7 @@ static int add_collective(struct finder *f, uint32_t index, enum ct_nccl_op kind
 		lane->last_end_ns = op->end_ns;
 		return 0;
 	}
-	r = find_before(f, index, later(lane->last_end_ns, f->model->begin_ns), &c);
+	r = find_before(f, index, later(lane->last_end_ns, seen_from_ns), &c);
 	if (r < 0)
 		return r;
 	if (lane->kept.count < CT_NCCL_KEPT) {
@@ -359,7 +380,8 @@ int ct_nccl_find(const struct ct_model *model, const struct ct_sites *sites, str
 	free(f.kept_as);
 	free(f.lane_of);
 	free(f.ended);
-	free(f.tally.sums.at);
+	for (int what = 0; what < CT_BEFORE_COUNT; what++)
+		free(f.tallies[what].sums.at);
 	if (r < 0) {
 		ct_nccl_free(&found);
 		return r;

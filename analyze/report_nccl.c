@@ -14,7 +14,8 @@
 #define LIST_INDENT "        "
 
 static const char *const before_texts[CT_BEFORE_COUNT + 1] = {
-	[CT_BEFORE_OWN] = "in its own code, or in calls that did not wait",
+	[CT_BEFORE_OWN] = "in its own code",
+	[CT_BEFORE_CALLS] = "in calls that did not wait, most in ",
 	[CT_BEFORE_BLOCKED] = "blocked in ",
 	[CT_BEFORE_DEVICE] = "while its device was at ",
 	[CT_BEFORE_COUNT] = "as its process came later to the first of all",
@@ -22,7 +23,7 @@ static const char *const before_texts[CT_BEFORE_COUNT + 1] = {
 
 static void print_delay(const struct ct_meet_share *delay, FILE *to)
 {
-	bool place = delay->of == CT_BEFORE_BLOCKED || delay->of == CT_BEFORE_DEVICE;
+	bool place = delay->of != CT_BEFORE_OWN && delay->of != CT_BEFORE_COUNT;
 	char ns[16], times[48];
 
 	ct_report_wrapped(to, LIST_INDENT, LIST_INDENT "  ", "%s %s%s (%s)", ct_report_time(delay->ns, ns),
@@ -275,7 +276,7 @@ static void member_row(struct ct_csv *csv, const struct ct_run *run, const struc
 		       bool stands_out)
 {
 	const struct ct_meet_share *delay = member->delays.count ? &member->delays.at[0] : NULL;
-	static const char *const names[CT_BEFORE_COUNT + 1] = { "own", "blocked", "device", "start" };
+	static const char *const names[CT_BEFORE_COUNT + 1] = { "own", "calls", "blocked", "device", "start" };
 
 	ct_csv_text(csv, member->label);
 	ct_csv_number(csv, run->processes.at[member->process].pid);

@@ -82,7 +82,7 @@ def torch_ranks(cutrace, folder):
     run([cutrace, "run", "--quiet", f"--output={folder}/rank%q{{RANK}}", "--", sys.executable, "-m",
          "torch.distributed.run", "--standalone", "--nproc-per-node", "2", __file__, "work"],
         OMP_NUM_THREADS="1")
-    return REDUCTIONS, "its own code"
+    return REDUCTIONS, "in its own code"
 
 
 def judge(report, rows, collectives, delay):

@@ -170,6 +170,16 @@ def late_to_collectives(here):
 
 
 @case
+def late_device(here):
+    """The devices of one process are compared in its own report."""
+    run = quiet(here.traced(victim("reducing_devices"), FAKE_DEVICES="2"))
+    text = flat(report_text(run.trace()))
+    for wanted in ("Late: device 1 came last to 6 of 6 collectives", "while its device was at spin_work",
+                   "for device 1's AllReduce"):
+        check(wanted in text, f"the report says {wanted!r}", text)
+
+
+@case
 def merged_tables(here):
     run = parallel(here, "lonely_rank", VICTIM_SLOW=str(SLOW))
     merged(here, run.folder, output="out/tables")

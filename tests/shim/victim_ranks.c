@@ -181,9 +181,43 @@ static int reducing_rank(const char *unused)
 	return 0;
 }
 
+#define DEVICES 2
+
+/* One thread drives two devices, of which the second has more to do before each collective. */
+static int reducing_devices(const char *unused)
+{
+	static struct meeting meetings[REDUCTIONS];
+	cudaStream_t streams[DEVICES];
+	const dim3 one = { 1, 1, 1 };
+	uint32_t all = DEVICES;
+
+	(void)unused;
+	for (int device = 0; device < DEVICES; device++) {
+		victim_must(cudaSetDevice(device), "cudaSetDevice");
+		victim_must(cudaStreamCreateWithFlags(&streams[device], cudaStreamNonBlocking),
+			    "cudaStreamCreateWithFlags");
+	}
+	for (int i = 0; i < REDUCTIONS; i++) {
+		struct meeting *at = &meetings[i];
+		void *arguments[] = { &at, &all };
+
+		for (int device = 0; device < DEVICES; device++) {
+			victim_must(cudaSetDevice(device), "cudaSetDevice");
+			if (device == 1)
+				victim_must(launch(&work_kernel, LATE_NS, streams[device]), "cudaLaunchKernel");
+			victim_must(cudaLaunchKernel(&meeting_kernel, one, one, arguments, 0, streams[device]),
+				    "cudaLaunchKernel");
+		}
+		victim_must(cudaStreamSynchronize(streams[0]), "cudaStreamSynchronize");
+		victim_must(cudaStreamSynchronize(streams[1]), "cudaStreamSynchronize");
+	}
+	return 0;
+}
+
 const struct victim_mode victim_ranks[] = {
 	{ "lonely_rank", lonely_rank },
 	{ "meeting_rank", meeting_rank },
 	{ "reducing_rank", reducing_rank },
+	{ "reducing_devices", reducing_devices },
 	{ 0 },
 };

@@ -54,8 +54,8 @@ static struct ct_collective *collect(struct ct_process *p, uint32_t device, uint
 				     const char *name, uint64_t start_us, uint64_t end_us)
 {
 	struct ct_collective c = { .start_ns = start_us * US, .end_ns = end_us * US,
-				   .op = ct_nccl_op_of(name), .blocked_at = CT_NONE, .ran = CT_NONE,
-				   .host_at = CT_NONE };
+				   .op = ct_nccl_op_of(name), .host_at = CT_NONE,
+				   .before = { CT_NONE, CT_NONE, CT_NONE, CT_NONE } };
 	struct ct_nccl_call call = { .kernel = ct_nccl_text(&p->nccl, name), .at = CT_NONE, .op = c.op,
 				     .count = 1 };
 	struct ct_nccl_lane *lane = ct_nccl_lane(&p->nccl, device, 1, stream);
@@ -94,7 +94,7 @@ static void add_ranks(struct ct_run *run, int times, bool two_hosts)
 			c->before_ns[CT_BEFORE_OWN] = 1000 * US;
 			if (rank == 2 && late_us) {
 				c->before_ns[CT_BEFORE_BLOCKED] = late_us * US;
-				c->blocked_at = ct_nccl_text(&p.nccl, "cudaFree at x.cu:10 step");
+				c->before[CT_BEFORE_BLOCKED] = ct_nccl_text(&p.nccl, "cudaFree at x.cu:10 step");
 			} else if (late_us) { /* its host waits from in the middle on */
 				c->host_start_ns = (at_us + 1000) * US;
 				c->host_end_ns = (at_us + (rank == 1 ? 1500 : late_us + 100)) * US;
