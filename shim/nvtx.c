@@ -62,6 +62,17 @@ static struct ct_ranges *ranges_of(struct ct_thread *thread)
 	return thread->ranges;
 }
 
+/* As ct_nvtx_enter(), but nothing is counted: a push that was left out has been, with its pop. */
+static struct ct_thread *enter_to_end(void)
+{
+	struct ct_thread *thread = ct_shim_closed() ? NULL : ct_thread_self();
+
+	if (!thread || thread->in_tool || !ranges_of(thread))
+		return NULL;
+	thread->in_tool = true;
+	return thread;
+}
+
 struct ct_thread *ct_nvtx_enter(void)
 {
 	struct ct_thread *thread = ct_shim_closed() ? NULL : ct_thread_self();
@@ -143,7 +154,7 @@ static void pop_at(struct ct_thread *thread, uint32_t i)
 
 void ct_nvtx_pop(uint32_t domain)
 {
-	struct ct_thread *thread = ct_nvtx_enter();
+	struct ct_thread *thread = enter_to_end();
 
 	if (!thread)
 		return;
@@ -181,7 +192,7 @@ uint64_t ct_nvtx_start(struct ct_thread *thread, const struct ct_nvtx_range *ran
 
 void ct_nvtx_end(uint64_t id)
 {
-	struct ct_thread *thread = ct_nvtx_enter();
+	struct ct_thread *thread = enter_to_end();
 	uint64_t i = id % SPANS, seen;
 	int patience = PATIENCE;
 
