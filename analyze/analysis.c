@@ -17,6 +17,8 @@ int ct_analysis_of_model(struct ct_analysis *a, struct ct_places *places, bool p
 
 	if (r == 0)
 		r = ct_polls_find(a->model);
+	if (r == 0 && a->filter)
+		r = ct_filter_mark(a->model, a->filter);
 	if (r == 0)
 		r = places ? ct_sites_create_at(a->model, places, &a->sites)
 			   : ct_sites_create(a->model, &a->sites);
@@ -29,8 +31,14 @@ int ct_analysis_of_model(struct ct_analysis *a, struct ct_places *places, bool p
 	if (r == 0 && process)
 		r = ct_busy_find(a->model, a->sites, &a->busy);
 	if (r == 0)
-		ct_totals_find(a->model, a->sites, &a->totals);
-	return r;
+		r = ct_nccl_find(a->model, a->sites, &a->nccl);
+	if (r < 0)
+		return r;
+	ct_totals_find(a->model, a->sites, &a->totals);
+	if (a->filter)
+		ct_sites_narrow(a->model, a->sites, a->serialization);
+	ct_totals_show(a->model, a->serialization, &a->shown);
+	return ct_nvtx_add_up(&a->nvtx, a->model, a->serialization);
 }
 
 /* No more calls and operations than this are in a file. */
@@ -54,9 +62,12 @@ static int analyze_whole(struct ct_analysis *a, struct ct_reader *reader,
 
 	if (r == 0)
 		r = ct_analysis_of_model(a, NULL, options->process);
-	if (r == 0)
-		ct_sites_share_idle(a->sites, a->idle);
-	return r < 0 ? r : ct_whatif_find(a, options->whatif_events, &a->whatif);
+	if (r < 0)
+		return r;
+	ct_sites_share_idle(a->sites, a->model, a->idle);
+	ct_nvtx_rank(&a->nvtx, a->model);
+	return a->filter ? ct_sites_settle(a->sites)
+			 : ct_whatif_find(a, options->whatif_events, &a->whatif);
 }
 
 /*
@@ -87,6 +98,10 @@ static int analyze(struct ct_analysis *a, const char *path,
 	else
 		r = analyze_whole(a, reader, options);
 	ct_survey_destroy(survey);
+	if (r == 0)
+		r = ct_meet_add(&a->meet, 0, NULL, 0, &a->nccl);
+	if (r == 0)
+		r = ct_meet_find(&a->meet);
 	return r < 0 ? r : ct_site_totals_make(a->model, a->sites, &a->site_totals);
 }
 
@@ -99,6 +114,7 @@ int ct_analysis_run(const char *directory, const struct ct_analysis_options *opt
 
 	if (!a)
 		return r;
+	a->filter = ct_filter_any(options->filter) ? options->filter : NULL;
 	a->directory = strdup(directory);
 	if (a->directory)
 		r = snprintf(path, sizeof(path), "%s/trace.cutrace", directory) < (int)sizeof(path)
@@ -124,9 +140,13 @@ void ct_analysis_clear(struct ct_analysis *a)
 	ct_analysis_destroy(a->excerpt);
 	free_durations(a->by_api, CT_API_COUNT);
 	free_durations(a->by_name, a->name_count);
+	ct_copies_destroy(a->copies);
 	ct_whatif_destroy(a->whatif);
 	ct_site_totals_destroy(a->site_totals);
 	ct_busy_free(&a->busy);
+	ct_nvtx_free(&a->nvtx);
+	ct_meet_free(&a->meet);
+	ct_nccl_free(&a->nccl);
 	ct_ledger_destroy(a->ledger);
 	ct_idle_destroy(a->idle);
 	ct_serialization_destroy(a->serialization);

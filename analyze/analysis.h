@@ -6,10 +6,15 @@
 #include <stdio.h>
 
 #include "analyze/busy.h"
+#include "analyze/copies.h"
 #include "analyze/durations.h"
+#include "analyze/filter.h"
 #include "analyze/idle.h"
 #include "analyze/ledger.h"
+#include "analyze/meet.h"
 #include "analyze/model.h"
+#include "analyze/nccl.h"
+#include "analyze/nvtx.h"
 #include "analyze/serialize.h"
 #include "analyze/site.h"
 #include "analyze/site_totals.h"
@@ -32,7 +37,12 @@ struct ct_analysis {
 	struct ct_idle *idle;
 	struct ct_ledger *ledger;
 	struct ct_busy busy;           /* only if asked for */
+	struct ct_nccl nccl;
+	struct ct_meet meet;           /* of its devices, as ranks */
 	struct ct_totals totals;
+	struct ct_totals shown;        /* of calls that no filter leaves out: ct_totals_show() */
+	const struct ct_filter *filter; /* NULL: everything is shown */
+	struct ct_nvtx_sums nvtx;      /* ranked, but of a part */
 	struct ct_site_totals *site_totals;
 	struct ct_whatif *whatif;      /* NULL in parts */
 	/*
@@ -45,6 +55,7 @@ struct ct_analysis {
 	struct ct_durations *by_api;   /* in parts: of calls, by enum ct_api; else NULL */
 	struct ct_durations *by_name;  /* in parts: of kernels, by string id; 0 = no name */
 	size_t name_count;
+	struct ct_copies *copies;      /* in parts: of copies and memsets; else NULL */
 };
 
 #define CT_WHOLE_RECORDS 1000000u /* some 400 MB of memory */
@@ -59,6 +70,7 @@ struct ct_analysis_options {
 	unsigned threads;                     /* 0 = one for each processor */
 	bool process;                         /* fill `busy`, for ct_process_take() */
 	uint64_t whatif_events;               /* replayed for predictions; 0 = CT_WHATIF_EVENTS */
+	const struct ct_filter *filter;       /* outlives the analysis; nothing is predicted then */
 	/* Called for the analysis of each part, in order of time; not 0 ends with that error. */
 	int (*part)(void *arg, const struct ct_analysis *part);
 	void *arg;
@@ -100,6 +112,8 @@ struct ct_table {
 	bool of_limit; /* only of a trace that keeps the newest records */
 	bool predicted; /* only of a trace of which something is predicted */
 	bool by_event; /* a row per call, operation or wait: long runs make it on demand only */
+	bool of_nvtx;  /* only of a trace with ranges of NVTX */
+	bool of_run;   /* has no calls in it that could be left out: none of a filtered report */
 };
 
 /* Every CSV file of a report; ends with a NULL file. */
@@ -114,6 +128,9 @@ extern const struct ct_table ct_tables[];
 struct ct_rows;
 int ct_report_write(const struct ct_analysis *analysis, struct ct_rows *rows,
 		    const char **ret_file);
+/* The same into another directory: where a filtered report goes. */
+int ct_report_write_to(const struct ct_analysis *analysis, const char *directory,
+		       struct ct_rows *rows, const char **ret_file);
 
 /*
  * The tables by event of a run that is analyzed in parts: opened before, added to by each

@@ -154,6 +154,7 @@ static void claim_device_wait(struct splitter *s)
 	ct_scope_of(s->model, call, &scope);
 	call->first_pending = (uint32_t)s->model->pending.count;
 	call->chance = scope.chance;
+	call->elsewhere = scope.elsewhere;
 	if (scope.last == CT_NONE) {
 		if (call->effects & CT_SYNC && s->seen != CT_SEEN_ALL)
 			claim(s, call->raw.enter_ns, call->raw.leave_ns, CT_PART_DEVICE_WAIT, CT_NONE,
@@ -265,7 +266,8 @@ static enum ct_part judge_long(struct splitter *s, uint32_t *ret_other, const ch
 	}
 	if (!s->convoys && ct_convoys_create(s->model, &s->convoys) < 0)
 		s->error = -ENOMEM;
-	*ret_other = s->convoys ? ct_convoy_before(s->convoys, call) : CT_NONE;
+	if (!s->convoys || ct_convoy_before(s->convoys, call, ret_other) < 0)
+		s->error = -ENOMEM;
 	if (*ret_other != CT_NONE) {
 		*ret_why = "calls of several other threads had the driver's locks in turn";
 		return CT_PART_LOCK_WAIT;

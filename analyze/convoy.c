@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "analyze/device.h"
 #include "analyze/sort.h"
 
 #define TAKES_LOCK (CT_ALLOC | CT_FREE | CT_COPY | CT_FILL | CT_LAUNCH | CT_OBJECT | CT_INIT | CT_CONFIG)
@@ -16,11 +17,18 @@ struct change {
 	int64_t under_way;
 };
 
-struct ct_convoys {
-	const struct ct_model *model;
+/* Of the calls about one device, and those of which it is not known about which. */
+struct convoy {
 	struct change *changes;
 	struct ct_ranked *by_end; /* such calls, by when they end */
 	size_t change_count, end_count;
+};
+
+/* Locks are taken to be a device's own: nobody measured any that devices share. */
+struct ct_convoys {
+	const struct ct_model *model;
+	struct convoy *devices;
+	size_t count; /* of devices; behind them that of all */
 };
 
 static bool takes_lock(const struct ct_host_call *call)
@@ -29,7 +37,7 @@ static bool takes_lock(const struct ct_host_call *call)
 }
 
 /* How many are under way from each change on, given what each changes. */
-static int add_up(struct ct_convoys *c)
+static int add_up(struct convoy *c)
 {
 	int64_t sum = 0;
 
@@ -41,12 +49,28 @@ static int add_up(struct ct_convoys *c)
 	return 0;
 }
 
-static int fill(struct ct_convoys *c)
+static size_t calls_about(const struct ct_model *model, uint32_t device)
 {
-	for (size_t i = 0; i < c->model->calls.count; i++) {
-		const struct ct_host_call *call = &c->model->calls.at[i];
+	size_t n = 0;
 
-		if (!takes_lock(call))
+	for (size_t i = 0; i < model->calls.count; i++)
+		n += takes_lock(&model->calls.at[i]) &&
+		     ct_device_same(model->calls.at[i].device, device);
+	return n;
+}
+
+static int fill(const struct ct_model *model, uint32_t device, struct convoy *c)
+{
+	size_t count = calls_about(model, device);
+
+	c->changes = calloc(2 * count + 1, sizeof(*c->changes));
+	c->by_end = calloc(count + 1, sizeof(*c->by_end));
+	if (!c->changes || !c->by_end)
+		return -ENOMEM;
+	for (size_t i = 0; i < model->calls.count; i++) {
+		const struct ct_host_call *call = &model->calls.at[i];
+
+		if (!takes_lock(call) || !ct_device_same(call->device, device))
 			continue;
 		c->changes[c->change_count++] = (struct change){ call->raw.enter_ns, 1 };
 		c->changes[c->change_count++] = (struct change){ call->raw.leave_ns, -1 };
@@ -62,9 +86,9 @@ int ct_convoys_create(const struct ct_model *model, struct ct_convoys **ret)
 	if (!c)
 		return -ENOMEM;
 	c->model = model;
-	c->changes = calloc(2 * model->calls.count + 1, sizeof(*c->changes));
-	c->by_end = calloc(model->calls.count + 1, sizeof(*c->by_end));
-	if (!c->changes || !c->by_end || fill(c) < 0) {
+	c->count = model->device_count;
+	c->devices = calloc(c->count + 1, sizeof(*c->devices));
+	if (!c->devices) {
 		ct_convoys_destroy(c);
 		return -ENOMEM;
 	}
@@ -76,13 +100,30 @@ void ct_convoys_destroy(struct ct_convoys *c)
 {
 	if (!c)
 		return;
-	free(c->changes);
-	free(c->by_end);
+	for (size_t i = 0; c->devices && i <= c->count; i++) {
+		free(c->devices[i].changes);
+		free(c->devices[i].by_end);
+	}
+	free(c->devices);
 	free(c);
 }
 
+/* That of a call's device, made when it is first asked for; of all, if the device is not known. */
+static int find_convoy(struct ct_convoys *c, const struct ct_host_call *call,
+		       const struct convoy **ret)
+{
+	size_t slot = call->device < c->count ? call->device : c->count;
+	struct convoy *convoy = &c->devices[slot];
+	uint32_t device = slot < c->count ? (uint32_t)slot : CT_NONE;
+
+	if (!convoy->changes && fill(c->model, device, convoy) < 0)
+		return -ENOMEM;
+	*ret = convoy;
+	return 0;
+}
+
 /* Index of the first change after a time. */
-static size_t after(const struct ct_convoys *c, uint64_t time_ns)
+static size_t after(const struct convoy *c, uint64_t time_ns)
 {
 	size_t low = 0, high = c->change_count;
 
@@ -98,7 +139,7 @@ static size_t after(const struct ct_convoys *c, uint64_t time_ns)
 }
 
 /* How long, within a call, so many others were under way. */
-static uint64_t crowded_ns(const struct ct_convoys *c, const struct ct_host_call *call)
+static uint64_t crowded_ns(const struct convoy *c, const struct ct_host_call *call)
 {
 	int64_t enough = OTHERS + takes_lock(call);
 	uint64_t from = call->raw.enter_ns, sum = 0;
@@ -114,13 +155,18 @@ static uint64_t crowded_ns(const struct ct_convoys *c, const struct ct_host_call
 	return sum;
 }
 
-uint32_t ct_convoy_before(const struct ct_convoys *c, const struct ct_host_call *call)
+int ct_convoy_before(struct ct_convoys *convoys, const struct ct_host_call *call, uint32_t *ret)
 {
 	uint64_t duration = call->raw.leave_ns - call->raw.enter_ns;
-	size_t low = 0, high = c->end_count;
+	const struct convoy *c;
+	size_t low = 0, high;
 
+	if (find_convoy(convoys, call, &c) < 0)
+		return -ENOMEM;
+	*ret = CT_NONE;
 	if (crowded_ns(c, call) < duration / 100 * MOST_PERCENT)
-		return CT_NONE;
+		return 0;
+	high = c->end_count;
 	while (low < high) { /* first that ended after the call did */
 		size_t middle = low + (high - low) / 2;
 
@@ -129,13 +175,13 @@ uint32_t ct_convoy_before(const struct ct_convoys *c, const struct ct_host_call 
 		else
 			high = middle;
 	}
-	while (low--) {
-		const struct ct_host_call *other = &c->model->calls.at[c->by_end[low].index];
+	while (*ret == CT_NONE && low--) {
+		const struct ct_host_call *other = &convoys->model->calls.at[c->by_end[low].index];
 
 		if (other->raw.leave_ns <= call->raw.enter_ns)
 			break;
 		if (other->thread != call->thread)
-			return c->by_end[low].index;
+			*ret = c->by_end[low].index;
 	}
-	return CT_NONE;
+	return 0;
 }

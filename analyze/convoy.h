@@ -16,9 +16,9 @@ void ct_convoys_destroy(struct ct_convoys *convoys);
 
 /*
  * Were, for nearly all of a call's time, at least three other threads inside calls that
- * take the driver's locks? Then the index of the call that ended last before it: whoever
- * had the lock before it; else CT_NONE.
+ * take the locks of its device? Then *ret is the index of the call that ended last before it:
+ * whoever had the lock before it; else CT_NONE. Returns 0 or -ENOMEM.
  */
-uint32_t ct_convoy_before(const struct ct_convoys *convoys, const struct ct_host_call *call);
+int ct_convoy_before(struct ct_convoys *convoys, const struct ct_host_call *call, uint32_t *ret);
 
 #endif

@@ -82,14 +82,22 @@ double ct_durations_deviation(const struct ct_durations *d)
 	return sqrt(fmax(0, ((double)d->squares - mean * (double)d->total_ns) / (n - 1)));
 }
 
-double ct_durations_median(const struct ct_durations *d)
+/* What is at a place in order, from 0; never outside of what there was. */
+static double value_at(const struct ct_durations *d, uint64_t place)
 {
 	uint64_t seen = 0;
 
 	for (size_t i = 0; i < STEPS; i++) {
 		seen += d->steps[i];
-		if (2 * seen >= d->count && seen) /* never outside of what there was */
+		if (seen > place)
 			return fmin(fmax(value_of(i), (double)d->least_ns), (double)d->most_ns);
 	}
 	return 0;
+}
+
+double ct_durations_median(const struct ct_durations *d)
+{
+	if (!d->count)
+		return 0;
+	return (value_at(d, (d->count - 1) / 2) + value_at(d, d->count / 2)) / 2;
 }

@@ -20,6 +20,6 @@ void ct_durations_free(struct ct_durations *durations);
 
 /* Of the sample, as nsys has it: 0 for a single value. */
 double ct_durations_deviation(const struct ct_durations *durations);
-double ct_durations_median(const struct ct_durations *durations);
+double ct_durations_median(const struct ct_durations *durations); /* of two in the middle, their mean */
 
 #endif

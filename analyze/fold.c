@@ -8,17 +8,10 @@
 #include "analyze/gain.h"
 #include "analyze/kept.h"
 
-/* Per-thread default streams by what they are: their indices change from part to part. */
-struct default_stream {
-	uint32_t context, id;
-	bool known;
-};
-
 struct ct_fold {
 	struct ct_analysis sum;
 	struct ct_kept keep;
 	struct ct_ledger_line lines[CT_API_COUNT];
-	CT_ARRAY(struct default_stream) defaults; /* by thread of the sum */
 	struct ct_gains *gains;
 	uint64_t last_end_ns;   /* of all operations so far */
 };
@@ -41,7 +34,9 @@ static int create_sums(struct ct_fold *fold, const struct ct_model *facts, struc
 	sum->name_count = facts->strings.count + 1;
 	sum->by_api = calloc(CT_API_COUNT, sizeof(*sum->by_api));
 	sum->by_name = calloc(sum->name_count, sizeof(*sum->by_name));
-	return sum->serialization && sum->idle && sum->by_api && sum->by_name ? 0 : -ENOMEM;
+	sum->copies = calloc(1, sizeof(*sum->copies));
+	return sum->serialization && sum->idle && sum->by_api && sum->by_name && sum->copies
+		? 0 : -ENOMEM;
 }
 
 int ct_fold_create(const struct ct_model *facts, struct ct_places *places, struct ct_fold **ret)
@@ -67,7 +62,6 @@ void ct_fold_destroy(struct ct_fold *fold)
 	ct_analysis_clear(&fold->sum);
 	ct_kept_free(&fold->keep);
 	ct_gains_destroy(fold->gains);
-	free(fold->defaults.at);
 	free(fold);
 }
 
@@ -96,21 +90,12 @@ static int add_threads(struct ct_fold *fold, const struct ct_model *part)
 	for (size_t i = 0; i < part->threads.count; i++) {
 		const struct ct_thread_info *from = &part->threads.at[i];
 		struct ct_thread_info *to = thread_of(fold, from->tid);
-		const struct default_stream none = { 0 };
-		size_t index;
 
 		if (!to)
 			return -ENOMEM;
-		index = (size_t)(to - fold->sum.model->threads.at);
 		to->core_calls += from->core_calls;
+		to->shown_calls += from->shown_calls;
 		to->blocked_ns += from->blocked_ns;
-		while (fold->defaults.count <= index)
-			if (CT_PUSH(&fold->defaults, none) < 0)
-				return -ENOMEM;
-		if (from->default_stream != CT_NONE)
-			fold->defaults.at[index] = (struct default_stream){
-				part->streams.at[from->default_stream].context,
-				part->streams.at[from->default_stream].id, true };
 	}
 	return 0;
 }
@@ -125,6 +110,7 @@ static int add_streams(struct ct_fold *fold, const struct ct_model *part)
 			return -ENOMEM;
 		if (from->op_count)
 			fold->sum.model->streams.at[index].device = from->device;
+		fold->sum.model->streams.at[index].per_thread |= from->per_thread;
 		fold->sum.model->streams.at[index].core_ops += from->core_ops;
 		fold->sum.model->streams.at[index].work_ns += from->work_ns;
 	}
@@ -147,6 +133,8 @@ static uint32_t site_like(struct ct_fold *fold, const struct ct_site *site)
 static void add_site_sums(struct ct_site *to, const struct ct_site *from)
 {
 	to->calls += from->calls;
+	to->left_out += from->left_out;
+	to->shown_lost_ns += from->shown_lost_ns;
 	to->total_ns += from->total_ns;
 	to->blocked_ns += from->blocked_ns;
 	to->chances += from->chances;
@@ -215,6 +203,8 @@ static int add_ledger(struct ct_fold *fold, const struct ct_analysis *part, cons
 		to->calls += from->calls;
 		to->chances += from->chances;
 		to->waited += from->waited;
+		to->elsewhere += from->elsewhere;
+		to->waited_elsewhere += from->waited_elsewhere;
 		to->locked += from->locked;
 		to->blocked += from->blocked;
 		if (from->longest_ns > to->longest_ns)
@@ -256,6 +246,11 @@ static int add_idle(struct ct_fold *fold, const struct ct_analysis *part, const 
 	to->idle_ns += from->idle_ns;
 	to->work_ns += from->work_ns;
 	to->idle_blocked_ns += from->idle_blocked_ns;
+	for (size_t i = 0; i <= CT_DEVICES_MOST; i++) {
+		to->devices[i].ops += from->devices[i].ops;
+		to->devices[i].busy_ns += from->devices[i].busy_ns;
+		to->devices[i].work_ns += from->devices[i].work_ns;
+	}
 	for (int cause = 0; cause < CT_IDLE_CAUSES; cause++)
 		to->by_cause_ns[cause] += from->by_cause_ns[cause];
 	if (from->last_end_ns > fold->last_end_ns)
@@ -300,13 +295,17 @@ static int add_durations(struct ct_fold *fold, const struct ct_model *part)
 	for (uint32_t i = part->core.first_call; r == 0 && i < part->core.end_call; i++) {
 		const struct ct_host_call *call = &part->calls.at[i];
 
-		r = ct_durations_add(&fold->sum.by_api[call->api],
-				     call->raw.leave_ns - call->raw.enter_ns);
+		if (!call->left_out)
+			r = ct_durations_add(&fold->sum.by_api[call->api],
+					     call->raw.leave_ns - call->raw.enter_ns);
 	}
 	for (uint32_t i = part->core.first_op; r == 0 && i < part->core.end_op; i++) {
 		const struct ct_device_op *op = &part->ops.at[i].raw;
 
-		if (op->kind == CT_DEVICE_KERNEL)
+		if (ct_model_op_left_out(part, i))
+			continue;
+		r = ct_copies_add(fold->sum.copies, op);
+		if (r == 0 && op->kind == CT_DEVICE_KERNEL)
 			r = ct_durations_add(&fold->sum.by_name[op->name < part->strings.count ? op->name : 0],
 					     op->end_ns - op->start_ns);
 	}
@@ -319,13 +318,16 @@ int ct_fold_add(struct ct_fold *fold, struct ct_analysis *part)
 	int r = map ? ct_idle_lead(part->model, fold->last_end_ns, part->idle) : -ENOMEM;
 
 	if (r == 0) {
-		ct_sites_share_idle(part->sites, part->idle);
+		ct_sites_share_idle(part->sites, part->model, part->idle);
 		ct_totals_add(&fold->sum.totals, &part->totals);
+		ct_totals_add(&fold->sum.shown, &part->shown);
 		add_outside(fold, part->model);
 		r = add_threads(fold, part->model);
 	}
 	if (r == 0)
 		r = add_streams(fold, part->model);
+	if (r == 0)
+		r = ct_nvtx_merge(&fold->sum.nvtx, &part->nvtx);
 	if (r == 0)
 		r = add_sites(fold, part, map);
 	if (r == 0)
@@ -336,6 +338,8 @@ int ct_fold_add(struct ct_fold *fold, struct ct_analysis *part)
 		r = add_idle(fold, part, map);
 	if (r == 0)
 		r = add_busy(fold, part, map);
+	if (r == 0)
+		r = ct_nccl_append(&fold->sum.nccl, &part->nccl);
 	if (r == 0)
 		r = add_durations(fold, part->model);
 	free(map);
@@ -353,12 +357,6 @@ static void finish_threads(struct ct_fold *fold)
 {
 	struct ct_model *model = fold->sum.model;
 
-	for (size_t i = 0; i < model->threads.count; i++) {
-		const struct default_stream *d = i < fold->defaults.count ? &fold->defaults.at[i] : NULL;
-
-		model->threads.at[i].default_stream =
-			d && d->known ? ct_stream_index(model, d->context, d->id, false) : CT_NONE;
-	}
 	if (model->threads.count)
 		qsort(model->threads.at, model->threads.count, sizeof(*model->threads.at), by_tid);
 }
@@ -392,10 +390,13 @@ int ct_fold_finish(struct ct_fold *fold, struct ct_analysis *to)
 	if (r == 0) {
 		ct_sites_find_worst(sum->sites);
 		find_losses(fold);
-		r = ct_sites_rank(sum->sites);
+		r = to->filter ? ct_sites_settle(sum->sites) : ct_sites_rank(sum->sites);
 	}
 	if (r < 0)
 		return r;
+	sum->model->filtered = to->filter != NULL;
+	sum->filter = to->filter;
+	ct_nvtx_rank(&sum->nvtx, sum->model);
 	sum->directory = to->directory;
 	sum->facts = to->facts;
 	sum->places = to->places;

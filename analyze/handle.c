@@ -50,17 +50,24 @@ static uint32_t stream_of_handle(const struct ct_model *model, uint64_t handle, 
 		     : CT_NONE;
 }
 
+/* Of the current context; where that is not known, of the only one there can be. */
 static uint32_t default_stream(const struct ct_model *model, const struct ct_host_call *call)
 {
+	const struct ct_context *found = NULL;
+
 	for (size_t i = 0; i < model->contexts.count; i++) {
 		const struct ct_context *c = &model->contexts.at[i];
 
-		if ((c->context == call->raw.context || !call->raw.context) &&
-		    c->null_stream != CT_ID_NONE)
-			return ct_stream_index((struct ct_model *)(uintptr_t)model, c->context,
-					       c->null_stream, false);
+		if ((call->raw.context && c->context != call->raw.context) ||
+		    c->null_stream == CT_ID_NONE)
+			continue;
+		if (found && found->device != c->device)
+			return CT_NONE;
+		found = found ? found : c;
 	}
-	return CT_NONE;
+	return found ? ct_stream_index((struct ct_model *)(uintptr_t)model, found->context,
+				       found->null_stream, false)
+		     : CT_NONE;
 }
 
 #define STREAM_LEGACY 1     /* cudaStreamLegacy */
@@ -165,32 +172,96 @@ int ct_handles_learn(struct ct_model *model)
 	return r;
 }
 
-/* No record says which stream is a thread's own: what it submitted there does. */
-static void find_thread_defaults(struct ct_model *model)
-{
-	for (size_t t = 0; t < model->threads.count; t++)
-		model->threads.at[t].default_stream = CT_NONE;
-	for (size_t i = 0; i < model->calls.count; i++) {
-		const struct ct_host_call *call = &model->calls.at[i];
+/* A thread's own default stream in a context. */
+struct own_stream {
+	struct ct_link link;
+	struct own_key {
+		uint32_t thread, context;
+	} key;
+	uint32_t stream;
+};
 
-		if (call->op_count && names_thread_default(call))
-			model->threads.at[call->thread].default_stream =
-				model->ops.at[ct_model_op_of(model, call, 0)].stream;
+static int note_own(struct ct_lookup *owned, uint32_t thread, uint32_t context, uint32_t stream)
+{
+	const struct own_key key = { thread, context };
+	struct own_stream *own = ct_lookup_find(owned, &key, sizeof(key));
+
+	if (!own) {
+		own = calloc(1, sizeof(*own));
+		if (!own)
+			return -ENOMEM;
+		own->key = key;
+		if (ct_lookup_add(owned, own, &own->key, sizeof(own->key)) < 0) {
+			free(own);
+			return -ENOMEM;
+		}
 	}
+	own->stream = stream;
+	return 0;
 }
 
-static uint32_t stream_of_call(const struct ct_model *model, const struct ct_host_call *call)
+/* No record says which stream is a thread's own: what it submitted there does. One a context. */
+static int find_thread_defaults(struct ct_model *model, struct ct_lookup *owned)
+{
+	int r = 0;
+
+	for (size_t t = 0; t < model->threads.count; t++)
+		model->threads.at[t].default_stream = CT_NONE;
+	for (size_t i = 0; r == 0 && i < model->calls.count; i++) {
+		const struct ct_host_call *call = &model->calls.at[i];
+		uint32_t stream;
+
+		if (!call->op_count || !names_thread_default(call))
+			continue;
+		stream = model->ops.at[ct_model_op_of(model, call, 0)].stream;
+		model->threads.at[call->thread].default_stream = stream;
+		model->streams.at[stream].per_thread = true;
+		r = note_own(owned, call->thread, model->streams.at[stream].context, stream);
+	}
+	return r;
+}
+
+static uint32_t thread_default(const struct ct_model *model, const struct ct_lookup *owned,
+			       const struct ct_host_call *call)
+{
+	const struct own_key key = { call->thread, call->raw.context };
+	const struct own_stream *own;
+
+	if (!call->raw.context)
+		return model->threads.at[call->thread].default_stream;
+	own = ct_lookup_find(owned, &key, sizeof(key));
+	return own ? own->stream : CT_NONE;
+}
+
+/*
+ * The stream that CUPTI's record of a synchronisation names, unless the handle names one of the same
+ * number in another context, which was not current.
+ */
+static uint32_t stream_of_sync(const struct ct_model *model, const struct ct_host_call *call)
+{
+	const struct ct_sync *sync = &model->syncs.at[call->sync];
+	uint64_t handle = call->raw.stream;
+	uint32_t named = handle == CT_STREAM_NONE || handle == 0 || handle == STREAM_LEGACY
+				 ? CT_NONE
+				 : stream_of_handle(model, handle, call->raw.leave_ns);
+
+	if (named != CT_NONE && model->streams.at[named].id == sync->stream)
+		return named;
+	return ct_stream_index((struct ct_model *)(uintptr_t)model, sync->context, sync->stream,
+			       false);
+}
+
+static uint32_t stream_of_call(const struct ct_model *model, const struct ct_lookup *owned,
+			       const struct ct_host_call *call)
 {
 	uint64_t handle = call->raw.stream;
 
 	if (call->op_count)
 		return model->ops.at[ct_model_op_of(model, call, 0)].stream;
 	if (names_thread_default(call)) /* CUPTI's record names the legacy stream instead */
-		return model->threads.at[call->thread].default_stream;
+		return thread_default(model, owned, call);
 	if (call->sync != CT_NONE && model->syncs.at[call->sync].stream != CT_ID_NONE)
-		return ct_stream_index((struct ct_model *)(uintptr_t)model,
-				       model->syncs.at[call->sync].context,
-				       model->syncs.at[call->sync].stream, false);
+		return stream_of_sync(model, call);
 	if (handle == CT_STREAM_NONE)
 		return CT_NONE;
 	if (handle == 0 || handle == STREAM_LEGACY)
@@ -198,9 +269,13 @@ static uint32_t stream_of_call(const struct ct_model *model, const struct ct_hos
 	return stream_of_handle(model, handle, call->raw.leave_ns);
 }
 
-void ct_handles_resolve(struct ct_model *model)
+int ct_handles_resolve(struct ct_model *model)
 {
-	find_thread_defaults(model);
-	for (size_t i = 0; i < model->calls.count; i++)
-		model->calls.at[i].stream = stream_of_call(model, &model->calls.at[i]);
+	struct ct_lookup owned = { 0 };
+	int r = find_thread_defaults(model, &owned);
+
+	for (size_t i = 0; r == 0 && i < model->calls.count; i++)
+		model->calls.at[i].stream = stream_of_call(model, &owned, &model->calls.at[i]);
+	ct_lookup_free(&owned);
+	return r;
 }

@@ -15,7 +15,10 @@ void ct_handles_sort(struct ct_model *model);
  */
 int ct_handles_learn(struct ct_model *model);
 
-/* Fill the stream of every call, and the default streams of threads; once syncs are joined. */
-void ct_handles_resolve(struct ct_model *model);
+/*
+ * Fill the stream of every call, and the default streams of threads; once syncs are joined.
+ * Returns 0 or -ENOMEM.
+ */
+int ct_handles_resolve(struct ct_model *model);
 
 #endif

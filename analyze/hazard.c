@@ -6,6 +6,7 @@
  */
 #include <stdbool.h>
 
+#include "analyze/device.h"
 #include "analyze/order.h"
 #include "analyze/whatif.h"
 
@@ -33,8 +34,11 @@ static bool covers(const struct ct_model *model, const struct ct_host_call *call
 	}
 	if (call->effects & CT_POLL) /* an event's stream is not known: in doubt it asked for it */
 		return call->stream == CT_NONE || call->stream == op->stream;
-	return (!copies && call->raw.stream == CT_STREAM_NONE) || call->stream == op->stream ||
+	if (!copies && call->raw.stream == CT_STREAM_NONE)
+		return ct_device_same(call->device, op->raw.device);
+	return call->stream == op->stream ||
 	       (is_legacy(model, call->stream) &&
+		model->streams.at[call->stream].context == model->streams.at[op->stream].context &&
 		model->streams.at[op->stream].flag != CT_STREAM_FLAG_NON_BLOCKING);
 }
 

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 
 #include "analyze/capture.h"
+#include "analyze/device.h"
 #include "analyze/lookup.h"
 
 /* An address in a set: of memory, or of a function of the device. */
 struct known {
 	struct ct_link link;
 	uint64_t addr;
+	uint32_t device; /* of memory: that has it */
 };
 
 #define RECENT 1024
@@ -19,22 +21,29 @@ struct ct_history {
 	uint64_t recent[RECENT];      /* of `launched`, where most launches find theirs */
 	struct ct_captures *captures;
 	struct ct_lookup stream_ordered; /* memory whose last allocation was stream-ordered */
+	struct ct_lookup owned;          /* memory that an allocation put on a device, if there are several */
 	struct ct_lookup launched;       /* functions, by the address or handle they are launched with */
 	bool pool_freed;              /* stream-ordered memory was freed since the last synchronise */
 };
 
-static int add(struct ct_lookup *set, uint64_t addr)
+static int add_on(struct ct_lookup *set, uint64_t addr, uint32_t device)
 {
 	struct known *one = calloc(1, sizeof(*one));
 
 	if (!one)
 		return -ENOMEM;
 	one->addr = addr;
+	one->device = device;
 	if (ct_lookup_add(set, one, &one->addr, sizeof(one->addr)) < 0) {
 		free(one);
 		return -ENOMEM;
 	}
 	return 0;
+}
+
+static int add(struct ct_lookup *set, uint64_t addr)
+{
+	return add_on(set, addr, CT_NONE);
 }
 
 static struct known *find(const struct ct_lookup *set, uint64_t addr)
@@ -61,22 +70,41 @@ void ct_history_destroy(struct ct_history *history)
 	if (!history)
 		return;
 	ct_lookup_free(&history->stream_ordered);
+	ct_lookup_free(&history->owned);
 	ct_lookup_free(&history->launched);
 	ct_captures_destroy(history->captures);
 	free(history);
 }
 
+static void forget(struct ct_lookup *set, uint64_t addr)
+{
+	struct known *one = find(set, addr);
+
+	if (!one)
+		return;
+	ct_lookup_remove(set, one);
+	free(one);
+}
+
 static int note_allocation(struct ct_history *h, const struct ct_host_call *call)
 {
-	struct known *one = find(&h->stream_ordered, call->raw.addr);
-
 	if (call->effects & CT_ASYNC)
-		return one ? 0 : add(&h->stream_ordered, call->raw.addr);
-	if (one) {
-		ct_lookup_remove(&h->stream_ordered, one);
-		free(one);
-	}
+		return find(&h->stream_ordered, call->raw.addr) ? 0 : add(&h->stream_ordered, call->raw.addr);
+	forget(&h->stream_ordered, call->raw.addr);
 	return 0;
+}
+
+/* Which device memory is on does not depend on which one is current when it is freed. */
+static int note_owner(struct ct_history *h, const struct ct_model *model,
+		      const struct ct_host_call *call)
+{
+	if (!ct_devices_several(model) || !call->raw.addr || call->raw.error)
+		return 0;
+	if (call->effects & (CT_ALLOC | CT_FREE))
+		forget(&h->owned, call->raw.addr);
+	return call->effects & CT_ALLOC && call->device != CT_NONE
+		       ? add_on(&h->owned, call->raw.addr, call->device)
+		       : 0;
 }
 
 /*
@@ -100,7 +128,13 @@ static bool first_launch(struct ct_history *h, const struct ct_model *model,
 static void look_back(struct ct_history *h, const struct ct_model *model,
 		      struct ct_host_call *call)
 {
+	const struct known *owned = call->effects & CT_FREE && h->owned.first
+					    ? find(&h->owned, call->raw.addr)
+					    : NULL;
+
 	call->past = 0;
+	if (owned)
+		call->device = owned->device;
 	if (first_launch(h, model, call))
 		call->past |= CT_PAST_FIRST_LAUNCH;
 	if (h->pool_freed)
@@ -129,8 +163,11 @@ int ct_history_mark(struct ct_history *history, struct ct_model *model)
 
 	for (uint32_t i = 0; r == 0 && i < model->calls.count; i++) {
 		look_back(history, model, &model->calls.at[i]);
-		if (ct_model_in_core(model, i))
-			r = note(history, &model->calls.at[i]);
+		if (!ct_model_in_core(model, i))
+			continue;
+		r = note(history, &model->calls.at[i]);
+		if (r == 0)
+			r = note_owner(history, model, &model->calls.at[i]);
 	}
 	return r;
 }

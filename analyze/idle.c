@@ -104,11 +104,27 @@ static int note_gap(const struct ct_model *model, struct ct_idle *idle, uint64_t
 	return ns >= CT_IDLE_LEAST_NS ? CT_PUSH(&idle->gaps, gap) : 0;
 }
 
+/* Add an operation to its device's. until_ns: by device, when what started before had ended. */
+static void add_work(struct ct_idle *idle, uint64_t *until_ns, const struct ct_device_op *op, bool own)
+{
+	size_t place = op->device < CT_DEVICES_MOST ? op->device : CT_DEVICES_MOST;
+	struct ct_device_work *work = &idle->devices[place];
+	uint64_t from_ns = op->start_ns > until_ns[place] ? op->start_ns : until_ns[place];
+
+	if (own) {
+		work->ops++;
+		work->work_ns += op->end_ns - op->start_ns;
+		work->busy_ns += op->end_ns > from_ns ? op->end_ns - from_ns : 0;
+	}
+	if (op->end_ns > until_ns[place])
+		until_ns[place] = op->end_ns;
+}
+
 /* Of the operations that began while all were recorded; between them the device was idle. */
 static int find_gaps(const struct ct_model *model, struct ct_idle *idle,
 		     const struct ct_spans *blocked)
 {
-	uint64_t until_ns = 0;
+	uint64_t until_ns = 0, device_until_ns[CT_DEVICES_MOST + 1] = { 0 };
 	int r = 0;
 
 	for (uint32_t i = 0; r == 0 && i < model->core.end_op; i++) {
@@ -117,6 +133,7 @@ static int find_gaps(const struct ct_model *model, struct ct_idle *idle,
 
 		if (!ct_sight_at(model, op->start_ns))
 			continue;
+		add_work(idle, device_until_ns, op, own);
 		if (own && until_ns && op->start_ns > until_ns)
 			r = note_gap(model, idle, until_ns, i, blocked);
 		if (own)

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When the device had nothing to do, and what the host was doing meanwhile. */
+/*
+ * When the device had nothing to do, and what the host was doing meanwhile; of several devices,
+ * when none of them had.
+ */
 #ifndef CT_ANALYZE_IDLE_H
 #define CT_ANALYZE_IDLE_H
 
+#include "analyze/device.h"
 #include "analyze/interval.h"
 #include "analyze/model.h"
 
@@ -25,13 +29,21 @@ struct ct_gap {
 	uint32_t call;            /* CT_IDLE_CALL: that call; else the call of next_op; CT_NONE */
 };
 
+/* The operations of one device. */
+struct ct_device_work {
+	uint64_t ops;
+	uint64_t busy_ns; /* at least one was running */
+	uint64_t work_ns; /* their durations added up */
+};
+
 struct ct_idle {
 	CT_ARRAY(struct ct_gap) gaps; /* by time; those of CT_IDLE_LEAST_NS and longer */
-	uint64_t busy_ns;             /* at least one operation was running */
+	uint64_t busy_ns;             /* at least one operation was running, on any device */
 	uint64_t idle_ns;             /* none was, between the first and the last */
 	uint64_t work_ns;             /* operations' durations added up */
 	uint64_t idle_blocked_ns;     /* idle while some host thread was blocked in a call */
 	uint64_t by_cause_ns[CT_IDLE_CAUSES];
+	struct ct_device_work devices[CT_DEVICES_MOST + 1]; /* by number; the last: of the others */
 	uint64_t last_end_ns;         /* when the last operation seen ended */
 };
 

@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "analyze/correlate.h"
+#include "analyze/device.h"
 #include "analyze/handle.h"
 #include "analyze/model.h"
+#include "analyze/nvtx.h"
 #include "analyze/occupancy.h"
 #include "analyze/order.h"
 #include "analyze/sort.h"
@@ -264,6 +266,8 @@ static int join_streams(struct ct_model *model)
 	struct stream_memo memos[STREAM_MEMOS];
 	int r = add_streams(model);
 
+	if (r == 0)
+		ct_devices_of_streams(model);
 	forget_streams(memos);
 	for (size_t i = 0; r == 0 && i < model->ops.count; i++) {
 		struct ct_op *op = &model->ops.at[i];
@@ -279,7 +283,7 @@ static int join_streams(struct ct_model *model)
 	return r;
 }
 
-static void join_syncs(struct ct_model *model)
+static int join_syncs(struct ct_model *model)
 {
 	for (size_t i = 0; i < model->syncs.count; i++) {
 		uint32_t call = ct_model_call_of(model, model->syncs.at[i].correlation);
@@ -287,7 +291,7 @@ static void join_syncs(struct ct_model *model)
 		if (call != CT_NONE)
 			model->calls.at[call].sync = (uint32_t)i;
 	}
-	ct_handles_resolve(model);
+	return ct_handles_resolve(model);
 }
 
 /* Index of the first call that begins at or after a time. */
@@ -394,8 +398,12 @@ int ct_join(struct ct_model *model)
 		r = join_streams(model);
 	if (r == 0)
 		r = ct_handles_learn(model);
+	if (r == 0)
+		r = join_syncs(model);
+	if (r == 0)
+		r = ct_nvtx_join(model);
 	if (r == 0) {
-		join_syncs(model);
+		ct_devices_find(model);
 		ct_occupancy_fill(model);
 		r = ct_order_streams(model);
 	}

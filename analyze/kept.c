@@ -177,6 +177,8 @@ int ct_kept_add_pair(struct ct_kept *k, const struct ct_analysis *part, const st
 		.waited = op_of(part, pair->waited_op),
 	};
 
+	if (kept.culprit.call.left_out)
+		return 0;
 	CUT(&k->pairs, by_loss, 2 * CT_FOLD_ROWS);
 	return CT_PUSH(&k->pairs, kept);
 }
@@ -187,6 +189,8 @@ int ct_kept_add_gap(struct ct_kept *k, const struct ct_analysis *part, const str
 	struct ct_kept_gap kept = { .gap = *gap, .call = call_of(part, gap->call, map),
 				    .next = op_of(part, gap->next_op) };
 
+	if (part->filter && (!kept.call.there || kept.call.call.left_out))
+		return 0;
 	CUT(&k->gaps, by_length, 2 * CT_FOLD_ROWS);
 	return CT_PUSH(&k->gaps, kept);
 }

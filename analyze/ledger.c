@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analyze/blocking.h"
+#include "analyze/device.h"
 #include "analyze/seen.h"
 #include "analyze/sort.h"
 
@@ -31,28 +32,40 @@ static void look_up(struct ct_ledger_line *line)
 }
 
 /*
- * Running maximum of the ends of operations in order of submission: was anything in
+ * Running maximum of the ends of operations, by device, in order of submission: was anything in
  * flight when a call began? Calls come in order of time, so one pass does.
  */
 struct flight {
 	const struct ct_model *model;
 	const struct ct_ranked *by_submission;
 	size_t next;
-	uint64_t last_end_ns;
+	uint64_t *last_end_ns;
 };
 
-static bool in_flight(struct flight *f, uint64_t time_ns)
+/* Had a call's device work in flight, and had another? Of a call about none in particular: any. */
+struct busy {
+	bool own, other;
+};
+
+static struct busy in_flight(struct flight *f, const struct ct_host_call *call)
 {
+	uint64_t time_ns = call->raw.enter_ns;
+	struct busy busy = { false, false };
+
 	while (f->next < f->model->ops.count) {
 		const struct ct_op *op = &f->model->ops.at[f->by_submission[f->next].index];
+		uint64_t *last = &f->last_end_ns[ct_device_place(f->model, op->raw.device)];
 
 		if (op->submit_ns >= time_ns)
 			break;
-		if (op->raw.end_ns > f->last_end_ns)
-			f->last_end_ns = op->raw.end_ns;
+		if (op->raw.end_ns > *last)
+			*last = op->raw.end_ns;
 		f->next++;
 	}
-	return f->last_end_ns > time_ns;
+	for (size_t i = 0; i <= f->model->device_count; i++)
+		if (f->last_end_ns[i] > time_ns)
+			*(call->device == CT_NONE || call->device == i ? &busy.own : &busy.other) = true;
+	return busy;
 }
 
 static void add_waits(const struct ct_model *model, const struct ct_host_call *call,
@@ -70,16 +83,19 @@ static void add_waits(const struct ct_model *model, const struct ct_host_call *c
 	}
 }
 
-static void add_call(const struct ct_model *model, const struct ct_host_call *call, bool chance,
-		     struct ct_ledger_line *line)
+static void add_call(const struct ct_model *model, const struct ct_host_call *call,
+		     struct busy busy, struct ct_ledger_line *line)
 {
 	uint64_t took = call->raw.leave_ns - call->raw.enter_ns;
 	bool known = ct_seen_call(model, call) != CT_SEEN_LIGHT;
+	bool waited = known && call->parts[CT_PART_DEVICE_WAIT] >= CT_LEDGER_BLOCKED_NS;
 
 	line->api = call->api;
 	line->calls++;
-	line->chances += known && chance;
-	line->waited += known && call->parts[CT_PART_DEVICE_WAIT] >= CT_LEDGER_BLOCKED_NS;
+	line->chances += known && busy.own;
+	line->elsewhere += known && busy.other && !busy.own;
+	line->waited += waited && !call->elsewhere;
+	line->waited_elsewhere += waited && call->elsewhere;
 	line->locked += call->parts[CT_PART_LOCK_WAIT] > 0;
 	line->blocked += ct_blocking_blocked(call) >= CT_LEDGER_BLOCKED_NS;
 	if (took > line->longest_ns)
@@ -124,8 +140,9 @@ int ct_ledger_make(const struct ct_model *model, struct ct_ledger **ret)
 {
 	struct ct_ledger_line *all = calloc(CT_API_COUNT, sizeof(*all));
 	struct ct_ranked *order = malloc((model->ops.count + 1) * sizeof(*order));
-	struct flight flight = { .model = model, .by_submission = order };
-	int r = all && order ? 0 : -ENOMEM;
+	uint64_t *ends = calloc(model->device_count + 1, sizeof(*ends));
+	struct flight flight = { .model = model, .by_submission = order, .last_end_ns = ends };
+	int r = all && order && ends ? 0 : -ENOMEM;
 
 	for (int api = 0; r == 0 && api < CT_API_COUNT; api++)
 		all[api].longest_wait = CT_NONE;
@@ -135,13 +152,16 @@ int ct_ledger_make(const struct ct_model *model, struct ct_ledger **ret)
 		r = ct_sort_ranked(order, model->ops.count);
 	for (uint32_t i = model->core.first_call; r == 0 && i < model->core.end_call; i++) {
 		const struct ct_host_call *call = &model->calls.at[i];
+		const struct busy chance = in_flight(&flight, call);
 
-		add_call(model, call, in_flight(&flight, call->raw.enter_ns), &all[call->api]);
+		if (!call->left_out)
+			add_call(model, call, chance, &all[call->api]);
 	}
 	if (r == 0)
 		r = ct_ledger_of(all, ret);
 	free(all);
 	free(order);
+	free(ends);
 	return r;
 }
 

@@ -12,8 +12,10 @@ struct ct_ledger_line {
 	enum ct_api api;
 	const char *documented, *source; /* "" if nobody looked it up */
 	uint32_t calls;
-	uint32_t chances;      /* made while device work was in flight: it could have waited */
+	uint32_t chances;      /* made while its device had work in flight: it could have waited */
 	uint32_t waited;       /* of those, waited for device work */
+	uint32_t elsewhere;    /* made while only other devices had work in flight */
+	uint32_t waited_elsewhere; /* waited for that of another device than their own */
 	uint32_t locked;       /* waited for another thread's call */
 	uint64_t longest_ns;   /* the longest call */
 	uint64_t longest_wait_ns;

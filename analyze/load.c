@@ -6,6 +6,7 @@
 
 #include "analyze/demangle.h"
 #include "analyze/load.h"
+#include "analyze/nvtx.h"
 #include "analyze/unite.h"
 #include "trace/tame.h"
 
@@ -286,6 +287,9 @@ static int load_fact(struct ct_model *model, const struct ct_item *item)
 		return load_module(model, item->record);
 	case CT_RECORD_TOTAL:
 		return load_total(model, item->record);
+	case CT_RECORD_NVTX_NAME:
+	case CT_RECORD_NVTX_OPEN:
+		return ct_nvtx_load(model, item);
 	case CT_RECORD_NOTE:
 		return load_note(model, item->record);
 	default:
@@ -305,6 +309,8 @@ static int load_moment(struct ct_model *model, const struct ct_item *item)
 		return load_sync(model, item->record);
 	case CT_RECORD_EVENT:
 		return CT_PUSH(&model->events, *(const struct ct_event *)item->record);
+	case CT_RECORD_NVTX_RANGE:
+		return ct_nvtx_load(model, item);
 	case CT_RECORD_OVERHEAD:
 		return CT_PUSH(&model->overheads, *(const struct ct_overhead *)item->record);
 	default:
@@ -314,7 +320,7 @@ static int load_moment(struct ct_model *model, const struct ct_item *item)
 
 static int begin_facts(struct ct_model *model)
 {
-	const struct ct_mode_change light = { .mode = CT_MODE_LIGHT };
+	const struct ct_mode_change first = { .mode = (enum ct_mode)model->header->mode };
 
 	model->cupti_end_ns = UINT64_MAX;
 	model->kept_from_ns = model->header->kept_from_ns;
@@ -323,8 +329,8 @@ static int begin_facts(struct ct_model *model)
 	model->api_names = calloc(API_IDS, sizeof(*model->api_names));
 	if (!model->apis || !model->effects || !model->api_names)
 		return -ENOMEM;
-	/* light from the beginning: no note need say so */
-	return model->header->mode == CT_MODE_LIGHT ? CT_PUSH(&model->mode_changes, light) : 0;
+	/* light or off from the beginning: no note need say so */
+	return first.mode == CT_MODE_FULL ? 0 : CT_PUSH(&model->mode_changes, first);
 }
 
 /* What came before its name in the file. */
@@ -415,8 +421,11 @@ static bool within(const struct ct_core *core, const struct ct_item *item)
 	const struct ct_device_op *op = item->record;
 	const struct ct_sync *sync = item->record;
 	const struct ct_overhead *overhead = item->record;
+	const struct ct_nvtx_range *range = item->record;
 
 	switch (item->type) {
+	case CT_RECORD_NVTX_RANGE:
+		return range->begin_ns < core->to_ns && range->end_ns >= core->from_ns;
 	case CT_RECORD_CALL:
 		return call->enter_ns < core->to_ns &&
 		       (call->leave_ns >= core->from_ns || call->enter_ns >= core->from_ns);

@@ -5,12 +5,15 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "analyze/device.h"
 #include "analyze/scope.h"
 #include "analyze/sort.h"
 
 #define LEAST_NS 20000   /* a shorter call cannot be told from one that waited for nobody */
 #define AGAIN_NS 100000  /* between calls of a thread that takes the lock again and again */
 #define TAIL_NS 2000000  /* a holder may work on for so long after it has let the lock go */
+#define HELD_NS 100000   /* a holder of another device waited for so long, at the least, */
+#define CLOSE_NS 200000  /* and so soon after it let the lock go the other returned */
 
 /* When the earliest of some calls let the lock go, and the earliest one of another thread. */
 struct release {
@@ -26,18 +29,17 @@ struct release {
  * leaves are the last half. They come in once they have been split, in order of time.
  */
 struct holders {
-	uint32_t blocks;         /* enum ct_effect */
+	uint32_t blocks;         /* enum ct_effect; 0: not in use */
+	uint32_t device;         /* of all of them; CT_NONE: not known */
 	struct ct_ranked *at;    /* by leave_ns; which of them it is in order of calls */
 	uint32_t *calls, *place; /* in order of calls: which call, where in `at` */
 	struct release *tree;
 	size_t count, leaves, split;
 };
 
-#define KINDS 3
-
 struct ct_locks {
 	const struct ct_model *model;
-	struct holders kinds[KINDS];
+	CT_ARRAY(struct holders) kinds;
 };
 
 /*
@@ -59,17 +61,37 @@ static uint32_t blocks(const struct ct_host_call *call)
 	return 0;
 }
 
-/* Where a call belongs; NULL if it stops none. Of kinds there are as many as blocks() tells apart. */
-static struct holders *kind_of(struct ct_locks *locks, const struct ct_host_call *call)
+/* Where a call that stops others belongs; the number of kinds if its own is not there yet. */
+static size_t kind_of(const struct ct_locks *locks, const struct ct_host_call *call)
 {
-	uint64_t took = call->raw.leave_ns - call->raw.enter_ns;
-	uint32_t stops = took >= LEAST_NS ? blocks(call) : 0;
-	struct holders *h = locks->kinds;
+	size_t kind = 0;
 
-	while (stops && h->blocks && h->blocks != stops)
-		h++;
-	h->blocks = stops ? stops : h->blocks;
-	return stops ? h : NULL;
+	while (kind < locks->kinds.count && (locks->kinds.at[kind].blocks != blocks(call) ||
+					     locks->kinds.at[kind].device != call->device))
+		kind++;
+	return kind;
+}
+
+static bool stops_any(const struct ct_host_call *call)
+{
+	return call->raw.leave_ns - call->raw.enter_ns >= LEAST_NS && blocks(call);
+}
+
+static int count_kinds(struct ct_locks *locks)
+{
+	const struct ct_model *model = locks->model;
+
+	for (size_t i = 0; i < model->calls.count; i++) {
+		const struct ct_host_call *call = &model->calls.at[i];
+		const struct holders fresh = { .blocks = blocks(call), .device = call->device };
+		size_t kind = stops_any(call) ? kind_of(locks, call) : SIZE_MAX;
+
+		if (kind == locks->kinds.count && CT_PUSH(&locks->kinds, fresh) < 0)
+			return -ENOMEM;
+		if (kind != SIZE_MAX)
+			locks->kinds.at[kind].count++;
+	}
+	return 0;
 }
 
 static int make_room(struct holders *h)
@@ -100,27 +122,22 @@ static int sort_holders(struct holders *h)
 static int fill(struct ct_locks *locks)
 {
 	const struct ct_model *model = locks->model;
-	int r = 0;
+	int r = count_kinds(locks);
 
-	for (size_t i = 0; i < model->calls.count; i++) {
-		struct holders *h = kind_of(locks, &model->calls.at[i]);
-
-		if (h)
-			h->count++;
-	}
-	for (int kind = 0; r == 0 && kind < KINDS; kind++)
-		r = make_room(&locks->kinds[kind]);
+	for (size_t kind = 0; r == 0 && kind < locks->kinds.count; kind++)
+		r = make_room(&locks->kinds.at[kind]);
 	for (size_t i = 0; r == 0 && i < model->calls.count; i++) {
-		struct holders *h = kind_of(locks, &model->calls.at[i]);
+		struct holders *h;
 
-		if (!h)
+		if (!stops_any(&model->calls.at[i]))
 			continue;
+		h = &locks->kinds.at[kind_of(locks, &model->calls.at[i])];
 		h->at[h->count] = (struct ct_ranked){ model->calls.at[i].raw.leave_ns,
 						      (uint32_t)h->count };
 		h->calls[h->count++] = (uint32_t)i;
 	}
-	for (int kind = 0; r == 0 && kind < KINDS; kind++)
-		r = sort_holders(&locks->kinds[kind]);
+	for (size_t kind = 0; r == 0 && kind < locks->kinds.count; kind++)
+		r = sort_holders(&locks->kinds.at[kind]);
 	return r;
 }
 
@@ -143,12 +160,13 @@ void ct_locks_destroy(struct ct_locks *locks)
 {
 	if (!locks)
 		return;
-	for (int kind = 0; kind < KINDS; kind++) {
-		free(locks->kinds[kind].at);
-		free(locks->kinds[kind].calls);
-		free(locks->kinds[kind].place);
-		free(locks->kinds[kind].tree);
+	for (size_t kind = 0; kind < locks->kinds.count; kind++) {
+		free(locks->kinds.at[kind].at);
+		free(locks->kinds.at[kind].calls);
+		free(locks->kinds.at[kind].place);
+		free(locks->kinds.at[kind].tree);
 	}
+	free(locks->kinds.at);
 	free(locks);
 }
 
@@ -258,30 +276,57 @@ static bool returned_later(const struct ct_model *model, uint32_t a, uint32_t b)
 	return x != y ? x > y : a > b;
 }
 
+/*
+ * Nobody measured a lock that devices share. One is believed in where a call of another device
+ * waited for that for long, and the call that it may have stopped returned right after.
+ */
+static bool ties_devices(const struct ct_model *model, const struct ct_host_call *call,
+			 uint32_t holder)
+{
+	const struct ct_host_call *other = &model->calls.at[holder];
+
+	return other->effects & CT_DRAINS && other->parts[CT_PART_DEVICE_WAIT] >= HELD_NS &&
+	       release_of(model, other) + CLOSE_NS >= call->raw.leave_ns;
+}
+
+/* Of the calls about the same device, or (elsewhere) about others. */
+static uint32_t holder_among(struct ct_locks *locks, const struct ct_host_call *call, bool elsewhere)
+{
+	const struct ct_model *model = locks->model;
+	uint32_t found = CT_NONE;
+
+	for (size_t kind = 0; kind < locks->kinds.count; kind++) {
+		struct holders *h = &locks->kinds.at[kind];
+		uint32_t last;
+
+		if (!(h->blocks & call->effects) ||
+		    ct_device_same(h->device, call->device) == elsewhere)
+			continue;
+		let_in(model, h, (uint32_t)(call - model->calls.at));
+		last = last_holder(h, call);
+		if (last == CT_NONE || (elsewhere && !ties_devices(model, call, last)))
+			continue;
+		if (found == CT_NONE || returned_later(model, last, found))
+			found = last;
+	}
+	return found;
+}
+
 /* All that may have held the lock began before the call: the last to return overlaps it most. */
 uint32_t ct_locks_holder(struct ct_locks *locks, const struct ct_host_call *call,
 			 uint64_t unexplained_ns)
 {
-	const struct ct_model *model = locks->model;
-	uint32_t found = CT_NONE;
+	uint32_t found;
 
 	/* stream-ordered allocation and polling were measured to need no such lock */
 	if (unexplained_ns < LEAST_NS || call->effects & (CT_SYNC | CT_POLL) ||
 	    (call->effects & (CT_ALLOC | CT_FREE) && call->effects & CT_ASYNC))
 		return CT_NONE;
-	for (int kind = 0; kind < KINDS; kind++) {
-		struct holders *h = &locks->kinds[kind];
-		uint32_t last;
-
-		if (!(h->blocks & call->effects))
-			continue;
-		let_in(model, h, (uint32_t)(call - model->calls.at));
-		last = last_holder(h, call);
-		if (last != CT_NONE && (found == CT_NONE || returned_later(model, last, found)))
-			found = last;
-	}
+	found = holder_among(locks, call, false);
+	if (found == CT_NONE && ct_devices_several(locks->model))
+		found = holder_among(locks, call, true);
 	if (found == CT_NONE ||
-	    overlap(&call->raw, &model->calls.at[found].raw) <= LEAST_NS)
+	    overlap(&call->raw, &locks->model->calls.at[found].raw) <= LEAST_NS)
 		return CT_NONE;
 	return found;
 }
@@ -310,8 +355,10 @@ uint32_t ct_locks_next(const struct ct_locks *locks, const struct ct_host_call *
 	uint64_t free_ns = calls[holder].raw.leave_ns;
 	uint32_t next = CT_NONE;
 
-	for (const struct holders *h = locks->kinds; h < locks->kinds + KINDS; h++) {
-		if (!(h->blocks & call->effects))
+	for (size_t kind = 0; kind < locks->kinds.count; kind++) {
+		const struct holders *h = &locks->kinds.at[kind];
+
+		if (!(h->blocks & call->effects) || !ct_device_same(h->device, call->device))
 			continue;
 		for (size_t i = begun_by(locks->model, h, free_ns); i < h->count; i++) {
 			const struct ct_host_call *other = &calls[h->calls[i]];

@@ -128,6 +128,7 @@ int ct_part_create(const struct ct_model *facts, struct ct_model **ret_model)
 	*part = *facts;
 	memset(&part->threads, 0, sizeof(part->threads));
 	memset(&part->streams, 0, sizeof(part->streams));
+	memset(&part->ranges, 0, sizeof(part->ranges)); /* the facts have those that are open */
 	part->facts = facts;
 	if (copy_lists(facts, part) < 0) {
 		ct_model_destroy(part);
@@ -158,6 +159,7 @@ static void reuse(struct ct_model *part, struct ct_model *old)
 	REUSE(part, old, pending);
 	REUSE(part, old, polls);
 	REUSE(part, old, stream_waits);
+	REUSE(part, old, ranges);
 }
 
 int ct_part_load(const struct ct_model *facts, const struct ct_survey *survey,
@@ -193,6 +195,8 @@ static void destroy_facts(struct ct_model *model)
 	}
 	for (size_t i = 0; i < model->strings.count; i++)
 		free(model->strings.at[i]);
+	for (size_t i = 0; i < model->nvtx_names.count; i++)
+		free(model->nvtx_names.at[i]);
 	for (size_t i = 0; i < model->stacks.count; i++)
 		free((void *)(uintptr_t)model->stacks.at[i].pc);
 	for (size_t i = 0; i < model->modules.count; i++)
@@ -212,6 +216,8 @@ static void destroy_facts(struct ct_model *model)
 	free(model->stacks.at);
 	free(model->scripts.at);
 	free(model->strings.at);
+	free(model->nvtx_names.at);
+	free(model->open_ranges.at);
 	free(model->modules.at);
 	free(model->notes.at);
 	ct_reader_close(model->reader);
@@ -240,6 +246,7 @@ void ct_model_destroy(struct ct_model *model)
 	free(model->pending.at);
 	free(model->polls.at);
 	free(model->stream_waits.at);
+	free(model->ranges.at);
 	if (!model->facts)
 		destroy_facts(model);
 	free(model);

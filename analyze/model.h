@@ -63,6 +63,7 @@ struct ct_poll {
 	uint32_t queries;
 	uint64_t start_ns, end_ns;
 	uint32_t op;       /* what it waited for; CT_NONE */
+	bool left_out;     /* by a filter */
 };
 
 /* cudaStreamWaitEvent: from time_ns on the stream follows an operation of another. */
@@ -83,15 +84,20 @@ struct ct_host_call {
 	uint32_t first_op;    /* into by_call; with op_count */
 	uint32_t op_count;
 	uint32_t stream;      /* into streams; CT_NONE */
+	uint32_t device;      /* it is about; CT_NONE: not known (device.h) */
 	uint32_t sync;        /* into syncs: what CUPTI says it waited for; CT_NONE */
 	uint64_t parts[CT_PART_COUNT];
 	uint32_t first_wait;  /* into waits; with wait_count */
 	uint32_t wait_count;
 	uint32_t first_pending; /* into pending: last unfinished op of each stream it waited for */
 	uint32_t pending_count;
+	bool elsewhere;       /* it waited for work of another device than its own */
 	bool chance;          /* work it may wait for was in flight when it began */
 	bool nameless;        /* the file does not say which call it is: damaged */
 	bool pageable;        /* it moves pageable host memory, by CUPTI's word */
+	bool left_out;        /* by a filter: neither shown nor in sums of what is */
+	uint32_t range;       /* innermost NVTX range, into ranges; CT_NONE */
+	uint32_t range_domain, range_name; /* of it, into nvtx_names; CT_NONE */
 	uint8_t past;         /* CT_PAST_*: what came before it, maybe long before */
 	uint64_t submitted_ns; /* end of its last lock or queue wait: its work went to the device then */
 	uint64_t released_ns; /* end of its last device, lock or queue wait; enter_ns if none */
@@ -133,6 +139,7 @@ struct ct_stream_info {
 	uint32_t context, id;  /* as CUPTI numbers them */
 	uint32_t device;
 	uint8_t flag;          /* enum ct_stream_flag */
+	bool per_thread;       /* it is a thread's own default stream */
 	int32_t priority;      /* as the driver has it: lower numbers go first; 0 if no flag */
 	uint32_t *ops;         /* in order of submission */
 	uint32_t op_count, op_room;
@@ -143,17 +150,24 @@ struct ct_stream_info {
 struct ct_thread_info {
 	uint32_t tid;
 	char name[17];
-	uint32_t default_stream; /* its per-thread default stream; CT_NONE = none seen */
+	uint32_t default_stream; /* its own, of the context that it used last; CT_NONE = none seen */
 	uint32_t *calls;       /* in order of time */
 	uint32_t call_count, call_room;
 	uint32_t core_calls;   /* of the core; filled by totals.c */
-	uint64_t blocked_ns;   /* of them */
+	uint32_t shown_calls;  /* of them, those that no filter leaves out */
+	uint64_t blocked_ns;   /* of those */
 };
 
 /* A stream handle that names a CUPTI stream from since_ns on. */
 struct ct_handle {
 	uint64_t handle, since_ns;
 	uint32_t context, stream;
+};
+
+/* A range that the program marked by NVTX. */
+struct ct_range_info {
+	struct ct_nvtx_range raw; /* end_ns UINT64_MAX: it never ended */
+	uint32_t parent;          /* of its thread, under way when it began, the last one; CT_NONE */
 };
 
 /* A correlation id and the call that has it. */
@@ -236,10 +250,15 @@ struct ct_model {
 	CT_ARRAY(struct ct_context) contexts;
 	CT_ARRAY(uint32_t) context_tids;     /* whose call created each of them */
 	CT_ARRAY(struct ct_gpu) gpus;        /* by device */
+	uint32_t device_count;               /* the number of the last device that is there, and 1 */
+	bool several_devices;                /* more than one of them is there */
 	CT_ARRAY(struct ct_handle) handles;  /* by handle, then since_ns */
 	CT_ARRAY(struct ct_stack_info) stacks; /* by id */
 	CT_ARRAY(struct ct_script_info) scripts; /* by id */
 	CT_ARRAY(char *) strings;            /* by id */
+	CT_ARRAY(char *) nvtx_names;         /* by id */
+	CT_ARRAY(struct ct_nvtx_range) open_ranges; /* under way at the end */
+	CT_ARRAY(struct ct_range_info) ranges; /* those too; by tid, then begin */
 	CT_ARRAY(struct ct_module *) modules;
 	CT_ARRAY(struct ct_note_info) notes;
 	CT_ARRAY(struct ct_key) call_keys;   /* by correlation; if there is no call_table */
@@ -265,6 +284,7 @@ struct ct_model {
 	uint64_t begin_ns, end_ns;           /* of everything recorded */
 	bool has_cupti, has_no_cupti;        /* notes say it was loaded; that it was of no use */
 	bool has_device;                     /* CUPTI was at work: device times exist */
+	bool filtered;                       /* ct_filter_mark() has been over it */
 	uint64_t cupti_begin_ns;             /* from here on; 0: not known, or from the start */
 	uint64_t cupti_end_ns;               /* but not from here on; UINT64_MAX: to the end */
 	CT_ARRAY(struct ct_mode_change) mode_changes; /* by time */
@@ -334,6 +354,14 @@ uint32_t ct_model_depth(const struct ct_model *model, uint32_t stream, uint64_t 
 
 /* Name of an operation for people: demangled kernel, "copy D2H pageable 4194304 B", ... */
 void ct_model_op_name(const struct ct_model *model, uint32_t op, char *ret, size_t size);
+
+/* Does a filter leave out an operation? It does if it does its call, or that is not known. */
+static inline bool ct_model_op_left_out(const struct ct_model *model, uint32_t op)
+{
+	uint32_t call = model->ops.at[op].call;
+
+	return model->filtered && (call == CT_NONE || model->calls.at[call].left_out);
+}
 
 /* Make room for one more item of `bytes`. Returns 0 or -ENOMEM. */
 int ct_grow(void *at, size_t count, size_t *room, size_t bytes);

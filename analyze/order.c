@@ -6,9 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/device.h"
+
 #define RECENT_FREES 64  /* blocks the allocator may still have to hand on */
 #define BEHIND_NS 20000  /* an operation that starts so soon behind another waited for it */
 #define NEIGHBOURS 256   /* operations looked at before one that may have waited */
+#define CHANNELS 256     /* hardware queues that a record can name */
 #define WAITED_NS 100000 /* if it had been waiting for at least so long */
 
 /* When the call with a correlation id began; UINT64_MAX if it was not recorded. */
@@ -36,29 +39,58 @@ static const struct ct_event *event_by_sync(const struct ct_model *model, uint64
 		       : NULL;
 }
 
-/*
- * The EVENT record a synchronisation refers to: by its unique id where CUPTI has one
- * (since CUDA 12.8), else the latest record of the event before the wait.
- */
-static const struct ct_event *event_of(const struct ct_model *model, const struct ct_sync *sync)
+static int compare_ids(const struct ct_event *x, const struct ct_event *y)
 {
-	size_t low = 0, high = model->events_by_id.count;
+	if (x->event != y->event)
+		return x->event < y->event ? -1 : 1;
+	if (x->context != y->context)
+		return x->context < y->context ? -1 : 1;
+	return x->correlation < y->correlation ? -1 : x->correlation > y->correlation;
+}
 
-	if (sync->event_sync)
-		return event_by_sync(model, sync->event_sync);
+/* The latest record of an event in a context before a synchronisation; NULL: there is none. */
+static const struct ct_event *event_in(const struct ct_model *model, const struct ct_sync *sync,
+				       uint32_t context)
+{
+	const struct ct_event want = { .event = sync->event, .context = context,
+				       .correlation = sync->correlation };
+	size_t low = 0, high = model->events_by_id.count;
+	const struct ct_event *found;
+
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		const struct ct_event *e = &model->events.at[model->events_by_id.at[middle]];
 
-		if (e->event < sync->event ||
-		    (e->event == sync->event && e->correlation < sync->correlation))
+		if (compare_ids(&model->events.at[model->events_by_id.at[middle]], &want) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (!low || model->events.at[model->events_by_id.at[low - 1]].event != sync->event)
-		return NULL;
-	return &model->events.at[model->events_by_id.at[low - 1]];
+	found = low ? &model->events.at[model->events_by_id.at[low - 1]] : NULL;
+	return found && found->event == sync->event && found->context == context ? found : NULL;
+}
+
+/*
+ * The EVENT record a synchronisation refers to: by its unique id where CUPTI has one
+ * (since CUDA 12.8), else the latest record of the event before the wait. Another context's
+ * event may have the same id: it is meant where the synchronisation's own has none.
+ */
+static const struct ct_event *event_of(const struct ct_model *model, const struct ct_sync *sync)
+{
+	const struct ct_event *found, *other;
+
+	if (sync->event_sync)
+		return event_by_sync(model, sync->event_sync);
+	found = event_in(model, sync, sync->context);
+	if (found)
+		return found;
+	for (size_t i = 0; i < model->streams.count; i++) { /* by context */
+		if (i && model->streams.at[i].context == model->streams.at[i - 1].context)
+			continue;
+		other = event_in(model, sync, model->streams.at[i].context);
+		if (other && (!found || other->correlation > found->correlation))
+			found = other;
+	}
+	return found;
 }
 
 static int by_id(const void *a, const void *b, void *arg)
@@ -66,11 +98,8 @@ static int by_id(const void *a, const void *b, void *arg)
 	const struct ct_event *events = arg;
 	const struct ct_event *x = &events[*(const uint32_t *)a], *y = &events[*(const uint32_t *)b];
 
-	if (x->event != y->event)
-		return x->event < y->event ? -1 : 1;
-	if (x->correlation != y->correlation)
-		return x->correlation < y->correlation ? -1 : 1;
-	return x < y ? 1 : -1; /* of two that say the same the first is found */
+	/* of two that say the same the first is found */
+	return compare_ids(x, y) ?: (x < y ? 1 : -1);
 }
 
 /* Where a synchronisation names an event by its id, which is used again and again. */
@@ -267,7 +296,9 @@ static void order_by_reuse(struct ct_model *model, const struct freed *freed, ui
 	if (freed->last == CT_NONE || freed->stream == call->stream ||
 	    freed->end_ns <= call->raw.enter_ns || model->ops.at[op].raw.start_ns < freed->end_ns)
 		return;
-	if (freed->addr == call->raw.addr || started_behind(model, op, freed->last))
+	if (freed->addr == call->raw.addr ||
+	    (model->ops.at[op].raw.device == model->ops.at[freed->last].raw.device &&
+	     started_behind(model, op, freed->last)))
 		follow(model, op, CT_EDGE_REUSE, freed->last, index);
 }
 
@@ -309,15 +340,16 @@ static void order_by_allocator(struct ct_model *model)
  * that waits for its stream at the head of a queue holds those of other streams behind
  * it until it starts. CUPTI names the queue; that a kernel was held shows in its start.
  */
-static void order_by_queue(struct ct_model *model, uint32_t *last_of_channel, uint32_t index)
+static void order_by_queue(struct ct_model *model, uint32_t (*queues)[CHANNELS], uint32_t index)
 {
 	const struct ct_op *op = &model->ops.at[index];
-	uint32_t earlier = last_of_channel[op->raw.channel];
+	uint32_t *last = &queues[ct_device_place(model, op->raw.device)][op->raw.channel];
+	uint32_t earlier = *last;
 	const struct ct_op *head = &model->ops.at[earlier == CT_NONE ? index : earlier];
 
 	if (op->raw.kind != CT_DEVICE_KERNEL || !op->raw.channel)
 		return;
-	last_of_channel[op->raw.channel] = index;
+	*last = index;
 	if (earlier != CT_NONE && head->stream != op->stream &&
 	    head->raw.device == op->raw.device && head->submit_ns < op->submit_ns &&
 	    op->raw.start_ns - head->raw.start_ns < BEHIND_NS &&
@@ -337,20 +369,27 @@ static void order_by_loading(struct ct_model *model, uint32_t index)
 		return;
 	for (uint32_t i = index; i-- > 0 && i + NEIGHBOURS > index;)
 		if (model->ops.at[i].stream != op->stream &&
+		    model->ops.at[i].raw.device == op->raw.device &&
 		    model->ops.at[i].raw.end_ns <= op->raw.start_ns &&
 		    model->ops.at[i].submit_ns < op->submit_ns && started_behind(model, index, i))
 			follow(model, index, CT_EDGE_LOADING, i, op->call);
 }
 
-static void order_by_queues(struct ct_model *model)
+/* Each device has its own. */
+static int order_by_queues(struct ct_model *model)
 {
-	uint32_t last_of_channel[256];
+	size_t bytes = (model->device_count + 1) * sizeof(uint32_t[CHANNELS]);
+	uint32_t (*queues)[CHANNELS] = malloc(bytes);
 
-	memset(last_of_channel, 0xff, sizeof(last_of_channel));
+	if (!queues)
+		return -ENOMEM;
+	memset(queues, 0xff, bytes);
 	for (uint32_t i = 0; i < model->ops.count; i++)
-		order_by_queue(model, last_of_channel, i);
+		order_by_queue(model, queues, i);
+	free(queues);
 	for (uint32_t i = 0; model->overheads.count && i < model->ops.count; i++)
 		order_by_loading(model, i);
+	return 0;
 }
 
 int ct_order_streams(struct ct_model *model)
@@ -368,6 +407,5 @@ int ct_order_streams(struct ct_model *model)
 			order_by_default_stream(model, c, legacy);
 	}
 	order_by_allocator(model);
-	order_by_queues(model);
-	return 0;
+	return order_by_queues(model);
 }

@@ -26,6 +26,7 @@
 struct crew {
 	const struct ct_analysis_options *options;
 	const struct ct_survey *survey;
+	const struct ct_filter *filter;
 	struct ct_model *facts;
 	struct ct_places *places;
 	struct ct_window *windows;
@@ -131,7 +132,7 @@ static int keep_excerpt(struct crew *c, struct ct_analysis *part)
 /* *old: the model of the part before, of the same thread; it becomes that of this one. */
 static int do_part(struct crew *c, size_t part, struct ct_model **old)
 {
-	struct ct_analysis a = { .model = *old };
+	struct ct_analysis a = { .model = *old, .filter = c->filter };
 	int r = load(c, part, &a.model);
 
 	if (r == 0)
@@ -140,7 +141,7 @@ static int do_part(struct crew *c, size_t part, struct ct_model **old)
 		r = ct_analysis_of_model(&a, c->places, c->options->process);
 	if (r == 0)
 		r = fold(c, part, &a);
-	if (r == 0 && part == c->middle)
+	if (r == 0 && part == c->middle && !c->filter)
 		r = keep_excerpt(c, &a);
 	*old = a.model;
 	a.model = NULL;
@@ -248,6 +249,7 @@ static int analyze_parts(struct ct_analysis *to, const struct ct_survey *survey,
 {
 	uint64_t records = options->part_records ? options->part_records : CT_PART_RECORDS;
 	struct crew c = { .options = options, .survey = survey, .facts = to->facts,
+			  .filter = to->filter,
 			  .around = records / CT_AROUND_PARTS };
 	int r = name_places(to->facts, &to->places);
 

@@ -154,6 +154,7 @@ struct text {
 	bool main_seen; /* what follows is the runtime's, script frames apart */
 	const char *module; /* of the innermost frame, and whether that has a name */
 	bool named;
+	const char *source; /* path of the file that the text names; NULL = none */
 };
 
 /*
@@ -173,6 +174,7 @@ static bool first_frame(void *arg, const struct ct_frame *frame)
 		text->module = frame->module;
 		text->named = frame->function != NULL;
 		text->main_seen = is_main(frame);
+		text->source = frame->line ? frame->path : NULL;
 		return !frame->line;
 	}
 	if (text->main_seen || of_system(frame->module))
@@ -182,6 +184,7 @@ static bool first_frame(void *arg, const struct ct_frame *frame)
 		frame_text(frame, text->at, text->size);
 		used = strlen(text->at);
 		snprintf(text->at + used, text->size - used, ", in %s", inner);
+		text->source = frame->path;
 		return false;
 	}
 	if (text->frames == 2 && !text->named && !strcmp(frame->module, text->module)) {
@@ -285,6 +288,21 @@ const char *ct_places_of(const struct ct_model *model, struct ct_places *places,
 		return places->of_stack[stack];
 	places->failed = true;
 	return "(no memory)";
+}
+
+const char *ct_places_source(const struct ct_model *model, struct ct_places *places, uint32_t stack)
+{
+	const struct ct_frame *script;
+	char at[WHERE_BYTES] = "";
+	struct text text = { .at = at, .size = sizeof(at) };
+
+	if (!stack || stack >= places->count || !model->stacks.at[stack].count)
+		return NULL;
+	script = ct_script_place(places->symbols, &model->stacks.at[stack]);
+	if (script)
+		return script->line ? script->path : NULL;
+	walk(model, places->symbols, stack, first_frame, &text);
+	return text.source;
 }
 
 bool ct_places_failed(const struct ct_places *places)

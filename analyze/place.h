@@ -26,6 +26,13 @@ void ct_places_destroy(struct ct_places *places); /* accepts NULL */
  */
 const char *ct_places_of(const struct ct_model *model, struct ct_places *places, uint32_t stack);
 
+/*
+ * The path of the source file that the place of a stack is in, as the compiler or interpreter
+ * was given it; NULL: not known. Lives as long as `places`.
+ */
+const char *ct_places_source(const struct ct_model *model, struct ct_places *places,
+			     uint32_t stack);
+
 /* Was there no memory for a text so far, or for what it would have said? Then it is wrong. */
 bool ct_places_failed(const struct ct_places *places);
 

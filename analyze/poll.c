@@ -21,7 +21,8 @@ struct recorded {
 /* A run of queries of one event or stream. */
 struct run {
 	struct ct_poll poll;
-	uint64_t event, stream;
+	uint64_t event, handle;
+	uint32_t stream; /* the default stream's handle names one in each context */
 	uint32_t unfinished;
 };
 
@@ -104,14 +105,19 @@ static int end_runs(struct poller *p, uint32_t thread)
 	return r;
 }
 
+static bool asks_about(const struct run *run, const struct ct_host_call *call)
+{
+	return run->event == call->raw.addr && run->handle == call->raw.stream &&
+	       run->stream == call->stream;
+}
+
 /* The run that a query belongs to: its own, a free one, or else the oldest. */
 static struct run *run_of(struct poller *p, const struct ct_host_call *call)
 {
 	struct run *runs = p->runs[call->thread], *best = &runs[0];
 
 	for (int i = 0; i < RUNS; i++) {
-		if (runs[i].poll.queries && runs[i].event == call->raw.addr &&
-		    runs[i].stream == call->raw.stream)
+		if (runs[i].poll.queries && asks_about(&runs[i], call))
 			return &runs[i];
 		if (best->poll.queries &&
 		    (!runs[i].poll.queries || runs[i].poll.start_ns < best->poll.start_ns))
@@ -127,14 +133,15 @@ static int query(struct poller *p, uint32_t index)
 	int r = 0;
 
 	p->asking[call->thread] = true;
-	if (run->poll.queries && (run->event != call->raw.addr || run->stream != call->raw.stream))
+	if (run->poll.queries && !asks_about(run, call))
 		r = end_run(p, run);
 	if (!run->poll.queries++) {
 		run->poll.call = index;
 		run->poll.start_ns = call->raw.enter_ns;
 		run->poll.op = awaited(p, call);
 		run->event = call->raw.addr;
-		run->stream = call->raw.stream;
+		run->handle = call->raw.stream;
+		run->stream = call->stream;
 		run->unfinished = 0;
 	}
 	run->unfinished += call->raw.error == NOT_READY;

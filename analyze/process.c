@@ -33,12 +33,30 @@ static int take_active(const struct ct_analysis *a, struct ct_process *p)
 	return r;
 }
 
+static void free_site(struct ct_process_site *site)
+{
+	free(site->call);
+	free(site->where);
+	free(site->source);
+}
+
+static int add_site(struct ct_process *p, struct ct_process_site site)
+{
+	p->comm_wait_ns += site.comm_wait_ns;
+	if (site.call && site.where && CT_PUSH(&p->sites, site) == 0)
+		return 0;
+	free_site(&site);
+	return -ENOMEM;
+}
+
 static int take_site(const struct ct_analysis *a, uint32_t of, struct ct_process *p)
 {
 	const struct ct_site *site = &a->sites->all.at[of];
+	const char *source = ct_places_source(a->model, a->sites->places, site->stack);
 	struct ct_process_site taken = {
 		.call = strdup(site->name),
 		.where = strdup(site->where),
+		.source = source ? strdup(source) : NULL,
 		.calls = site->calls,
 		.total_ns = site->total_ns,
 		.blocked_ns = site->blocked_ns,
@@ -48,11 +66,10 @@ static int take_site(const struct ct_analysis *a, uint32_t of, struct ct_process
 		.remedy = ct_site_remedy(a->model, site),
 	};
 
-	p->comm_wait_ns += taken.comm_wait_ns;
-	if (taken.call && taken.where && CT_PUSH(&p->sites, taken) == 0)
-		return 0;
-	free(taken.call);
-	free(taken.where);
+	memcpy(taken.parts, site->parts, sizeof(taken.parts));
+	if (!source || taken.source)
+		return add_site(p, taken);
+	free_site(&taken);
 	return -ENOMEM;
 }
 
@@ -71,13 +88,10 @@ static int take_others(const struct ct_analysis *a, size_t first, struct ct_proc
 		sum.blocked_ns += site->blocked_ns;
 		sum.lost_ns += site->lost_ns;
 		sum.comm_wait_ns += a->busy.comm_wait_ns[a->sites->ranked[i]];
+		for (int part = 0; part < CT_PART_COUNT; part++)
+			sum.parts[part] += site->parts[part];
 	}
-	p->comm_wait_ns += sum.comm_wait_ns;
-	if (sum.call && sum.where && CT_PUSH(&p->sites, sum) == 0)
-		return 0;
-	free(sum.call);
-	free(sum.where);
-	return -ENOMEM;
+	return add_site(p, sum);
 }
 
 static int take_sites(const struct ct_analysis *a, struct ct_process *p)
@@ -92,6 +106,44 @@ static int take_sites(const struct ct_analysis *a, struct ct_process *p)
 	return r < 0 || kept == count ? r : take_others(a, kept, p);
 }
 
+/* "NVIDIA H200, NVIDIA H200"; for free(), NULL without memory. */
+static char *name_gpus(const struct ct_model *model)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+	bool more = false;
+
+	if (!to)
+		return NULL;
+	for (size_t i = 0; i < model->gpus.count; i++) {
+		uint32_t name = model->gpus.at[i].name;
+
+		if (name >= model->strings.count || !model->strings.at[name])
+			continue;
+		fprintf(to, "%s%s", more ? ", " : "", model->strings.at[name]);
+		more = true;
+	}
+	if (fclose(to) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* How much of the run the trace tells. */
+static void take_extent(const struct ct_model *model, struct ct_process *p)
+{
+	const struct ct_file_header *header = model->header;
+
+	p->cut_short = model->kept_from_ns > 0;
+	p->cut_off = header->finish == CT_FINISH_CUT_OFF;
+	p->damaged = model->damaged_bytes || model->unknown_records || ct_reader_gaps(model->reader) ||
+		     (header->claimed_bytes > CT_CHUNK_UNIT &&
+		      header->claimed_bytes > ct_reader_size(model->reader));
+	p->mode = header->mode;
+	p->mode_changed = ct_seen_partly(model) && ct_seen_ns(model) > 0;
+}
+
 static int take_identity(const struct ct_analysis *a, struct ct_process *p)
 {
 	const struct ct_file_header *header = a->model->header;
@@ -101,12 +153,13 @@ static int take_identity(const struct ct_analysis *a, struct ct_process *p)
 	p->program = strndup(header->program, sizeof(header->program));
 	p->host = strdup(id.host);
 	p->variable = strdup(id.variable);
+	p->gpus = name_gpus(a->model);
 	p->pid = header->pid;
 	p->parent = id.parent;
 	p->rank = id.rank;
 	p->local_rank = id.local_rank;
 	p->size = id.size;
-	return p->directory && p->program && p->host && p->variable ? 0 : -ENOMEM;
+	return p->directory && p->program && p->host && p->variable && p->gpus ? 0 : -ENOMEM;
 }
 
 static void take_losses(const struct ct_file_header *header, struct ct_process *p)
@@ -136,14 +189,20 @@ int ct_process_take(const struct ct_analysis *a, struct ct_process *ret)
 		.comm_ops = a->busy.comm_ops,
 		.graph_ops = a->busy.graph_ops,
 		.has_device = model->has_device && !ct_seen_partly(model),
-		.cut_short = model->kept_from_ns > 0,
+		.call_ns = a->totals.call_ns,
+		.sites_skipped = a->serialization->sites_skipped,
+		.clock_ns = time_of_day(model, 0),
 	};
 	int r = take_identity(a, &p);
 
 	memcpy(p.parts, a->totals.parts_ns, sizeof(p.parts));
+	memcpy(p.parts_calls, a->totals.parts_calls, sizeof(p.parts_calls));
+	take_extent(model, &p);
 	take_losses(model->header, &p);
 	if (r == 0)
 		r = take_active(a, &p);
+	if (r == 0)
+		r = ct_nccl_append(&p.nccl, &a->nccl);
 	if (r == 0)
 		r = take_sites(a, &p);
 	if (r == 0)
@@ -158,17 +217,17 @@ int ct_process_take(const struct ct_analysis *a, struct ct_process *ret)
 
 void ct_process_free(struct ct_process *p)
 {
-	for (size_t i = 0; i < p->sites.count; i++) {
-		free(p->sites.at[i].call);
-		free(p->sites.at[i].where);
-	}
+	for (size_t i = 0; i < p->sites.count; i++)
+		free_site(&p->sites.at[i]);
 	free(p->sites.at);
 	free(p->directory);
 	free(p->program);
 	free(p->host);
 	free(p->variable);
+	free(p->gpus);
 	free(p->unseen);
 	ct_spans_free(&p->active);
+	ct_nccl_free(&p->nccl);
 }
 
 uint64_t ct_process_outside_ns(const struct ct_process *p)

@@ -19,8 +19,10 @@
 /* All calls of one API from one place, of one process. */
 struct ct_process_site {
 	char *call, *where;
+	char *source;       /* path of the source file, as in place.h; NULL = not known */
 	uint32_t calls;
 	uint64_t total_ns, blocked_ns, lost_ns;
+	uint64_t parts[CT_PART_COUNT];
 	uint64_t comm_wait_ns; /* of blocked_ns: for the device while it only communicated */
 	enum ct_part worst; /* the part that cost most, driver work and tool aside */
 	const char *remedy; /* what to do about it; "" = nothing; static text */
@@ -30,10 +32,13 @@ struct ct_process_site {
 struct ct_process {
 	char *directory, *program;
 	char *host, *variable;           /* of its identity: "" = not known */
+	char *gpus;                      /* their names, in order of device; "" = not known */
 	uint32_t pid, parent;            /* parent: CT_NONE = not known */
 	uint32_t rank, local_rank, size; /* CT_NONE = not known */
 	uint64_t begin_ns, end_ns;       /* time of day of the first CUDA call and the last work */
 	uint64_t parts[CT_PART_COUNT];   /* of the calls of all threads */
+	uint64_t parts_calls[CT_PART_COUNT]; /* calls that have some of it */
+	uint64_t call_ns;                /* of all parts */
 	uint64_t blocked_ns;             /* of all threads */
 	uint64_t comm_wait_ns;           /* of device_wait: while only communication kernels ran */
 	uint64_t serialized_ns;          /* what serialization cost */
@@ -44,7 +49,14 @@ struct ct_process {
 	uint64_t graph_ops;              /* graph launches: what is in them is not known apart */
 	bool has_device;                 /* device times exist, and of the whole run: CUTRACE_MODE */
 	bool cut_short;                  /* a flight recorder: only its last part is there */
+	bool cut_off;                    /* the trace has no end: killed, or still going */
+	bool damaged;                    /* part of the file is missing or cannot be read */
+	bool mode_changed;               /* recorded in full for some of the time only */
+	uint32_t mode;                   /* enum ct_mode that it began in */
+	uint64_t sites_skipped;          /* whose lost time would have taken too long to work out */
 	struct ct_spans active;          /* time of day: inside a CUDA call, or the device at work */
+	struct ct_nccl nccl;             /* in times of the trace: clock_ns less than time of day */
+	uint64_t clock_ns;
 	uint64_t lost[CT_LOSS_COUNT];    /* records, by what was lost */
 	uint64_t lost_otherwise;         /* losses of kinds this version does not know */
 	char *unseen;                    /* what else was not seen, a line each */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/types.h>
 
+#include "analyze/device.h"
 #include "analyze/scope.h"
 #include "analyze/sort.h"
 
@@ -43,6 +44,13 @@ static uint64_t unknown_wait(const struct ct_model *model, const struct ct_host_
 	return ns;
 }
 
+static uint32_t place_of(const struct ct_model *model, const struct ct_host_call *call)
+{
+	if (call->device == CT_NONE && !ct_devices_several(model))
+		return model->device_count - 1;
+	return (uint32_t)ct_device_place(model, call->device);
+}
+
 /* What entering a call takes, close together: the replays are as fast as memory is. */
 static void note_calls(struct ct_replay *r)
 {
@@ -58,6 +66,7 @@ static void note_calls(struct ct_replay *r)
 		c->plain = plain(call);
 		c->drains = c->plain && call->effects & CT_DRAINS && call->effects & CT_FREE &&
 			    ct_scope_may_wait(call);
+		c->place = place_of(r->model, call);
 		c->unrecorded = !c->plain && unknown_wait(r->model, call);
 	}
 	for (size_t i = 0; i < r->model->ops.count; i++)
@@ -127,8 +136,9 @@ int ct_replay_create(const struct ct_model *model, struct ct_replay **ret)
 	r->was_end_ns = calloc(ops, sizeof(*r->was_end_ns));
 	r->events = calloc(2 * calls + ops, sizeof(*r->events));
 	r->room = (struct ct_room){ .sharing = CT_SHARE_KERNELS };
+	r->latest = calloc(model->device_count + 1, sizeof(*r->latest));
 	if (ct_room_init(&r->room, model) < 0 || !r->enter_ns || !r->leave_ns || !r->start_ns || !r->end_ns || !r->removed || !r->calls ||
-	    !r->was_end_ns || !r->events) {
+	    !r->was_end_ns || !r->events || !r->latest) {
 		ct_replay_destroy(r);
 		return -ENOMEM;
 	}
@@ -153,6 +163,7 @@ void ct_replay_destroy(struct ct_replay *r)
 	free(r->calls);
 	free(r->was_end_ns);
 	free(r->events);
+	free(r->latest);
 	ct_room_finish(&r->room);
 	free(r);
 }
@@ -268,9 +279,12 @@ static void enter(struct ct_replay *r, uint32_t index)
 	if (call->previous != CT_NONE) /* the thread's own time between the two stays as it was */
 		r->enter_ns[index] += r->leave_ns[call->previous];
 	r->leave_ns[index] = r->enter_ns[index] + shortened(r, index, call->took_ns);
-	if (call->drains && r->take_over && !(r->removed[index] & CT_REMOVE_WAIT) &&
-	    r->latest_was_ns <= call->enter_ns && r->latest_end_ns > r->enter_ns[index])
-		r->leave_ns[index] += r->latest_end_ns - r->enter_ns[index];
+	if (call->drains && r->take_over && !(r->removed[index] & CT_REMOVE_WAIT)) {
+		const struct ct_replay_latest *latest = &r->latest[call->place];
+
+		if (latest->was_ns <= call->enter_ns && latest->end_ns > r->enter_ns[index])
+			r->leave_ns[index] += latest->end_ns - r->enter_ns[index];
+	}
 	if (call->plain)
 		r->total_end_ns = later(r->total_end_ns, r->leave_ns[index]);
 }
@@ -367,20 +381,22 @@ static uint64_t delay_of(const struct ct_replay *r, const struct ct_op *op, uint
 static void start(struct ct_replay *r, uint32_t index)
 {
 	const struct ct_op *op = &r->model->ops.at[index];
+	struct ct_replay_latest *latest = &r->latest[ct_device_place(r->model, op->raw.device)];
 	struct release ready = ready_of(r, op);
 	uint64_t took = duration_of(r, op);
 
 	r->start_ns[index] = ct_room_place(&r->room, op,
 					   ready.is_ns + delay_of(r, op, ready.was_ns), took);
 	r->end_ns[index] = r->start_ns[index] + took;
-	r->latest_end_ns = later(r->latest_end_ns, r->end_ns[index]);
-	r->latest_was_ns = later(r->latest_was_ns, op->raw.end_ns);
+	latest->end_ns = later(latest->end_ns, r->end_ns[index]);
+	latest->was_ns = later(latest->was_ns, op->raw.end_ns);
 	r->total_end_ns = later(r->total_end_ns, r->end_ns[index]);
 }
 
 void ct_replay_run(struct ct_replay *r)
 {
-	r->total_end_ns = r->latest_end_ns = r->latest_was_ns = 0;
+	r->total_end_ns = 0;
+	memset(r->latest, 0, (r->model->device_count + 1) * sizeof(*r->latest));
 	/* what is asked for before its turn */
 	memcpy(r->end_ns, r->was_end_ns, r->model->ops.count * sizeof(*r->end_ns));
 	ct_room_clear(&r->room);

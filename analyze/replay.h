@@ -21,6 +21,7 @@ struct ct_replay_call {
 	uint64_t gap_ns;   /* since the thread's call before it; since 0 if there is none */
 	uint64_t took_ns;
 	uint32_t previous; /* CT_NONE */
+	uint32_t place;    /* in `latest` */
 	bool plain;        /* it waits for nothing */
 	bool drains;       /* a free that waited for nothing: it may have found all work done */
 	bool unrecorded;   /* it waited for device work of which there is no record */
@@ -44,7 +45,9 @@ struct ct_replay {
 	 */
 	bool known_only;
 	bool take_over;                /* frees that found the device idle wait where it no longer is */
-	uint64_t latest_end_ns, latest_was_ns; /* of the operations so far: now, and as measured */
+	struct ct_replay_latest {
+		uint64_t end_ns, was_ns;
+	} *latest; /* by device: when the last of its operations so far ends, now and as measured */
 };
 
 #define CT_REMOVE_WAIT 1  /* the call does not wait */

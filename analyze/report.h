@@ -7,9 +7,13 @@
 
 #define CT_NAME_BYTES 4608 /* a demangled kernel name, cut */
 
-/* What a wait was for: an operation, or a call of another thread; "" if neither. */
 /* The stream whose work a wait was for, as CUPTI numbers it; CT_NONE: not known, or several. */
 uint32_t ct_report_wait_stream(const struct ct_model *model, const struct ct_wait *wait);
+
+/* The device whose work a wait was for; CT_NONE: not known, or it was for none. */
+uint32_t ct_report_wait_device(const struct ct_model *model, const struct ct_wait *wait);
+
+/* What a wait was for: an operation, or a call of another thread; "" if neither. */
 void ct_report_waited_for(const struct ct_model *model, const struct ct_wait *wait, char *ret,
 			  size_t size);
 
@@ -35,9 +39,21 @@ uint64_t ct_report_overwritten(const struct ct_model *model);
  */
 void ct_report_flight(const struct ct_model *model, const char *lead, const char *next, FILE *to);
 
+/*
+ * Lines that say which windows were recorded, where not all of the run was; lead precedes the
+ * first of them, next what it goes on with. Only if ct_seen_windows().
+ */
+void ct_report_windows(const struct ct_model *model, const char *lead, const char *next, FILE *to);
+
 /* What the call sites of the whole run cost: the first `limit`; all. */
 void ct_report_totals(const struct ct_analysis *analysis, size_t limit, FILE *to);
 void ct_report_totals_csv(const struct ct_analysis *analysis, FILE *to);
+
+/* How many devices of a run with several worked at a time, and then each of them, with its streams. */
+void ct_report_devices(const struct ct_analysis *analysis, FILE *to);
+
+/* " of device 1" behind the name of a stream, if the run has several; "" if it has one. */
+const char *ct_report_device(const struct ct_model *model, uint32_t device, char ret[32]);
 
 /* Why an order between streams exists, one clause. */
 const char *ct_report_edge(enum ct_edge_kind edge);
@@ -83,6 +99,11 @@ unsigned ct_report_count_unseen(const struct ct_process *process);
 struct ct_run;
 void ct_report_run_coverage(const struct ct_run *run, FILE *to);
 
+/* NCCL's kernels, if there are any; of a run, who was late to collectives: as text, and ranks_nccl.csv. */
+void ct_report_nccl(const struct ct_analysis *analysis, FILE *to);
+void ct_report_run_nccl(const struct ct_run *run, bool summary, FILE *to);
+void ct_report_run_nccl_csv(const void *run, FILE *to);
+
 /*
  * Write a file by write(of, ...) under a temporary name and rename it when it is whole:
  * a full disk or a kill leaves the old file, never half a new one. Returns 0 or -errno.
@@ -90,7 +111,20 @@ void ct_report_run_coverage(const struct ct_run *run, FILE *to);
 int ct_report_write_file(const char *directory, const char *name,
 			 void (*write)(const void *of, FILE *to), const void *of);
 
+/* Remove one that an earlier report left, if there is one. Returns 0 or -errno. */
+int ct_report_remove_file(const char *directory, const char *name);
+
+/* What calls cost by the NVTX range that they were made in; nothing if there are none. */
+void ct_report_nvtx(const struct ct_analysis *analysis, FILE *to);
+void ct_report_nvtx_csv(const struct ct_analysis *analysis, FILE *to);
+
+/* What a filter leaves out, and what is shown; nothing without one. */
+void ct_report_filter(const struct ct_analysis *analysis, FILE *to);
+
 /* The lines that say what was seen and what was not. */
 void ct_report_coverage(const struct ct_analysis *analysis, FILE *to);
+
+/* The last of these: how far figures can be trusted, and what being watched cost. */
+void ct_report_trust(const struct ct_analysis *analysis, FILE *to);
 
 #endif

@@ -55,7 +55,8 @@ static void print_title(const struct ct_model *model, FILE *to)
 	ct_report_wrapped(to, "", "          ", "cutrace: %s (pid %u%s%s), %s, %s %s to last work%s", model->header->program, model->header->pid,
 			  id.rank == CT_NONE ? "" : ", ", ct_report_rank(id.rank, id.size, rank), date,
 			  ct_report_time(model->end_ns - model->begin_ns, span),
-			  model->kept_from_ns ? "from the first record kept" : "from first CUDA call", gpus);
+			  model->kept_from_ns ? "from the first record kept" :
+			  ct_seen_windows(model) ? "from first call recorded" : "from first CUDA call", gpus);
 }
 
 static void print_seen(const struct ct_analysis *a, FILE *to)
@@ -117,11 +118,16 @@ static int print_modes(const struct ct_model *model, FILE *to, int printed)
 	uint64_t span = model->end_ns - model->begin_ns, seen = ct_seen_ns(model);
 	char full[16], all[16], windows[48];
 
-	if (!ct_seen_partly(model))
+	if (ct_seen_windows(model)) {
+		ct_report_windows(model, lead(printed), GO_ON, to);
+		printed = 1;
+	}
+	if (!ct_seen_light_mode(model))
 		return printed;
 	if (!seen)
 		ct_report_wrapped(to, lead(printed), GO_ON, "kernels and launches, and so what waits were "
 				  "for: the mode was light all %s (CUTRACE_MODE); nothing is extrapolated",
+				  ct_seen_windows(model) ? "through the windows" :
 				  ct_report_overwritten(model) ? "through the part kept" : "the time");
 	else
 		ct_report_wrapped(to, lead(printed), GO_ON, "full for %s of %s (%.1f %%, %s), light "
@@ -150,7 +156,11 @@ static int print_late_start(const struct ct_model *model, FILE *to, int printed)
 
 	if (!ct_seen_partly(model) || model->has_no_cupti)
 		return printed;
-	if (!model->has_cupti)
+	if (!model->has_cupti && ct_seen_windows(model) && !model->calls.count)
+		return printed; /* there was no window, or nothing in it */
+	if (!model->has_cupti && !ct_seen_light_mode(model))
+		ct_report_wrapped(to, lead(printed), GO_ON, "device times: CUPTI was never started");
+	else if (!model->has_cupti)
 		ct_report_wrapped(to, lead(printed), GO_ON, "device times: CUPTI was never started (under "
 				  "CUTRACE_MODE=auto the first long call does it)");
 	else if (started_late(model))
@@ -180,6 +190,9 @@ static int print_blindness(const struct ct_model *model, FILE *to, int printed)
 		} else if (note->code == CT_NOTE_FIX) {
 			printed = line(to, printed);
 			fprintf(to, "the program as it is: cutrace changed it (%s)\n", note->text);
+		} else if (note->code == CT_NOTE_NO_NVTX) {
+			printed = line(to, printed);
+			fprintf(to, "NVTX ranges: %s\n", note->text);
 		} else if (note->code == CT_NOTE_SHARED_GPU) {
 			printed = line(to, printed);
 			fprintf(to, "the work of other processes that share the GPU (%s)\n", note->text);
@@ -233,8 +246,9 @@ static int print_modules(const struct ct_symbols *symbols, FILE *to, int printed
 
 	if (ct_symbols_mismatched(symbols) || ct_symbols_missing(symbols)) {
 		printed = line(to, printed);
-		fprintf(to, "source lines in %u modules whose file has changed since, %u whose file is "
-			"gone\n", ct_symbols_mismatched(symbols), ct_symbols_missing(symbols));
+		fprintf(to, "source lines in %s whose file has changed since, %u whose file is gone\n",
+			ct_report_count(ct_symbols_mismatched(symbols), "module", modules),
+			ct_symbols_missing(symbols));
 	}
 	if (ct_symbols_unverified(symbols)) {
 		printed = line(to, printed);
@@ -290,25 +304,42 @@ static int print_damage(const struct ct_analysis *a, FILE *to, int printed)
 	return printed;
 }
 
+/* CUPTI is asked for its records once a second, and by `cutrace ctl report-now`. */
+static void print_end(const struct ct_model *model, const char *first, FILE *to)
+{
+	uint64_t fetched_ns = model->header->control.fetched_ns;
+	char text[16] = "second";
+
+	fprintf(to, "%sthe end: the run was cut off (killed, or still going)", first);
+	if (fetched_ns && fetched_ns >= model->end_ns) {
+		fprintf(to, "; CUPTI was asked for device records after the last call\n");
+		return;
+	}
+	if (fetched_ns)
+		ct_report_time(model->end_ns - fetched_ns, text);
+	fprintf(to, "; the last %s of device records may be missing\n", text);
+}
+
 static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 {
 	const struct ct_model *model = a->model;
 
 	if (model->header->finish == CT_FINISH_CUT_OFF) {
-		printed = line(to, printed);
-		fprintf(to, "the end: the run was cut off (killed, or still going); the last second of "
-			"device records may be missing\n");
+		print_end(model, lead(printed), to);
+		printed = 1;
 	}
 	printed = print_damage(a, to, printed);
 	if (a->totals.without_work) {
 		printed = line(to, printed);
 		fprintf(to, "what %" PRIu64 " calls submitted: no device record of it came (it had not ended "
-			"when the program did, or CUPTI lost it)\n", a->totals.without_work);
+			"when the program did, %sor CUPTI lost it)\n", a->totals.without_work,
+			model->header->finish == CT_FINISH_CUT_OFF ? "CUPTI still had it, " : "");
 	}
 	if (a->totals.without_work_cut) {
 		printed = line(to, printed);
-		fprintf(to, "what %" PRIu64 " calls submitted: no device record of it came before the mode "
-			"was light again\n", a->totals.without_work_cut);
+		fprintf(to, "what %" PRIu64 " calls submitted: no device record of it came before %s\n",
+			a->totals.without_work_cut, ct_seen_windows(model) ? "the window ended" :
+			"the mode was light again");
 	}
 	if (a->totals.managed) {
 		printed = line(to, printed);
@@ -319,6 +350,7 @@ static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 		printed = line(to, printed);
 		fprintf(to, "the calls that submitted %" PRIu64 " device operations%s\n",
 			a->totals.unjoined_ops,
+			ct_seen_windows(model) ? ": made outside the windows, or at their edges" :
 			ct_seen_partly(model) ? ": made while the mode was light" : "");
 	}
 	printed = print_modules(a->sites->places->symbols, to, printed);
@@ -369,68 +401,6 @@ int ct_report_unseen(const struct ct_analysis *a, char **ret)
 	return 0;
 }
 
-/* Errors of host and device times add up. Returns false if nobody measured any. */
-static bool clock_error(const struct ct_model *model, uint64_t *ret_ns)
-{
-	bool known = false;
-
-	*ret_ns = 0;
-	for (size_t i = 0; i < model->notes.count; i++)
-		if (model->notes.at[i].code == CT_NOTE_CLOCK_ERROR) {
-			*ret_ns += model->notes.at[i].value;
-			known = true;
-		}
-	return known;
-}
-
-static void print_trust(const struct ct_analysis *a, FILE *to)
-{
-	const struct ct_totals *t = &a->totals;
-	uint64_t clock_ns;
-	char text[16];
-
-	fprintf(to, "trust     ");
-	if (clock_error(a->model, &clock_ns))
-		fprintf(to, "clocks agree within %s; ", ct_report_time(clock_ns, text));
-	fprintf(to, "tool took %s of the calls' time", ct_report_time(t->parts_ns[CT_PART_TOOL], text));
-	fprintf(to, " (%s)", ct_report_time(t->call_ns, text));
-	fprintf(to, "; unexplained %s", ct_report_time(t->parts_ns[CT_PART_UNEXPLAINED], text));
-	if (t->mismatches)
-		fprintf(to, "; WRONG: the parts of %" PRIu64 " calls do not sum up, report a bug",
-			t->mismatches);
-	fputc('\n', to);
-}
-
-/* What recording took, if enough calls were made that some were timed. */
-static void print_cost(const struct ct_analysis *a, FILE *to)
-{
-	uint64_t calls = 0, ns = 0;
-	char each[16], all[16];
-
-	for (size_t i = 0; i < a->model->notes.count; i++)
-		if (a->model->notes.at[i].code == CT_NOTE_OWN_COST) {
-			calls += strtoull(a->model->notes.at[i].text, NULL, 10);
-			ns += a->model->notes.at[i].value;
-		}
-	if (calls)
-		ct_report_wrapped(to, "          ", "          ", "recording took %s a call (%" PRIu64 " were "
-				  "timed), so about %s in all, before and behind the calls; what CUPTI does "
-				  "comes on top", ct_report_time(ns / calls, each), calls,
-				  ct_report_time((uint64_t)((double)ns / (double)calls *
-							    (double)a->totals.calls), all));
-}
-
-/* What being watched costs the program in GPU memory. */
-static void print_memory(const struct ct_model *model, FILE *to)
-{
-	for (size_t i = 0; i < model->notes.count; i++)
-		if (model->notes.at[i].code == CT_NOTE_GPU_MEMORY)
-			ct_report_wrapped(to, "          ", "          ", "CUPTI sets aside %.1f MiB or more of "
-					  "GPU memory in each context (%s)",
-					  (double)model->notes.at[i].value / (1 << 20),
-					  model->notes.at[i].text);
-}
-
 /* What a long run's analysis in parts may have made of it, and where the rows are. */
 static void print_parts(const struct ct_analysis *a, FILE *to)
 {
@@ -444,7 +414,7 @@ static void print_parts(const struct ct_analysis *a, FILE *to)
 			  a->parts_cut);
 	ct_report_wrapped(to, "          ", "          ", "serialized.csv and idle.csv have the rows that "
 			  "cost most, %u at most", CT_FOLD_ROWS);
-	if (!a->all_rows)
+	if (!a->all_rows && !a->filter)
 		ct_report_wrapped(to, "          ", "          ", "calls.csv, device.csv and blocked.csv "
 				  "are left out: `cutrace report --all-rows %s` makes them",
 				  a->directory);
@@ -455,6 +425,7 @@ void ct_report_coverage(const struct ct_analysis *a, FILE *to)
 	int printed;
 
 	print_title(a->model, to);
+	ct_report_filter(a, to);
 	print_seen(a, to);
 	printed = print_modes(a->model, to, 0);
 	printed = print_late_start(a->model, to, printed);
@@ -466,7 +437,5 @@ void ct_report_coverage(const struct ct_analysis *a, FILE *to)
 	if (!printed)
 		fprintf(to, "not seen  nothing was dropped\n");
 	print_parts(a, to);
-	print_trust(a, to);
-	print_cost(a, to);
-	print_memory(a->model, to);
+	ct_report_trust(a, to);
 }

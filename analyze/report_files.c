@@ -69,6 +69,7 @@ int ct_report_write_file(const char *directory, const char *name,
 struct table_job {
 	const struct ct_table *table;
 	const struct ct_analysis *analysis;
+	const char *directory;
 };
 
 static void write_table(const void *of, FILE *to)
@@ -149,7 +150,7 @@ static int place_rows(struct ct_rows *rows, const char **ret_file)
 }
 
 /* An old one would be taken for a table of this report. */
-static int remove_table(const char *directory, const char *file)
+int ct_report_remove_file(const char *directory, const char *file)
 {
 	char path[PATH_MAX];
 
@@ -161,26 +162,28 @@ static int remove_table(const char *directory, const char *file)
 /* One that this report does not have may still be there from an earlier one. */
 static int make_table(const struct table_job *job, const struct ct_rows *rows)
 {
-	bool refused = job->table->predicted && ct_whatif_refusal(job->analysis);
+	bool refused = job->analysis->filter ? job->table->of_run :
+		       job->table->predicted && ct_whatif_refusal(job->analysis);
+	bool lacking = job->table->of_nvtx && !ct_nvtx_any(&job->analysis->nvtx);
 	bool apart = job->analysis->parts && job->table->by_event; /* then it is in rows, if anywhere */
-	const char *directory = job->analysis->directory;
+	const char *directory = job->directory;
 
+	refused = refused || lacking;
 	if (!refused && !apart)
 		return ct_report_write_file(directory, job->table->file, write_table, job);
-	return refused || !rows ? remove_table(directory, job->table->file) : 0;
+	return refused || !rows ? ct_report_remove_file(directory, job->table->file) : 0;
 }
 
-int ct_report_write(const struct ct_analysis *analysis, struct ct_rows *rows,
-		    const char **ret_file)
+int ct_report_write_to(const struct ct_analysis *analysis, const char *directory,
+		       struct ct_rows *rows, const char **ret_file)
 {
-	const char *directory = analysis->directory;
 	int r = ct_report_write_file(directory, "report.txt", write_report, analysis);
 
 	*ret_file = "report.txt";
 	if (r == 0 && rows)
 		r = place_rows(rows, ret_file);
 	for (const struct ct_table *table = ct_tables; r == 0 && table->file; table++) {
-		const struct table_job job = { table, analysis };
+		const struct table_job job = { table, analysis, directory };
 
 		if (table->of_limit && !analysis->model->header->limit_bytes)
 			continue;
@@ -190,4 +193,10 @@ int ct_report_write(const struct ct_analysis *analysis, struct ct_rows *rows,
 			r = -ENOMEM; /* the stacks in it are not whole */
 	}
 	return r;
+}
+
+int ct_report_write(const struct ct_analysis *analysis, struct ct_rows *rows,
+		    const char **ret_file)
+{
+	return ct_report_write_to(analysis, analysis->directory, rows, ret_file);
 }

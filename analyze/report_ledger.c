@@ -57,7 +57,8 @@ static bool surprising(const struct ct_ledger_line *line)
 
 	if (effects & CT_SYNC || !*line->documented)
 		return false;
-	return (line->waited > 0 && !strstr(line->documented, "waits for")) || line->locked > 0;
+	return (line->waited > 0 && !strstr(line->documented, "waits for")) ||
+	       line->waited_elsewhere > 0 || line->locked > 0;
 }
 
 static void print_surprise(const struct ct_ledger_line *line, FILE *to)
@@ -68,9 +69,12 @@ static void print_surprise(const struct ct_ledger_line *line, FILE *to)
 	if (line->waited)
 		fprintf(to, "waited in %u of %u calls made with work in flight", line->waited,
 			line->chances);
+	if (line->waited_elsewhere)
+		fprintf(to, "%s%u waited for another device (%u were made with work on others only)",
+			line->waited ? ", " : "", line->waited_elsewhere, line->elsewhere);
 	if (line->locked)
 		fprintf(to, "%s%u of %u calls waited for another thread's call",
-			line->waited ? ", " : "", line->locked, line->calls);
+			line->waited || line->waited_elsewhere ? ", " : "", line->locked, line->calls);
 	fputc('\n', to);
 }
 
@@ -91,6 +95,8 @@ void ct_report_ledger(const struct ct_analysis *a, FILE *to)
 {
 	const struct ct_ledger *ledger = a->ledger;
 
+	if (!ledger->lines.count)
+		return;
 	fprintf(to, "\nEvery kind of call, and whether it blocked\n"
 		"  call                                calls  blocked  long call  longest wait, and on what\n");
 	for (size_t i = 0; i < ledger->lines.count && i < LINES_SHOWN; i++)
@@ -116,6 +122,8 @@ void ct_report_ledger_csv(const struct ct_analysis *a, FILE *to)
 		ct_csv_number(&csv, line->longest_wait_ns);
 		ct_csv_text(&csv, line->documented);
 		ct_csv_text(&csv, line->source);
+		ct_csv_number(&csv, line->elsewhere);
+		ct_csv_number(&csv, line->waited_elsewhere);
 		ct_csv_end_row(&csv);
 	}
 }
@@ -134,6 +142,8 @@ void ct_report_idle_csv(const struct ct_analysis *a, FILE *to)
 	for (size_t i = 0; i < a->idle->gaps.count; i++) {
 		const struct ct_gap *gap = &a->idle->gaps.at[i];
 
+		if (a->filter && (gap->call == CT_NONE || a->model->calls.at[gap->call].left_out))
+			continue;
 		ct_csv_number(&csv, gap->start_ns);
 		ct_csv_number(&csv, gap->end_ns - gap->start_ns);
 		ct_csv_text(&csv, causes[gap->cause]);
@@ -144,6 +154,7 @@ void ct_report_idle_csv(const struct ct_analysis *a, FILE *to)
 		ct_model_op_name(a->model, gap->next_op, name, sizeof(name));
 		ct_csv_text(&csv, name);
 		ct_csv_number(&csv, a->model->ops.at[gap->next_op].raw.stream);
+		ct_csv_number(&csv, a->model->ops.at[gap->next_op].raw.device);
 		ct_csv_end_row(&csv);
 	}
 }

@@ -107,12 +107,23 @@ static void total_line(const struct ct_total *t, FILE *to)
 		t->calls, t->total_ns, t->longest_ns, t->bytes, t->long_calls, t->failed);
 }
 
+static void nvtx_line(const struct ct_item *item, FILE *to)
+{
+	const struct ct_nvtx_range *r = item->record;
+
+	fprintf(to, "nvtx_%s kind=%u begin=%" PRIu64 " end=%" PRIu64 " tid=%u end_tid=%u name=%u "
+		"domain=%u category=%u color=0x%x cut=%u\n",
+		item->type == CT_RECORD_NVTX_OPEN ? "open" : "range", r->kind, r->begin_ns, r->end_ns,
+		r->tid, r->end_tid, r->name, r->domain, r->category, r->color, r->cut);
+}
+
 static void text_line(const struct ct_item *item, FILE *to)
 {
 	const struct ct_string *string = item->record;
 	const struct ct_module *module = item->record;
 	const struct ct_api_record *api = item->record;
 	const struct ct_note *note = item->record;
+	const struct ct_nvtx_name *name = item->record;
 
 	if (item->type == CT_RECORD_STRING) {
 		fprintf(to, "string id=%u ", string->id);
@@ -124,6 +135,9 @@ static void text_line(const struct ct_item *item, FILE *to)
 	} else if (item->type == CT_RECORD_API) {
 		fprintf(to, "api id=%u effects=0x%x ", api->id, api->effects);
 		put_text(api->name, api->name_length, to);
+	} else if (item->type == CT_RECORD_NVTX_NAME) {
+		fprintf(to, "nvtx_name id=%u ", name->id);
+		put_text(name->text, name->length, to);
 	} else {
 		fprintf(to, "seen=%" PRIu64 " note code=%u value=%" PRIu64 " ", note->seen_ns, note->code,
 			note->value);
@@ -150,6 +164,10 @@ void ct_report_record(const struct ct_item *item, FILE *to)
 	case CT_RECORD_SYNC:
 		sync_line(item->record, to);
 		break;
+	case CT_RECORD_NVTX_RANGE:
+	case CT_RECORD_NVTX_OPEN:
+		nvtx_line(item, to);
+		break;
 	case CT_RECORD_TOTAL:
 		total_line(item->record, to);
 		break;
@@ -163,6 +181,7 @@ void ct_report_record(const struct ct_item *item, FILE *to)
 	case CT_RECORD_MODULE:
 	case CT_RECORD_API:
 	case CT_RECORD_NOTE:
+	case CT_RECORD_NVTX_NAME:
 		text_line(item, to);
 		break;
 	default:

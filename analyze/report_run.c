@@ -299,6 +299,7 @@ void ct_report_run(const struct ct_run *run, bool summary_only, FILE *to)
 	fputc('\n', to);
 	print_slowest(run, to);
 	ct_report_run_late(run, to);
+	ct_report_run_nccl(run, summary_only, to);
 	print_processes(run, summary_only, to);
 	print_sites(run, summary_only ? SITES_SUMMARY : SITES_SHOWN, to);
 	if (summary_only)

@@ -121,5 +121,10 @@ int ct_report_run_write(const struct ct_run *run, const char *directory, const c
 	if (r < 0)
 		return r;
 	*ret_file = "ranks_callsites.csv";
-	return ct_report_write_file(directory, *ret_file, write_callsites, run);
+	r = ct_report_write_file(directory, *ret_file, write_callsites, run);
+	if (r < 0)
+		return r;
+	*ret_file = "ranks_nccl.csv";
+	return run->meet.members.count ? ct_report_write_file(directory, *ret_file, ct_report_run_nccl_csv, run)
+				       : ct_report_remove_file(directory, *ret_file);
 }

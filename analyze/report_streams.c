@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "analyze/csv.h"
+#include "analyze/device.h"
 #include "analyze/report.h"
 
 static const char *const kinds[] = {
@@ -32,9 +33,8 @@ static uint8_t *marks_of(const struct ct_model *model)
 		if (stream != CT_NONE)
 			marks[stream] |= NAMED;
 	}
-	for (size_t t = 0; marks && t < model->threads.count; t++)
-		if (model->threads.at[t].default_stream < model->streams.count)
-			marks[model->threads.at[t].default_stream] |= PER_THREAD;
+	for (size_t i = 0; marks && i < model->streams.count; i++)
+		marks[i] |= model->streams.at[i].per_thread ? PER_THREAD : 0;
 	return marks;
 }
 
@@ -56,29 +56,35 @@ static void write_no_memory(struct ct_csv *csv)
 }
 
 /* Streams of the driver's own, on which nothing of the program's runs, are left out. */
+static void write_stream(struct ct_csv *csv, const struct ct_stream_info *stream, uint8_t marks)
+{
+	if (!stream->core_ops && !(marks & NAMED))
+		return;
+	ct_csv_number(csv, stream->device);
+	ct_csv_number(csv, stream->context);
+	ct_csv_number(csv, stream->id);
+	ct_csv_text(csv, kind_of(stream, marks));
+	if (stream->flag)
+		ct_csv_decimal(csv, stream->priority, 0);
+	else
+		ct_csv_none(csv);
+	ct_csv_number(csv, stream->core_ops);
+	ct_csv_number(csv, stream->work_ns);
+	ct_csv_end_row(csv);
+}
+
+/* By device, then context. */
 void ct_report_streams_csv(const struct ct_analysis *a, FILE *to)
 {
+	const struct ct_model *model = a->model;
 	struct ct_csv csv = { .to = to };
-	uint8_t *marks = marks_of(a->model);
+	uint8_t *marks = marks_of(model);
 
 	if (!marks)
 		write_no_memory(&csv);
-	for (size_t i = 0; marks && i < a->model->streams.count; i++) {
-		const struct ct_stream_info *stream = &a->model->streams.at[i];
-
-		if (!stream->core_ops && !(marks[i] & NAMED))
-			continue;
-		ct_csv_number(&csv, stream->device);
-		ct_csv_number(&csv, stream->context);
-		ct_csv_number(&csv, stream->id);
-		ct_csv_text(&csv, kind_of(stream, marks[i]));
-		if (stream->flag)
-			ct_csv_decimal(&csv, stream->priority, 0);
-		else
-			ct_csv_none(&csv);
-		ct_csv_number(&csv, stream->core_ops);
-		ct_csv_number(&csv, stream->work_ns);
-		ct_csv_end_row(&csv);
-	}
+	for (size_t place = 0; marks && place <= model->device_count; place++)
+		for (size_t i = 0; i < model->streams.count; i++)
+			if (ct_device_place(model, model->streams.at[i].device) == place)
+				write_stream(&csv, &model->streams.at[i], marks[i]);
 	free(marks);
 }

@@ -238,7 +238,8 @@ void ct_report_api_sum(const struct ct_analysis *a, FILE *to)
 	for (size_t i = 0; !a->by_api && i < a->model->calls.count; i++) {
 		const struct ct_host_call *call = &a->model->calls.at[i];
 
-		add(&rows, call->name, call->raw.leave_ns - call->raw.enter_ns);
+		if (!call->left_out)
+			add(&rows, call->name, call->raw.leave_ns - call->raw.enter_ns);
 	}
 	write_rows(&rows, to);
 }
@@ -256,10 +257,10 @@ void ct_report_kernel_sum(const struct ct_analysis *a, FILE *to)
 
 	for (size_t id = 0; a->by_name && id < a->name_count; id++)
 		add_summed(&rows, kernel_name(a->model, id), &a->by_name[id]);
-	for (size_t i = 0; !a->by_name && i < a->model->ops.count; i++) {
+	for (uint32_t i = 0; !a->by_name && i < a->model->ops.count; i++) {
 		const struct ct_device_op *op = &a->model->ops.at[i].raw;
 
-		if (op->kind == CT_DEVICE_KERNEL)
+		if (op->kind == CT_DEVICE_KERNEL && !ct_model_op_left_out(a->model, i))
 			add(&rows, kernel_name(a->model, op->name), op->end_ns - op->start_ns);
 	}
 	write_rows(&rows, to);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "analyze/analysis.h"
+#include "analyze/copies.h"
 #include "analyze/csv.h"
 #include "analyze/report.h"
 #include "analyze/whatif.h"
@@ -34,10 +35,13 @@ static const char *site_of(const struct ct_analysis *a, uint32_t call)
 static void write_calls(const struct ct_analysis *a, FILE *to)
 {
 	struct ct_csv csv = { .to = to };
+	char range[CT_NVTX_TEXT_BYTES];
 
 	for (uint32_t i = a->model->core.first_call; i < a->model->core.end_call; i++) {
 		const struct ct_host_call *call = &a->model->calls.at[i];
 
+		if (call->left_out)
+			continue;
 		ct_csv_number(&csv, call->raw.enter_ns);
 		ct_csv_number(&csv, call->raw.leave_ns - call->raw.enter_ns);
 		ct_csv_text(&csv, call->name);
@@ -53,22 +57,19 @@ static void write_calls(const struct ct_analysis *a, FILE *to)
 			ct_csv_number(&csv, call->parts[part]);
 		ct_csv_text(&csv, site_of(a, i));
 		ct_csv_text(&csv, call->raw.flags & CT_CALL_CAPTURING ? "yes" : "");
+		ct_csv_text(&csv, ct_nvtx_of_call(a->model, call, range));
 		ct_csv_end_row(&csv);
 	}
 }
 
 static const char *const device_kinds[] = { "", "kernel", "copy", "memset", "graph" };
-static const char *const directions[] = { "?",   "H2D", "D2H", "H2A", "A2H", "A2A",
-					  "A2D", "D2A", "D2D", "H2H", "P2P" };
-static const char *const memories[] = { "unknown", "pageable", "pinned",        "device",
-					"array",   "managed",  "device static", "managed static" };
 
 static void copy_fields(struct ct_csv *csv, const struct ct_device_op *op)
 {
 	ct_csv_number(csv, op->u.copy.bytes);
-	ct_csv_text(csv, op->kind == CT_DEVICE_COPY ? NAME_IN(directions, op->u.copy.direction) : "");
-	ct_csv_text(csv, op->kind == CT_DEVICE_COPY ? NAME_IN(memories, op->u.copy.source) : "");
-	ct_csv_text(csv, NAME_IN(memories, op->u.copy.target));
+	ct_csv_text(csv, op->kind == CT_DEVICE_COPY ? ct_direction_name(op->u.copy.direction) : "");
+	ct_csv_text(csv, op->kind == CT_DEVICE_COPY ? ct_memory_name(op->u.copy.source) : "");
+	ct_csv_text(csv, ct_memory_name(op->u.copy.target));
 	for (int i = 0; i < 4; i++)
 		ct_csv_none(csv);
 }
@@ -97,6 +98,8 @@ static void write_device(const struct ct_analysis *a, FILE *to)
 	for (uint32_t i = a->model->core.first_op; i < a->model->core.end_op; i++) {
 		const struct ct_device_op *op = &a->model->ops.at[i].raw;
 
+		if (ct_model_op_left_out(a->model, i))
+			continue;
 		ct_model_op_name(a->model, i, name, sizeof(name));
 		ct_csv_number(&csv, op->start_ns);
 		ct_csv_number(&csv, op->end_ns - op->start_ns);
@@ -123,7 +126,7 @@ static void unrecorded_name(const struct ct_model *model, const struct ct_host_c
 			    size_t size)
 {
 	const struct ct_sync *sync = call->sync == CT_NONE ? NULL : &model->syncs.at[call->sync];
-	int n = snprintf(ret, size, "device work not recorded (light)");
+	int n = snprintf(ret, size, "device work not recorded (%s)", ct_seen_lack(model));
 
 	if (sync && sync->kind == CT_SYNC_EVENT && sync->event != CT_ID_NONE)
 		snprintf(ret + n, size - (size_t)n, ", up to event %u", sync->event);
@@ -198,31 +201,44 @@ static bool listed(const struct ct_wait *wait)
 static void also_field(struct ct_csv *csv, const struct ct_model *model, const struct ct_wait *wait)
 {
 	const struct ct_host_call *call = &model->calls.at[wait->call];
-	char text[CT_NAME_BYTES], name[CT_NAME_BYTES];
+	char text[CT_NAME_BYTES], name[CT_NAME_BYTES], device[32];
 	size_t n = 0;
 
 	*text = '\0';
 	for (uint32_t i = 0; wait->part == CT_PART_DEVICE_WAIT && i < call->pending_count; i++) {
 		uint32_t op = model->pending.at[call->first_pending + i];
 
-		if (op == wait->op || n + 64 > sizeof(text))
+		if (op == wait->op || n + 96 > sizeof(text))
 			continue;
 		ct_model_op_name(model, op, name, sizeof(name));
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%.*s on stream %u",
-				      n ? "; " : "", 256, name, model->ops.at[op].raw.stream);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%.*s on stream %u%s",
+				      n ? "; " : "", 256, name, model->ops.at[op].raw.stream,
+				      ct_report_device(model, model->ops.at[op].raw.device, device));
 	}
 	ct_csv_text(csv, text);
+}
+
+static void device_field(struct ct_csv *csv, const struct ct_model *model, const struct ct_wait *wait)
+{
+	uint32_t device = ct_report_wait_device(model, wait);
+
+	if (device != CT_NONE)
+		ct_csv_number(csv, device);
+	else
+		ct_csv_none(csv);
 }
 
 /* Loops of queries: the time between the calls counts as well, so they have rows of their own. */
 static void write_polls(const struct ct_analysis *a, struct ct_csv *csv)
 {
+	char range[CT_NVTX_TEXT_BYTES];
+
 	for (size_t i = 0; i < a->model->polls.count; i++) {
 		const struct ct_poll *poll = &a->model->polls.at[i];
 		const struct ct_wait wait = { .call = poll->call, .op = poll->op, .other = CT_NONE,
 					      .why = "asked again and again until it was done" };
 
-		if (!ct_model_in_core(a->model, poll->call))
+		if (!ct_model_in_core(a->model, poll->call) || poll->left_out)
 			continue;
 		ct_csv_number(csv, poll->start_ns);
 		ct_csv_number(csv, a->model->calls.at[poll->call].tid);
@@ -232,6 +248,8 @@ static void write_polls(const struct ct_analysis *a, struct ct_csv *csv)
 		waited_fields(csv, a->model, &wait);
 		ct_csv_text(csv, site_of(a, poll->call));
 		ct_csv_none(csv);
+		ct_csv_text(csv, ct_nvtx_of_call(a->model, &a->model->calls.at[poll->call], range));
+		device_field(csv, a->model, &wait);
 		ct_csv_end_row(csv);
 	}
 }
@@ -239,12 +257,13 @@ static void write_polls(const struct ct_analysis *a, struct ct_csv *csv)
 static void write_blocked(const struct ct_analysis *a, FILE *to)
 {
 	struct ct_csv csv = { .to = to };
+	char range[CT_NVTX_TEXT_BYTES];
 
 	for (size_t i = 0; i < a->model->waits.count; i++) {
 		const struct ct_wait *wait = &a->model->waits.at[i];
 		const struct ct_host_call *call = &a->model->calls.at[wait->call];
 
-		if (!listed(wait) || !ct_model_in_core(a->model, wait->call))
+		if (!listed(wait) || !ct_model_in_core(a->model, wait->call) || call->left_out)
 			continue;
 		ct_csv_number(&csv, wait->start_ns);
 		ct_csv_number(&csv, call->tid);
@@ -254,6 +273,8 @@ static void write_blocked(const struct ct_analysis *a, FILE *to)
 		waited_fields(&csv, a->model, wait);
 		ct_csv_text(&csv, site_of(a, wait->call));
 		also_field(&csv, a->model, wait);
+		ct_csv_text(&csv, ct_nvtx_of_call(a->model, call, range));
+		device_field(&csv, a->model, wait);
 		ct_csv_end_row(&csv);
 	}
 	write_polls(a, &csv);
@@ -291,6 +312,8 @@ static void write_serialized(const struct ct_analysis *a, FILE *to)
 		const struct ct_pair *pair = &a->serialization->pairs.at[i];
 		const struct ct_host_call *culprit = &a->model->calls.at[pair->culprit];
 
+		if (culprit->left_out)
+			continue;
 		ct_csv_text(&csv, culprit->name);
 		ct_csv_number(&csv, culprit->raw.enter_ns);
 		ct_csv_number(&csv, culprit->tid);
@@ -305,6 +328,7 @@ static void write_serialized(const struct ct_analysis *a, FILE *to)
 		ct_csv_number(&csv, pair->delay_ns);
 		ct_csv_number(&csv, pair->lost_ns);
 		evidence_field(&csv, a, pair);
+		ct_csv_number(&csv, a->model->ops.at[pair->victim].raw.device);
 		ct_csv_end_row(&csv);
 	}
 }
@@ -317,6 +341,8 @@ static void write_callsites(const struct ct_analysis *a, FILE *to)
 	for (size_t i = 0; i < a->sites->all.count; i++) {
 		const struct ct_site *site = &a->sites->all.at[a->sites->ranked[i]];
 
+		if (a->filter && !site->calls)
+			continue;
 		ct_csv_text(&csv, site->where);
 		ct_csv_text(&csv, site->name);
 		ct_csv_number(&csv, site->calls);
@@ -346,7 +372,7 @@ const struct ct_table ct_tables[] = {
 	  "Start (ns),Duration (ns),Name,Result,Thread,Correlation,Context,Stream,"
 	  "Bytes,Address,Origin,Device Wait (ns),Lock Wait (ns),Queue Full (ns),"
 	  "Transfer (ns),First Use (ns),Tool (ns),Driver Work (ns),Unexplained (ns),"
-	  "Call Site,Captured",
+	  "Call Site,Captured,NVTX Range",
 	  .write = write_calls, .by_event = true },
 	{ "device.csv",
 	  "Start (ns),Duration (ns),Kind,Name,Device,Context,Stream,Correlation,"
@@ -355,30 +381,37 @@ const struct ct_table ct_tables[] = {
 	  .write = write_device, .by_event = true },
 	{ "blocked.csv",
 	  "Start (ns),Thread,Call,Class,Blocked (ns),Waited For,Waited For Stream,"
-	  "Waited For Start (ns),Waited For End (ns),Why,Call Site,Also Waited For",
+	  "Waited For Start (ns),Waited For End (ns),Why,Call Site,Also Waited For,NVTX Range,"
+	  "Waited For Device",
 	  .write = write_blocked, .by_event = true },
 	{ "serialized.csv",
 	  "Culprit,Culprit Start (ns),Culprit Thread,Culprit Call Site,Waited For,"
-	  "Victim,Victim Stream,Victim Start (ns),Delay (ns),Lost (ns),Evidence",
+	  "Victim,Victim Stream,Victim Start (ns),Delay (ns),Lost (ns),Evidence,Victim Device",
 	  .write = write_serialized },
 	{ "callsites.csv",
 	  "Call Site,Call,Calls,Total (ns),Blocked (ns),Class,Waited For,Lost (ns),"
 	  "Remedy,Stack,Certainty,Device Idle (ns)",
 	  .write = write_callsites },
+	{ "nvtx.csv",
+	  "NVTX Range,Ranges,Calls,Total (ns),Blocked (ns),Device Wait (ns),Lock Wait (ns),"
+	  "Queue Full (ns),Transfer (ns),First Use (ns),Tool (ns),Driver Work (ns),Unexplained (ns),"
+	  "Lost (ns),Calls At Any Depth,Blocked At Any Depth (ns),Lost At Any Depth (ns)",
+	  .write = ct_report_nvtx_csv, .of_nvtx = true },
 	{ "ledger.csv",
 	  "Call,Calls,With Work In Flight,Waited For Device,Waited For Lock,"
-	  "Longest (ns),Longest Wait (ns),Documented,Source",
+	  "Longest (ns),Longest Wait (ns),Documented,Source,"
+	  "With Work On Other Devices Only,Waited For Other Device",
 	  .write = ct_report_ledger_csv },
 	{ "idle.csv",
-	  "Start (ns),Duration (ns),Cause,Call,Call Site,Next Operation,Next Stream",
+	  "Start (ns),Duration (ns),Cause,Call,Call Site,Next Operation,Next Stream,Next Device",
 	  .write = ct_report_idle_csv },
 	{ "whatif.csv",
 	  "Rank,Change,Call,Call Site,Calls,Low (ns),Likely (ns),High (ns),Likely Alone (ns),"
 	  "Fix,Warning",
-	  .write = ct_report_whatif_csv, .predicted = true },
+	  .write = ct_report_whatif_csv, .predicted = true, .of_run = true },
 	{ "streams.csv",
 	  "Device,Context,Stream,Kind,Priority,Operations,Work (ns)",
-	  .write = ct_report_streams_csv },
+	  .write = ct_report_streams_csv, .of_run = true },
 	{ "cuda_api_sum.csv",
 	  CT_NSYS_HEADER("Num Calls"),
 	  .write = ct_report_api_sum },
@@ -387,6 +420,6 @@ const struct ct_table ct_tables[] = {
 	  .write = ct_report_kernel_sum },
 	{ "totals.csv",
 	  "Call Site,Call,Calls,Total (ns),Longest (ns),Of 1 ms And More,Bytes,Failed,Stack",
-	  .write = ct_report_totals_csv, .of_limit = true },
+	  .write = ct_report_totals_csv, .of_limit = true, .of_run = true },
 	{ .file = NULL },
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyze/demangle.h"
+#include "analyze/device.h"
 #include "analyze/report.h"
 #include "analyze/seen.h"
 #include "analyze/whatif.h"
@@ -67,6 +68,8 @@ void ct_report_wrapped(FILE *to, const char *first, const char *indent, const ch
 /* What times are a share of. */
 static const char *whole(const struct ct_model *model)
 {
+	if (ct_seen_windows(model))
+		return "time from the first call recorded to the last";
 	return model->kept_from_ns ? "part kept" : "run";
 }
 
@@ -74,7 +77,7 @@ static const char *whole(const struct ct_model *model)
 static void print_class(const struct ct_analysis *a, enum ct_part part, FILE *to)
 {
 	const struct ct_site *most = NULL;
-	uint64_t sum = a->totals.parts_ns[part];
+	uint64_t sum = a->shown.parts_ns[part];
 	char text[16], count[48];
 
 	for (size_t i = 0; i < a->sites->all.count; i++) {
@@ -86,7 +89,7 @@ static void print_class(const struct ct_analysis *a, enum ct_part part, FILE *to
 	if (sum >= WORTH_NS)
 		ct_report_wrapped(to, "  ", "                        ", "%-11s %9s in %s, most in %s at %s",
 				  ct_part_names[part], ct_report_time(sum, text),
-				  ct_report_count(a->totals.parts_calls[part], "call", count), most->name,
+				  ct_report_count(a->shown.parts_calls[part], "call", count), most->name,
 				  most->where);
 }
 
@@ -114,9 +117,10 @@ static void print_outside(const struct ct_model *model, FILE *to)
 
 		if (outside->ns >= WORTH_NS)
 			ct_report_wrapped(to, "  ", "                        ",
-					  "%-11s %9s more, %s, in launches that were not recorded (light)",
+					  "%-11s %9s more, %s, in launches that were not recorded (%s)",
 					  ct_part_names[parts[i]], ct_report_time(outside->ns, text),
-					  ct_report_count(outside->count, "time", count));
+					  ct_report_count(outside->count, "time", count),
+					  ct_seen_lack(model));
 	}
 }
 
@@ -126,17 +130,18 @@ static void print_blocked(const struct ct_analysis *a, FILE *to)
 	int calling = 0;
 
 	for (size_t t = 0; t < a->model->threads.count; t++)
-		calling += a->model->threads.at[t].core_calls > 0;
+		calling += a->model->threads.at[t].shown_calls > 0;
 	ct_report_wrapped(to, "", "", "Host threads were blocked%s for %s in CUDA calls (the %s took %s%s)",
 			  a->model->has_device ? "" : ", or at work in the driver,",
-			  ct_report_time(a->totals.blocked_ns, text), whole(a->model),
+			  ct_report_time(a->shown.blocked_ns, text), whole(a->model),
 			  ct_report_time(a->model->end_ns - a->model->begin_ns, run),
 			  calling > 1 ? ", threads add up" : "");
 	for (int part = 0; part < CT_PART_COUNT; part++)
 		if (part != CT_PART_TOOL && part != CT_PART_DRIVER_WORK)
 			print_class(a, (enum ct_part)part, to);
-	print_polls(&a->totals, to);
-	print_outside(a->model, to);
+	print_polls(&a->shown, to);
+	if (!a->filter)
+		print_outside(a->model, to);
 	fprintf(to, "and besides, not counted as blocked,\n");
 	print_class(a, CT_PART_DRIVER_WORK, to);
 }
@@ -149,9 +154,9 @@ static void print_threads(const struct ct_analysis *a, FILE *to)
 	for (size_t t = 0; t < a->model->threads.count; t++) {
 		const struct ct_thread_info *thread = &a->model->threads.at[t];
 
-		if (thread->core_calls && printed++ < THREADS_SHOWN)
+		if (thread->shown_calls && printed++ < THREADS_SHOWN)
 			fprintf(to, "  thread %u %-15s %8u calls, blocked %s\n", thread->tid,
-				thread->name, thread->core_calls,
+				thread->name, thread->shown_calls,
 				ct_report_time(thread->blocked_ns, blocked));
 	}
 	if (printed > THREADS_SHOWN)
@@ -161,12 +166,13 @@ static void print_threads(const struct ct_analysis *a, FILE *to)
 static void print_device(const struct ct_analysis *a, FILE *to)
 {
 	const struct ct_idle *idle = a->idle;
+	bool several = ct_devices_several(a->model);
 	char text[16], busy[16], blocked[16];
 
 	if (a->model->has_device && a->model->cupti_end_ns < a->model->end_ns)
 		fprintf(to, "All about the device is the time before the program's own profiler:\n");
 	if (a->model->has_device && ct_seen_partly(a->model) && !ct_seen_ns(a->model)) {
-		fprintf(to, "The device: its kernels were not recorded (light).\n");
+		fprintf(to, "The device: its kernels were not recorded (%s).\n", ct_seen_lack(a->model));
 		return;
 	}
 	if (a->model->has_device && ct_seen_partly(a->model))
@@ -177,11 +183,15 @@ static void print_device(const struct ct_analysis *a, FILE *to)
 						 : "The device: nothing is known.\n");
 		return;
 	}
-	ct_report_wrapped(to, "", "", "The device was busy for %s and idle for %s in between (%s while a "
+	ct_report_wrapped(to, "", "", "%s busy for %s and %s for %s in between (%s while a "
 			  "host thread was blocked); %.2f operations ran at a time.",
-			  ct_report_time(idle->busy_ns, busy), ct_report_time(idle->idle_ns, text),
+			  several ? "At least one device was" : "The device was",
+			  ct_report_time(idle->busy_ns, busy), several ? "none" : "idle",
+			  ct_report_time(idle->idle_ns, text),
 			  ct_report_time(idle->idle_blocked_ns, blocked),
 			  idle->busy_ns ? (double)idle->work_ns / (double)idle->busy_ns : 0);
+	if (several)
+		ct_report_devices(a, to);
 }
 
 static void print_verdict(const struct ct_analysis *a, FILE *to)
@@ -191,7 +201,8 @@ static void print_verdict(const struct ct_analysis *a, FILE *to)
 	char text[16], calls[48];
 
 	if (a->model->has_device && !span && partly) {
-		fprintf(to, "Serialization: cannot be judged, kernels were not recorded (light).\n");
+		fprintf(to, "Serialization: cannot be judged, kernels were not recorded (%s).\n",
+			ct_seen_lack(a->model));
 		return;
 	}
 	if (!a->model->has_device) {
@@ -217,7 +228,7 @@ static void print_verdict(const struct ct_analysis *a, FILE *to)
 /* Why the holder of a lock held it so long. */
 static void print_cause(const struct ct_analysis *a, const struct ct_host_call *holder, FILE *to)
 {
-	char name[CT_NAME_BYTES];
+	char name[CT_NAME_BYTES], device[32];
 	uint32_t stream;
 
 	for (uint32_t i = 0; i < holder->wait_count; i++) {
@@ -229,7 +240,9 @@ static void print_cause(const struct ct_analysis *a, const struct ct_host_call *
 		fprintf(to, "       which itself waited for %s", name);
 		stream = ct_report_wait_stream(a->model, cause);
 		if (stream != CT_NONE)
-			fprintf(to, ", stream %u", stream);
+			fprintf(to, ", stream %u%s", stream,
+				ct_report_device(a->model, ct_report_wait_device(a->model, cause),
+						 device));
 		fputc('\n', to);
 		return;
 	}
@@ -239,7 +252,7 @@ static void print_cause(const struct ct_analysis *a, const struct ct_host_call *
 static void print_waited(const struct ct_analysis *a, const struct ct_site *site, FILE *to)
 {
 	const struct ct_wait *wait;
-	char name[CT_NAME_BYTES], small[128], longest[16], text[1024];
+	char name[CT_NAME_BYTES], range[CT_NVTX_TEXT_BYTES], small[128], longest[16], text[1024], device[32];
 	const char *sure;
 	uint32_t stream;
 	int n;
@@ -256,7 +269,9 @@ static void print_waited(const struct ct_analysis *a, const struct ct_site *site
 		     small);
 	stream = ct_report_wait_stream(a->model, wait);
 	if (stream != CT_NONE)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, ", stream %u", stream);
+		n += snprintf(text + n, sizeof(text) - (size_t)n, ", stream %u%s", stream,
+			      ct_report_device(a->model, ct_report_wait_device(a->model, wait),
+					       device));
 	sure = ct_site_certainty(a->model, site);
 	snprintf(text + n, sizeof(text) - (size_t)n, " (longest %s%s%s)%s%s",
 		 ct_report_time(wait->end_ns - wait->start_ns, longest), *sure ? "; " : "", sure,
@@ -264,6 +279,9 @@ static void print_waited(const struct ct_analysis *a, const struct ct_site *site
 	ct_report_wrapped(to, "       ", "       ", "%s", text);
 	if (wait->other != CT_NONE)
 		print_cause(a, &a->model->calls.at[wait->other], to);
+	ct_nvtx_of_call(a->model, &a->model->calls.at[wait->call], range);
+	if (*range)
+		ct_report_wrapped(to, "       ", "       ", "in NVTX range %.300s", range);
 }
 
 static void print_site(const struct ct_analysis *a, size_t rank, const struct ct_site *site,
@@ -338,20 +356,29 @@ void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)
 	print_blocked(a, to);
 	if (!summary_only)
 		print_threads(a, to);
+	if (a->filter)
+		fprintf(to, "Of the whole run, whatever is left out:\n");
 	print_device(a, to);
 	print_verdict(a, to);
 	if (!summary_only)
 		print_model(a, to);
 	print_pageable(a, to);
 	print_sites(a, summary_only ? SITES_SUMMARY : SITES_SHOWN, to);
-	ct_report_totals(a, !summary_only ? SITES_SHOWN : a->model->kept_from_ns ? SITES_SUMMARY : 0, to);
+	if (!summary_only)
+		ct_report_nvtx(a, to);
+	if (!a->filter)
+		ct_report_totals(a, !summary_only ? SITES_SHOWN : a->model->kept_from_ns ? SITES_SUMMARY : 0,
+				 to);
 	if (summary_only) {
 		ct_report_whatif_best(a, to);
 		fprintf(to, "\ncutrace: the whole report is in %s/report.txt, tables beside it\n",
 			a->directory);
 		return;
 	}
-	ct_report_whatif(a, SITES_SHOWN, to);
+	if (!a->filter) {
+		ct_report_whatif(a, SITES_SHOWN, to);
+		ct_report_nccl(a, to);
+	}
 	ct_report_idle(a, to);
 	ct_report_ledger(a, to);
 	if (a->serialization->sites_skipped)

@@ -4,6 +4,7 @@
 
 #include "analyze/csv.h"
 #include "analyze/report.h"
+#include "analyze/seen.h"
 
 #define STACK_BYTES 32768
 
@@ -37,10 +38,11 @@ void ct_report_flight(const struct ct_model *model, const char *lead, const char
 	char kept[16], run[16], limit[32], ops[48], calls[48];
 
 	fprintf(to, "%sflight recorder: the last %s of %s are kept (limit %s); %" PRIu64 " records before "
-		"that were overwritten; totals cover the whole run\n", lead,
+		"that were overwritten; totals cover %s\n", lead,
 		ct_report_time(after(from_ns, model->end_ns), kept),
 		ct_report_time(after(start_ns, model->end_ns), run),
-		size_text(model->header->limit_bytes, limit), ct_report_overwritten(model));
+		size_text(model->header->limit_bytes, limit), ct_report_overwritten(model),
+		ct_seen_windows(model) ? "all windows" : "the whole run");
 	if (model->early_calls || model->early_ops)
 		fprintf(to, "%s%s and %s of that time that were not overwritten: left out, as what else "
 			"happened then is not known\n", next,
@@ -57,8 +59,9 @@ void ct_report_totals(const struct ct_analysis *a, size_t limit, FILE *to)
 
 	if (!a->site_totals->all.count || !limit)
 		return;
-	fprintf(to, "\nThe whole run: call sites by time in calls, waits and work alike\n"
-		"  #      total   longest      calls  call and place\n");
+	fprintf(to, "\n%s: call sites by time in calls, waits and work alike\n"
+		"  #      total   longest      calls  call and place\n",
+		ct_seen_windows(a->model) ? "All windows" : "The whole run");
 	for (size_t i = 0; i < a->site_totals->all.count && i < limit; i++) {
 		const struct ct_total_site *site = &a->site_totals->all.at[i];
 

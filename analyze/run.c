@@ -23,6 +23,7 @@ void ct_run_destroy(struct ct_run *run)
 		run->processes.at[i].sites.count = 0; /* their texts are not theirs */
 		ct_process_free(&run->processes.at[i]);
 	}
+	ct_meet_free(&run->meet);
 	free(run->processes.at);
 	free(run->sites.at);
 	ct_lookup_free(&run->texts);
@@ -61,8 +62,10 @@ static void share_texts(struct ct_run *run, struct ct_process *process)
 
 		free(site->call);
 		free(site->where);
+		free(site->source); /* the report of a run points at no files */
 		site->call = call;
 		site->where = where;
+		site->source = NULL;
 	}
 }
 
@@ -229,6 +232,34 @@ static void find_slowest(struct ct_run *run, uint64_t *values)
 	find_class(run, values);
 }
 
+/* Processes of a host have one clock if they were started since the same boot, in one time namespace. */
+static uint32_t clock_of(const struct ct_run *run, uint32_t process)
+{
+	const struct ct_process *p = &run->processes.at[process];
+	uint32_t i = 0;
+
+	for (; i < process && *p->host; i++) {
+		const struct ct_process *other = &run->processes.at[i];
+
+		if (strcmp(other->host, p->host) == 0 && other->clock_ns - p->clock_ns + CT_RUN_CLOCK_NS <
+							     2 * CT_RUN_CLOCK_NS)
+			return i;
+	}
+	return process;
+}
+
+static int meet(struct ct_run *run)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < run->processes.count; i++) {
+		const struct ct_process *p = &run->processes.at[i];
+
+		r = ct_meet_add(&run->meet, i, p->label, clock_of(run, i), &p->nccl);
+	}
+	return r < 0 ? r : ct_meet_find(&run->meet);
+}
+
 int ct_run_finish(struct ct_run *run)
 {
 	uint64_t *values = calloc(run->processes.count + 1, sizeof(*values));
@@ -250,6 +281,8 @@ int ct_run_finish(struct ct_run *run)
 	find_slowest(run, values);
 	ct_run_find_spread(run, values);
 	r = ct_run_merge_sites(run, values);
+	if (r == 0)
+		r = meet(run);
 	free(values);
 	return r;
 }

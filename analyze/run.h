@@ -25,6 +25,7 @@
 #define CT_ANALYZE_RUN_H
 
 #include "analyze/lookup.h"
+#include "analyze/meet.h"
 #include "analyze/process.h"
 #include "analyze/report.h"
 
@@ -90,9 +91,13 @@ struct ct_run {
 	uint64_t usual_begin_ns;               /* of those compared: the median of their first CUDA calls */
 	struct ct_slowest slowest;
 	struct ct_spread spread[CT_COLUMNS];
+	struct ct_meet meet;                   /* collectives of NCCL; processes are as above */
 	struct ct_names left_out;              /* traces that could not be used */
 	struct ct_lookup texts;                /* private: of the processes' sites, each once */
 };
+
+/* The time of day, less a process's clock, differs by less between processes that share the clock. */
+#define CT_RUN_CLOCK_NS 1000000000u
 
 /* A rank stands out if its own time exceeds the median of the others by both. */
 #define CT_SLOWEST_LEAST_NS 1000000

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyze/scope.h"
 
+#include "analyze/device.h"
 #include "analyze/order.h"
 
 #define LONG_KERNEL_NS 20000 /* no launch takes so long by itself */
 #define RETURN_NS 500000     /* nor does one that waited return so late */
+#define ELSEWHERE_RETURN_NS 1000000 /* of a free that waited: unpinning 1 MiB takes half of that */
 #define LAUNCH_BEFORE_MAX 64 /* calls that are looked through for another launch */
 
 static void add(const struct ct_model *model, const struct ct_host_call *call, uint32_t op,
@@ -57,31 +59,25 @@ static void add_stream(const struct ct_model *model, const struct ct_host_call *
 			 scope);
 }
 
-static uint32_t device_of_context(const struct ct_model *model, uint32_t context)
+/* All streams of the device that the call is about, or, where that is not known, of its context. */
+static void add_device(const struct ct_model *model, const struct ct_host_call *call,
+		       struct ct_scope *scope)
 {
-	for (size_t i = 0; i < model->contexts.count; i++)
-		if (model->contexts.at[i].context == context)
-			return model->contexts.at[i].device;
-	for (size_t i = 0; i < model->streams.count; i++) /* older than CUPTI: it has no record */
-		if (model->streams.at[i].context == context && model->streams.at[i].op_count)
-			return model->streams.at[i].device;
-	return CT_NONE;
-}
-
-/* Every stream of the context, or (same_device) of all contexts on its device. */
-static void add_all(const struct ct_model *model, const struct ct_host_call *call, bool same_device,
-		    struct ct_scope *scope)
-{
-	uint32_t device = device_of_context(model, call->raw.context);
-
 	for (uint32_t s = 0; s < model->streams.count; s++) {
 		const struct ct_stream_info *stream = &model->streams.at[s];
 
-		if (call->raw.context && stream->context != call->raw.context &&
-		    (!same_device || stream->device != device))
-			continue;
-		add_stream(model, call, s, scope);
+		if (call->device != CT_NONE ? stream->device == call->device
+					    : !call->raw.context || stream->context == call->raw.context)
+			add_stream(model, call, s, scope);
 	}
+}
+
+static void add_context(const struct ct_model *model, const struct ct_host_call *call,
+			struct ct_scope *scope)
+{
+	for (uint32_t s = 0; s < model->streams.count; s++)
+		if (!call->raw.context || model->streams.at[s].context == call->raw.context)
+			add_stream(model, call, s, scope);
 }
 
 static void asked_scope(const struct ct_model *model, const struct ct_host_call *call,
@@ -97,7 +93,7 @@ static void asked_scope(const struct ct_model *model, const struct ct_host_call 
 	else if (call->raw.stream != CT_STREAM_NONE && call->stream != CT_NONE)
 		add_stream(model, call, call->stream, scope);
 	else if (!event)
-		add_all(model, call, false, scope);
+		add_context(model, call, scope);
 }
 
 /*
@@ -132,7 +128,7 @@ static void drain_scope(const struct ct_model *model, const struct ct_host_call 
 		return;
 	scope->why = call->effects & CT_FREE ? "freeing waits for all work on the device"
 					     : "it waits for all work on the device";
-	add_all(model, call, true, scope);
+	add_device(model, call, scope);
 }
 
 /* What a launch submitted, if it ran for long; CT_NONE. */
@@ -194,6 +190,51 @@ bool ct_scope_may_wait(const struct ct_host_call *call)
 	return (call->effects & (CT_SYNC | CT_DRAINS)) != 0;
 }
 
+/* A call that returned while some of it still ran did not wait for all of it. */
+static void drop_unfinished(const struct ct_model *model, const struct ct_host_call *call,
+			    struct ct_scope *scope)
+{
+	if (scope->last == CT_NONE || scope->asked ||
+	    model->ops.at[scope->last].raw.end_ns <= call->raw.leave_ns + CT_TOUCH_NS)
+		return;
+	scope->count = 0;
+	scope->last = CT_NONE;
+}
+
+static uint64_t end_of(const struct ct_model *model, const struct ct_host_call *call,
+		       const struct ct_scope *scope)
+{
+	return scope->last == CT_NONE ? call->raw.enter_ns : model->ops.at[scope->last].raw.end_ns;
+}
+
+/*
+ * A call that waits for its device may wait for others as well: nothing is documented. That it
+ * did shows where it went on for long after its own device's work, and work of another ended
+ * shortly before its return.
+ */
+static void elsewhere_scope(const struct ct_model *model, const struct ct_host_call *call,
+			    struct ct_scope *scope)
+{
+	uint64_t own_end_ns = end_of(model, call, scope), rest_ns = call->raw.leave_ns - own_end_ns;
+	uint64_t soon_ns = rest_ns / 10 > ELSEWHERE_RETURN_NS ? rest_ns / 10 : ELSEWHERE_RETURN_NS;
+	struct ct_scope all = *scope;
+	uint64_t end_ns;
+
+	if (rest_ns < ELSEWHERE_RETURN_NS)
+		return;
+	for (uint32_t s = 0; s < model->streams.count; s++)
+		if (model->streams.at[s].device != call->device)
+			add_stream(model, call, s, &all);
+	drop_unfinished(model, call, &all);
+	end_ns = end_of(model, call, &all);
+	if (end_ns < own_end_ns + rest_ns / 2 || end_ns + soon_ns < call->raw.leave_ns)
+		return;
+	all.elsewhere = all.chance = true;
+	all.why = call->effects & CT_FREE ? "freeing waited for work on another device"
+					  : "it waited for work on another device";
+	*scope = all;
+}
+
 void ct_scope_of(const struct ct_model *model, const struct ct_host_call *call,
 		 struct ct_scope *ret)
 {
@@ -202,6 +243,7 @@ void ct_scope_of(const struct ct_model *model, const struct ct_host_call *call,
 	ret->until_ns = call->raw.leave_ns;
 	ret->asked = false;
 	ret->chance = false;
+	ret->elsewhere = false;
 	ret->why = "";
 	if (call->effects & CT_SYNC)
 		asked_scope(model, call, ret);
@@ -212,10 +254,7 @@ void ct_scope_of(const struct ct_model *model, const struct ct_host_call *call,
 	else if (call->effects & CT_LAUNCH)
 		launch_scope(model, call, ret);
 	ret->chance = ret->last != CT_NONE;
-	/* a call that returned while some of it still ran did not wait for all of it */
-	if (ret->last != CT_NONE && !ret->asked &&
-	    model->ops.at[ret->last].raw.end_ns > call->raw.leave_ns + CT_TOUCH_NS) {
-		ret->count = 0;
-		ret->last = CT_NONE;
-	}
+	drop_unfinished(model, call, ret);
+	if (call->effects & CT_DRAINS && *ret->why && ct_devices_several(model))
+		elsewhere_scope(model, call, ret);
 }

@@ -17,6 +17,7 @@ struct ct_scope {
 	uint64_t until_ns;  /* the wait ends here at the latest: the call's own copy, or its return */
 	bool asked;         /* the program asked for this wait */
 	bool chance;        /* something was in flight: it waited, or it could have */
+	bool elsewhere;     /* it was another device's work than the call's */
 	const char *why;    /* the rule, one clause */
 };
 

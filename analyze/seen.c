@@ -103,7 +103,7 @@ static int add_sight(struct ct_model *model, uint64_t start_ns, uint64_t end_ns,
 		sight.end_ns = end_ns = model->cupti_end_ns;
 	if (start_ns >= end_ns || end_ns <= model->begin_ns)
 		return 0;
-	if (start_ns > model->begin_ns) {
+	if (start_ns) { /* what was submitted before may still be at work */
 		by_call = settled_by_call(model, &sight, pools);
 		by_streams = settled_by_streams(model, &sight);
 		sight.settled_ns = by_call < by_streams ? by_call : by_streams;
@@ -114,13 +114,13 @@ static int add_sight(struct ct_model *model, uint64_t start_ns, uint64_t end_ns,
 int ct_sights_find(struct ct_model *model)
 {
 	uint64_t since_ns = 0;
-	bool full = !model->mode_changes.count; /* a trace with changes begins light */
-	bool pools = uses_pools(model);
+	bool pools = uses_pools(model), full;
 	int r = 0;
 
 	if (model->mode_changes.count)
 		qsort(model->mode_changes.at, model->mode_changes.count,
 		      sizeof(*model->mode_changes.at), by_time);
+	full = !model->mode_changes.count || model->mode_changes.at[0].mode != CT_MODE_FULL;
 	for (size_t i = 0; r == 0 && i < model->mode_changes.count; i++) {
 		const struct ct_mode_change *change = &model->mode_changes.at[i];
 
@@ -222,6 +222,37 @@ bool ct_seen_partly(const struct ct_model *model)
 		if (model->mode_changes.at[i].mode != CT_MODE_FULL)
 			return true;
 	return false;
+}
+
+static bool was(const struct ct_model *model, enum ct_mode mode)
+{
+	for (size_t i = 0; i < model->mode_changes.count; i++)
+		if (model->mode_changes.at[i].mode == mode)
+			return true;
+	return false;
+}
+
+bool ct_seen_windows(const struct ct_model *model)
+{
+	return was(model, CT_MODE_OFF);
+}
+
+bool ct_seen_light_mode(const struct ct_model *model)
+{
+	return was(model, CT_MODE_LIGHT);
+}
+
+const char *ct_seen_lack(const struct ct_model *model)
+{
+	if (!ct_seen_windows(model))
+		return "light";
+	return ct_seen_light_mode(model) ? "light, or outside the windows" : "outside the windows";
+}
+
+const char *ct_seen_unfit(const struct ct_model *model)
+{
+	return ct_seen_windows(model) ? "calls were recorded in windows only"
+				      : "kernels and launches were not recorded all the time (light)";
 }
 
 bool ct_seen_work(const struct ct_model *model, const struct ct_host_call *call)

@@ -39,8 +39,18 @@ bool ct_seen_gap(const struct ct_model *model, uint64_t start_ns, uint64_t end_n
 /* For how long of the run everything was recorded. */
 uint64_t ct_seen_ns(const struct ct_model *model);
 
-/* Was less than everything recorded for some of the time, by CUTRACE_MODE? */
+/* Was less than everything recorded for some of the time, by CUTRACE_MODE or outside of windows? */
 bool ct_seen_partly(const struct ct_model *model);
+
+/* Was nothing at all recorded for some of the time, by CUTRACE_START or `cutrace ctl`? */
+bool ct_seen_windows(const struct ct_model *model);
+
+/* Was some of the time light? */
+bool ct_seen_light_mode(const struct ct_model *model);
+
+/* Why not everything was recorded all the time, in a word or two; and as a clause. */
+const char *ct_seen_lack(const struct ct_model *model);
+const char *ct_seen_unfit(const struct ct_model *model);
 
 /* Is work that a call submits recorded at its time? Copies are in every mode, once CUPTI is there. */
 bool ct_seen_work(const struct ct_model *model, const struct ct_host_call *call);

@@ -7,6 +7,7 @@
 
 #include "analyze/blocking.h"
 #include "analyze/lookup.h"
+#include "analyze/serialize.h"
 
 /* Does the text of a site say a line, as in "file:12 function"? */
 static bool says_line(const char *where)
@@ -124,18 +125,65 @@ void ct_sites_find_worst(struct ct_sites *sites)
 	}
 }
 
-void ct_sites_share_idle(struct ct_sites *sites, const struct ct_idle *idle)
+void ct_sites_share_idle(struct ct_sites *sites, const struct ct_model *model,
+			 const struct ct_idle *idle)
 {
 	for (size_t i = 0; i < idle->gaps.count; i++) {
 		const struct ct_gap *gap = &idle->gaps.at[i];
 		struct ct_idle_share *share;
 
-		if (gap->call == CT_NONE)
+		if (gap->call == CT_NONE || model->calls.at[gap->call].left_out)
 			continue;
 		share = &sites->all.at[sites->of_call[gap->call]].idle[gap->cause];
 		share->ns += gap->end_ns - gap->start_ns;
 		share->gaps++;
 	}
+}
+
+/* As a site is before its first call, but for what is known of the place. */
+static void empty(struct ct_site *site)
+{
+	site->left_out = site->calls;
+	site->calls = site->chances = site->waited = 0;
+	site->total_ns = site->blocked_ns = 0;
+	site->pageable = false;
+	memset(site->parts, 0, sizeof(site->parts));
+	for (int part = 0; part < CT_PART_COUNT; part++)
+		site->longest[part] = CT_NONE;
+	site->worst = CT_PART_DRIVER_WORK;
+	site->worst_wait = CT_NONE;
+}
+
+void ct_sites_narrow(const struct ct_model *model, struct ct_sites *sites,
+		     const struct ct_serialization *serialization)
+{
+	for (size_t i = 0; i < sites->all.count; i++)
+		empty(&sites->all.at[i]);
+	for (uint32_t i = model->core.first_call; i < model->core.end_call; i++)
+		if (!model->calls.at[i].left_out)
+			add_call(model, &sites->all.at[sites->of_call[i]], &model->calls.at[i]);
+	for (size_t i = 0; i < sites->all.count; i++)
+		sites->all.at[i].left_out -= sites->all.at[i].calls;
+	for (size_t i = 0; i < serialization->pairs.count; i++) {
+		const struct ct_pair *pair = &serialization->pairs.at[i];
+
+		if (!model->calls.at[pair->culprit].left_out)
+			sites->all.at[sites->of_call[pair->culprit]].shown_lost_ns += pair->lost_ns;
+	}
+	ct_sites_find_worst(sites);
+}
+
+int ct_sites_settle(struct ct_sites *sites)
+{
+	for (size_t i = 0; i < sites->all.count; i++) {
+		struct ct_site *site = &sites->all.at[i];
+
+		if (!site->left_out)
+			continue;
+		site->lost_ns = site->shown_lost_ns;
+		site->evaluated = site->shown_lost_ns > 0;
+	}
+	return ct_sites_rank(sites);
 }
 
 static int group(const struct ct_model *model, struct ct_sites *sites)

@@ -16,6 +16,7 @@ struct ct_site {
 	uint32_t stack;         /* one stack of the site; 0 = none */
 	bool line;              /* where says a source line */
 	uint32_t calls;
+	uint32_t left_out;      /* calls besides that a filter leaves out: ct_sites_narrow() */
 	uint64_t total_ns;
 	uint64_t blocked_ns;
 	uint64_t parts[CT_PART_COUNT];
@@ -29,6 +30,7 @@ struct ct_site {
 	struct ct_idle_share idle[CT_IDLE_CAUSES]; /* gaps that are put down to the site */
 	uint64_t lost_ns;       /* filled by serialize.c: what its waits cost the run */
 	bool evaluated;         /* lost_ns was computed */
+	uint64_t shown_lost_ns; /* of pairs whose culprits are not left out; see ct_sites_settle() */
 	bool skipped;           /* or it would have taken too long, for all or part of the run */
 };
 
@@ -58,7 +60,20 @@ uint32_t ct_sites_find(struct ct_sites *sites, const struct ct_site *like);
 void ct_sites_find_worst(struct ct_sites *sites);
 
 /* Put the gaps of the device down to the sites of their calls. */
-void ct_sites_share_idle(struct ct_sites *sites, const struct ct_idle *idle);
+void ct_sites_share_idle(struct ct_sites *sites, const struct ct_model *model,
+			 const struct ct_idle *idle);
+
+/* Once causes and losses are known: have all sums be of the calls that no filter leaves out. */
+struct ct_serialization;
+void ct_sites_narrow(const struct ct_model *model, struct ct_sites *sites,
+		     const struct ct_serialization *serialization);
+
+/*
+ * When all is added up: what a site of which calls were left out has lost is what its other
+ * calls' pairs say, as a replay tells of all calls of a site together. Orders `ranked` anew.
+ * Returns 0 or -ENOMEM.
+ */
+int ct_sites_settle(struct ct_sites *sites);
 
 /* Order `ranked` anew, once lost times are known. Returns 0 or -ENOMEM. */
 int ct_sites_rank(struct ct_sites *sites);

@@ -71,6 +71,7 @@ static void add_item(struct surveyor *s, struct ct_block_span *block, const stru
 	const struct ct_sync *sync = item->record;
 	const struct ct_overhead *overhead = item->record;
 	const struct ct_note *note = item->record;
+	const struct ct_nvtx_range *range = item->record;
 
 	switch (item->type) {
 	case CT_RECORD_CALL:
@@ -90,6 +91,9 @@ static void add_item(struct surveyor *s, struct ct_block_span *block, const stru
 		break;
 	case CT_RECORD_OVERHEAD:
 		extend(block, overhead->start_ns, overhead->end_ns);
+		break;
+	case CT_RECORD_NVTX_RANGE:
+		extend(block, range->begin_ns, range->end_ns);
 		break;
 	case CT_RECORD_EVENT:
 		block->timeless = true;

@@ -5,6 +5,7 @@
 
 #include "analyze/blocking.h"
 #include "analyze/seen.h"
+#include "analyze/serialize.h"
 
 /* What is asked of a call's name, by enum ct_api: text is slow to search again and again. */
 struct traits {
@@ -101,7 +102,6 @@ static void add_call(const struct ct_model *model, const struct ct_host_call *ca
 	struct ct_thread_info *thread = &model->threads.at[call->thread];
 
 	thread->core_calls++;
-	thread->blocked_ns += ct_blocking_blocked(call);
 	t->by_origin[call->raw.origin]++;
 	t->wrapped_and_seen += call->raw.origin == CT_ORIGIN_PLT &&
 			       call->raw.flags & CT_CALL_CUPTI_SEEN;
@@ -113,12 +113,13 @@ static void add_call(const struct ct_model *model, const struct ct_host_call *ca
 	add_stack(model, call, t);
 }
 
-static void add_polls(const struct ct_model *model, struct ct_totals *t)
+/* shown_only: but those that a filter leaves out. */
+static void add_polls(const struct ct_model *model, bool shown_only, struct ct_totals *t)
 {
 	for (size_t i = 0; i < model->polls.count; i++) {
 		const struct ct_poll *poll = &model->polls.at[i];
 
-		if (!ct_model_in_core(model, poll->call))
+		if (!ct_model_in_core(model, poll->call) || (shown_only && poll->left_out))
 			continue;
 		t->polls++;
 		t->poll_queries += poll->queries;
@@ -153,9 +154,35 @@ void ct_totals_find(struct ct_model *model, const struct ct_sites *sites, struct
 				     !sites->all.at[sites->of_call[i]].line;
 	}
 	add_ops(model, ret);
-	add_polls(model, ret);
+	add_polls(model, false, ret);
 	ret->calls = model->core.end_call - model->core.first_call;
 	ret->ops = model->core.end_op - model->core.first_op;
+}
+
+void ct_totals_show(struct ct_model *model, const struct ct_serialization *serialization,
+		    struct ct_totals *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	for (uint32_t i = model->core.first_call; i < model->core.end_call; i++) {
+		const struct ct_host_call *call = &model->calls.at[i];
+		struct ct_thread_info *thread = &model->threads.at[call->thread];
+
+		if (call->left_out)
+			continue;
+		ret->calls++;
+		thread->shown_calls++;
+		thread->blocked_ns += ct_blocking_blocked(call);
+		add_parts(call, ret);
+	}
+	for (size_t i = 0; i < serialization->pairs.count; i++) {
+		const struct ct_pair *pair = &serialization->pairs.at[i];
+
+		if (model->calls.at[pair->culprit].left_out)
+			continue;
+		ret->pairs++;
+		ret->pairs_lost_ns += pair->lost_ns;
+	}
+	add_polls(model, true, ret);
 }
 
 void ct_totals_add(struct ct_totals *totals, const struct ct_totals *more)

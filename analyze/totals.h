@@ -25,6 +25,7 @@ struct ct_totals {
 	uint64_t managed;                    /* allocations of managed memory */
 	uint64_t polls, poll_queries, poll_ns;
 	uint64_t unjoined_ops;               /* operations whose call was not recorded */
+	uint64_t pairs, pairs_lost_ns;       /* operations that calls delayed; filled by ct_totals_show() */
 };
 
 /*
@@ -32,6 +33,14 @@ struct ct_totals {
  * sums of the model's threads and streams.
  */
 void ct_totals_find(struct ct_model *model, const struct ct_sites *sites, struct ct_totals *ret);
+
+/*
+ * Sum up calls and loops of queries that no filter leaves out, and what their delays cost; all
+ * else stays 0. Also fills what the model's threads have of them.
+ */
+struct ct_serialization;
+void ct_totals_show(struct ct_model *model, const struct ct_serialization *serialization,
+		    struct ct_totals *ret);
 
 /* Operations and calls of the core that miss each other, before calls are marked as captured. */
 uint64_t ct_totals_unjoined(const struct ct_model *model);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "analyze/device.h"
 #include "analyze/replay.h"
 #include "analyze/seen.h"
 #include "analyze/sort.h"
@@ -19,35 +20,66 @@ static uint64_t later(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* From a time on: how many operations are running, and how much of the device they fill. */
+/* From a time on: how many operations are running on a device, and how much of it they fill. */
 struct ct_load {
 	uint64_t time_ns;
 	double share;
 	int64_t running;
 };
 
-/* The load of the device over time: the starts and ends of all operations, added up. */
-static int make_loads(struct ct_finder *f)
+/* The load of a device over time: the starts and ends of its operations, added up. */
+struct ct_loads {
+	struct ct_load *at;
+	size_t count;
+};
+
+static int make_load(const struct ct_model *model, size_t place, size_t ops, struct ct_loads *ret)
 {
 	size_t n = 0;
 
-	f->loads = calloc(2 * f->model->ops.count + 1, sizeof(*f->loads));
-	if (!f->loads)
+	ret->at = calloc(2 * ops + 1, sizeof(*ret->at));
+	if (!ret->at)
 		return -ENOMEM;
-	for (size_t i = 0; i < f->model->ops.count; i++) {
-		const struct ct_op *op = &f->model->ops.at[i];
+	for (size_t i = 0; ops && i < model->ops.count; i++) {
+		const struct ct_op *op = &model->ops.at[i];
 
-		f->loads[n++] = (struct ct_load){ op->raw.start_ns, op->share, 1 };
-		f->loads[n++] = (struct ct_load){ op->raw.end_ns, -(double)op->share, -1 };
+		if (ct_device_place(model, op->raw.device) != place)
+			continue;
+		ret->at[n++] = (struct ct_load){ op->raw.start_ns, op->share, 1 };
+		ret->at[n++] = (struct ct_load){ op->raw.end_ns, -(double)op->share, -1 };
 	}
-	if (ct_sort(&f->loads, n, n + 1, sizeof(*f->loads), offsetof(struct ct_load, time_ns), NULL) < 0)
+	if (ct_sort(&ret->at, n, n + 1, sizeof(*ret->at), offsetof(struct ct_load, time_ns), NULL) < 0)
 		return -ENOMEM;
 	for (size_t i = 1; i < n; i++) {
-		f->loads[i].share += f->loads[i - 1].share;
-		f->loads[i].running += f->loads[i - 1].running;
+		ret->at[i].share += ret->at[i - 1].share;
+		ret->at[i].running += ret->at[i - 1].running;
 	}
-	f->load_count = n;
+	ret->count = n;
 	return 0;
+}
+
+/* Of each device, and when any of them worked. */
+static int make_loads(struct ct_finder *f)
+{
+	size_t places = f->model->device_count + 1;
+	size_t *ops = calloc(places, sizeof(*ops));
+	int r = 0;
+
+	f->loads = calloc(places, sizeof(*f->loads));
+	f->load_count = f->loads ? places : 0;
+	if (!ops || !f->loads)
+		r = -ENOMEM;
+	for (size_t i = 0; r == 0 && i < f->model->ops.count; i++) {
+		const struct ct_device_op *op = &f->model->ops.at[i].raw;
+
+		ops[ct_device_place(f->model, op->device)]++;
+		if (ct_devices_several(f->model))
+			r = ct_spans_append(&f->busy, op->start_ns, op->end_ns);
+	}
+	for (size_t i = 0; r == 0 && i < places; i++)
+		r = make_load(f->model, i, ops[i], &f->loads[i]);
+	free(ops);
+	return r;
 }
 
 static int by_holder(const void *a, const void *b, void *arg)
@@ -89,35 +121,45 @@ void ct_victims_finish(struct ct_finder *f)
 {
 	free(f->could_end_ns);
 	free(f->stamp);
+	for (size_t i = 0; i < f->load_count; i++)
+		free(f->loads[i].at);
 	free(f->loads);
+	ct_spans_free(&f->busy);
 	free(f->lock_waits);
 	free(f->culprits);
 }
 
+/* Other devices' work leaves room for it; of its own device's, there may be too much. */
+static uint64_t beside_others(const struct ct_finder *f, const struct ct_load *own, uint64_t start,
+			      uint64_t end)
+{
+	if (own && own->running > 0)
+		return end - start;
+	return ct_spans_overlap(&f->busy, start, end);
+}
+
 uint64_t ct_victims_beside(const struct ct_finder *f, uint32_t op, uint64_t start, uint64_t end)
 {
-	double room = ROOM - (double)f->model->ops.at[op].share;
-	size_t low = 0, high = f->load_count;
+	const struct ct_op *victim = &f->model->ops.at[op];
+	const struct ct_loads *loads = &f->loads[ct_device_place(f->model, victim->raw.device)];
+	double room = ROOM - (double)victim->share;
+	size_t low = 0, high = loads->count;
 	uint64_t beside = 0;
 
 	while (low < high) { /* first change after start */
 		size_t middle = low + (high - low) / 2;
 
-		if (f->loads[middle].time_ns <= start)
+		if (loads->at[middle].time_ns <= start)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (low == 0 && f->load_count) { /* before anything ran */
-		start = f->loads[0].time_ns;
-		low = 1;
-	}
-	for (size_t i = low; start < end && i < f->load_count; i++) {
-		const struct ct_load *load = &f->loads[i - 1];
-		uint64_t until = f->loads[i].time_ns < end ? f->loads[i].time_ns : end;
+	for (size_t i = low; start < end; i++) {
+		const struct ct_load *load = i ? &loads->at[i - 1] : NULL; /* NULL: before anything ran */
+		uint64_t until = i < loads->count && loads->at[i].time_ns < end ? loads->at[i].time_ns : end;
 
-		if (load->running > 0 && load->share <= room)
-			beside += until - start;
+		if (!load || load->share <= room)
+			beside += beside_others(f, load, start, until);
 		start = until;
 	}
 	return beside;

@@ -7,6 +7,7 @@
 #ifndef CT_ANALYZE_VICTIM_H
 #define CT_ANALYZE_VICTIM_H
 
+#include "analyze/interval.h"
 #include "analyze/serialize.h"
 
 struct ct_finder {
@@ -17,8 +18,9 @@ struct ct_finder {
 	/* private to victim.c */
 	uint64_t *could_end_ns; /* by operation: when it could have ended, for culprit `stamp` - 1 */
 	uint32_t *stamp;
-	struct ct_load *loads;  /* how busy the device is, over time */
+	struct ct_loads *loads; /* how busy each device is, over time */
 	size_t load_count;
+	struct ct_spans busy;   /* if there are several: when any of them is */
 	uint32_t *lock_waits;   /* of the model's waits, those for a lock, by its holder */
 	size_t lock_wait_count;
 	uint32_t culprit;
@@ -41,7 +43,10 @@ int ct_victims_find(struct ct_finder *finder);
  */
 int ct_victims_of_host_functions(struct ct_finder *finder);
 
-/* Time in [start, end) during which `op` would have run beside other work. */
+/*
+ * Time in [start, end) during which `op` would have run beside other work: of any device, as
+ * long as its own had room.
+ */
 uint64_t ct_victims_beside(const struct ct_finder *finder, uint32_t op, uint64_t start,
 			   uint64_t end);
 

@@ -39,7 +39,7 @@ static const char *unfit(const struct ct_analysis *a)
 	if (!a->model->has_device)
 		return "there are no device times";
 	if (ct_seen_partly(a->model))
-		return "kernels and launches were not recorded all the time (light)";
+		return ct_seen_unfit(a->model);
 	if (a->model->cupti_end_ns < a->model->end_ns)
 		return "device times end where the program's own profiler took CUPTI";
 	if (!a->model->ops.count)

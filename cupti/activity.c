@@ -9,6 +9,7 @@
 #include "cupti/convert.h"
 #include "cupti/library.h"
 #include "cupti/names.h"
+#include "cupti/window.h"
 
 #define BUFFER_BYTES (1u << 20)
 #define POOL_BUFFERS 16 /* kept for reuse; more are unmapped again */
@@ -20,26 +21,14 @@ static uint32_t outstanding; /* buffers that CUPTI has */
 static bool leaving;
 static bool nodes; /* of graphs, not their launches */
 
-enum when { ALWAYS, FULL }; /* FULL: not in the light mode */
-
-/*
- * Records of the kinds of the full mode: of all calls, or of those made in windows. A window's
- * calls are known by their ids, which count up and wrap; a few windows, as records come late.
- */
-#define WINDOWS 4
-static struct window {
-	uint32_t first, last; /* correlation ids; 0 = none yet */
-} windows[WINDOWS];
-static uint32_t current; /* of them */
-static enum { EVER, OPEN, CLOSED } window = EVER;
 static bool full_enabled;
 
 static const struct {
 	CUpti_ActivityKind kind;
-	enum when when;
+	enum ct_when when;
 	const char *loses; /* NULL: without it CUPTI is of no use */
 } kinds[] = {
-#define CT_KIND(name, light, loses) { CUPTI_ACTIVITY_KIND_##name, light, loses },
+#define CT_KIND(name, when, loses) { CUPTI_ACTIVITY_KIND_##name, CT_WHEN_##when, loses },
 #include "cupti/kinds.def"
 #undef CT_KIND
 };
@@ -114,72 +103,26 @@ static void to_our_clock(enum ct_record_type type, union ct_converted *record)
 		shift(&record->overhead.start_ns, &record->overhead.end_ns);
 }
 
-static bool of_full(CUpti_ActivityKind kind)
+static enum ct_when when_of(CUpti_ActivityKind kind)
 {
 	for (size_t i = 0; i < KINDS; i++)
 		if (kinds[i].kind == kind)
-			return kinds[i].when == FULL;
-	return false;
-}
-
-static bool before(uint32_t id, uint32_t other)
-{
-	return (int32_t)(id - other) < 0;
-}
-
-/* Have *edge be this id, if it is none yet or lies to the wrong side. */
-static void extend(uint32_t *edge, uint32_t id, bool down)
-{
-	uint32_t old = __atomic_load_n(edge, __ATOMIC_RELAXED);
-
-	while ((!old || (down ? before(id, old) : before(old, id))) &&
-	       !__atomic_compare_exchange_n(edge, &old, id, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		;
-}
-
-void ct_activity_called(uint32_t correlation)
-{
-	struct window *at = &windows[__atomic_load_n(&current, __ATOMIC_RELAXED)];
-
-	if (__atomic_load_n(&window, __ATOMIC_RELAXED) != OPEN)
-		return;
-	extend(&at->first, correlation, true);
-	extend(&at->last, correlation, false);
-}
-
-/* Was the call made in a window? */
-static bool picked(uint32_t correlation)
-{
-	for (int i = 0; i < WINDOWS; i++) {
-		uint32_t first = __atomic_load_n(&windows[i].first, __ATOMIC_RELAXED);
-		uint32_t last = __atomic_load_n(&windows[i].last, __ATOMIC_RELAXED);
-
-		if (first && last && !before(correlation, first) && !before(last, correlation))
-			return true;
-	}
-	return false;
-}
-
-static void open_window(void)
-{
-	uint32_t next = (current + 1) % WINDOWS;
-
-	__atomic_store_n(&windows[next].first, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&windows[next].last, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&current, next, __ATOMIC_RELEASE);
-	__atomic_store_n(&window, OPEN, __ATOMIC_RELEASE);
-}
-
-/* Nobody knows the call that it is of. */
-static bool dropped(CUpti_ActivityKind kind, uint32_t correlation)
-{
-	return __atomic_load_n(&window, __ATOMIC_RELAXED) != EVER && of_full(kind) &&
-	       !picked(correlation);
+			return kinds[i].when;
+	return CT_WHEN_ALWAYS;
 }
 
 static uint32_t correlation_of(enum ct_record_type type, const union ct_converted *record)
 {
 	return type == CT_RECORD_EVENT ? record->event.correlation : record->op.correlation;
+}
+
+/* Is it of no call that was made in a window? Overheads may be of no call at all. */
+static bool dropped(CUpti_ActivityKind kind, enum ct_record_type type,
+		    const union ct_converted *record)
+{
+	if (type == CT_RECORD_OVERHEAD)
+		return ct_windows_drop_time(record->overhead.start_ns, record->overhead.end_ns);
+	return ct_windows_drop(when_of(kind), correlation_of(type, record));
 }
 
 static void store(const CUpti_Activity *activity)
@@ -188,9 +131,11 @@ static void store(const CUpti_Activity *activity)
 	const char *name;
 	enum ct_record_type type = ct_convert(activity, ct_cupti.version, &record, &name);
 
-	if (type == CT_RECORD_NONE || dropped(activity->kind, correlation_of(type, &record)))
+	if (type == CT_RECORD_NONE)
 		return;
 	to_our_clock(type, &record);
+	if (dropped(activity->kind, type, &record))
+		return;
 	if (type == CT_RECORD_DEVICE) {
 		record.op.name = name ? ct_names_intern(host, name) : 0;
 		if (untimed(&record.op))
@@ -244,7 +189,7 @@ static int refused(size_t i)
 	return 0;
 }
 
-static int enable(enum when when)
+static int enable(enum ct_when when)
 {
 	int r = 0;
 
@@ -256,14 +201,14 @@ static int enable(enum when when)
 	return r;
 }
 
-static void disable(enum when when)
+static void disable(enum ct_when when)
 {
 	for (size_t i = 0; i < KINDS; i++)
 		if (kinds[i].when == when)
 			ct_cupti.cuptiActivityDisable(kinds[i].kind);
 }
 
-int ct_activity_enable(const struct ct_cupti_host *to, bool graph_nodes, bool light)
+int ct_activity_enable(const struct ct_cupti_host *to, bool graph_nodes, enum ct_mode mode)
 {
 	int r;
 
@@ -271,34 +216,38 @@ int ct_activity_enable(const struct ct_cupti_host *to, bool graph_nodes, bool li
 	nodes = graph_nodes;
 	if (ct_cupti.cuptiActivityRegisterCallbacks(on_request, on_complete) != CUPTI_SUCCESS)
 		return -EIO;
-	__atomic_store_n(&window, light ? CLOSED : EVER, __ATOMIC_RELAXED);
-	r = enable(ALWAYS);
-	if (r == 0 && !light)
-		r = enable(FULL);
+	ct_windows_begin(mode);
+	r = enable(CT_WHEN_ALWAYS);
+	if (r == 0)
+		r = enable(CT_WHEN_LIGHT);
+	full_enabled = mode == CT_MODE_FULL;
+	if (r == 0 && full_enabled)
+		r = enable(CT_WHEN_FULL);
 	/* queries that find work unfinished are not waits; without this they flood the trace */
 	if (ct_cupti.cuptiActivityEnableAllSyncRecords)
 		ct_cupti.cuptiActivityEnableAllSyncRecords(0);
 	return r;
 }
 
-int ct_activity_switch(bool full)
+int ct_activity_switch(enum ct_mode mode)
 {
 	int r = 0;
 
-	if (full) {
-		open_window();
-		r = full_enabled ? 0 : enable(FULL);
-		full_enabled = r == 0;
-		if (r < 0)
-			disable(FULL);
+	ct_windows_switch(mode, host->now_ns());
+	if (mode != CT_MODE_FULL || full_enabled)
+		return 0;
+	r = enable(CT_WHEN_FULL);
+	full_enabled = r == 0;
+	if (r < 0) {
+		disable(CT_WHEN_FULL);
+		ct_windows_switch(CT_MODE_LIGHT, host->now_ns());
 	}
-	if (!full || r < 0)
-		__atomic_store_n(&window, CLOSED, __ATOMIC_RELAXED);
 	return r;
 }
 
 void ct_activity_disable(void)
 {
-	disable(ALWAYS);
-	disable(FULL);
+	disable(CT_WHEN_ALWAYS);
+	disable(CT_WHEN_LIGHT);
+	disable(CT_WHEN_FULL);
 }

@@ -8,26 +8,19 @@
 /*
  * Register the buffer functions and enable the kinds we use. Kinds that this CUPTI
  * refuses are noted in the trace. Launches of graphs are recorded as one operation each,
- * or, with graph_nodes, as the operations they consist of: CUPTI offers either. light: only
- * the kinds of the light mode. Returns 0, or -EIO when the essential kinds fail.
+ * or, with graph_nodes, as the operations they consist of: CUPTI offers either. mode: in
+ * which to begin. Returns 0, or -EIO when the essential kinds fail.
  */
-int ct_activity_enable(const struct ct_cupti_host *host, bool graph_nodes, bool light);
+int ct_activity_enable(const struct ct_cupti_host *host, bool graph_nodes, enum ct_mode mode);
 
 /*
- * Store the records of the kinds that the light mode lacks, or drop them. They are enabled the
- * first time and stay so: a program crashes in its calls once CONCURRENT_KERNEL is enabled
+ * Store the records of this mode from now on, and drop others. Those of the kinds that only the
+ * full mode has are enabled the first time and stay so: a program crashes in its calls once CONCURRENT_KERNEL is enabled
  * again after it was disabled, while fills are recorded (CUPTI 13.0, driver 580: the short
  * windows of tests/gpu/modes.py, tests/gpu/results/cupti-switch-h200.txt). Returns 0, or -EIO
- * when an essential kind fails; do not try again then.
+ * when an essential kind fails; the mode is light then, and full is not to be tried again.
  */
-int ct_activity_switch(bool full);
-
-/*
- * A call with this correlation id was seen to begin. Where the mode changes, records of the full
- * mode's kinds are stored from the first such call after a switch to the last before the next,
- * whenever they come, and otherwise dropped.
- */
-void ct_activity_called(uint32_t correlation);
+int ct_activity_switch(enum ct_mode mode);
 
 /* CUPTI's clock is so far ahead of ours: to be taken off the times of records from now on. */
 void ct_activity_set_offset(int64_t offset_ns);

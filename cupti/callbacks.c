@@ -3,9 +3,9 @@
 
 #include <errno.h>
 
-#include "cupti/activity.h"
 #include "cupti/library.h"
 #include "cupti/rows.h"
+#include "cupti/window.h"
 
 static const struct ct_cupti_host *_Atomic host; /* callbacks come on any thread once it is set */
 
@@ -21,7 +21,7 @@ static void on_call(const struct ct_row *row, enum ct_origin origin, const CUpti
 	int error;
 
 	if (data->callbackSite == CUPTI_API_ENTER) {
-		ct_activity_called(data->correlationId);
+		ct_windows_called(data->correlationId);
 		call = host->enter(row->api, origin, data->correlationId, data->contextUid);
 		if (!call)
 			return;
@@ -142,7 +142,7 @@ static int set_calls(CUpti_SubscriberHandle subscriber, bool left, bool on)
 }
 
 void ct_callbacks_enable(CUpti_SubscriberHandle subscriber, const struct ct_cupti_host *to,
-			 bool light)
+			 bool full)
 {
 	static const CUpti_CallbackId resources[] = {
 		CUPTI_CBID_RESOURCE_CONTEXT_CREATED,
@@ -154,7 +154,7 @@ void ct_callbacks_enable(CUpti_SubscriberHandle subscriber, const struct ct_cupt
 
 	host = to;
 	refused = set_calls(subscriber, false, true);
-	if (!light)
+	if (full)
 		refused += set_calls(subscriber, true, true);
 	for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++)
 		refused += set_one(subscriber, CUPTI_CB_DOMAIN_RESOURCE, resources[i], true);

@@ -9,11 +9,11 @@
 
 /*
  * Enable the callbacks of every row that this CUPTI knows, one id at a time (whole
- * domains cost every call of the program). light: but those that CT_LEFT_BY_LIGHT() names.
+ * domains cost every call of the program). full: those that CT_LEFT_BY_LIGHT() names as well.
  * If any is refused, a note says so.
  */
 void ct_callbacks_enable(CUpti_SubscriberHandle subscriber, const struct ct_cupti_host *host,
-			 bool light);
+			 bool full);
 
 /* Enable the callbacks of the rows that the light mode leaves alone, or disable them. */
 void ct_callbacks_switch(CUpti_SubscriberHandle subscriber, bool full);

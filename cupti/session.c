@@ -9,6 +9,7 @@
 #include "cupti/activity.h"
 #include "cupti/callbacks.h"
 #include "cupti/library.h"
+#include "cupti/window.h"
 
 #define CLOCK_TRIES 100
 #define FOLLOW_TRIES 20
@@ -176,8 +177,8 @@ static int start(const struct ct_cupti_setup *setup, char *why, size_t why_size)
 	if (result != CUPTI_SUCCESS)
 		return explain(result, "cuptiSubscribe", why, why_size);
 	set_clock(setup->own_clock);
-	ct_callbacks_enable(subscriber, host, setup->light);
-	r = ct_activity_enable(host, setup->graph_nodes, setup->light);
+	ct_callbacks_enable(subscriber, host, setup->mode == CT_MODE_FULL);
+	r = ct_activity_enable(host, setup->graph_nodes, setup->mode);
 	if (r < 0) {
 		ct_activity_disable();
 		unsubscribe(); /* the program may want it */
@@ -213,33 +214,48 @@ bool ct_cupti_in_use(void)
 	return __atomic_load_n(&running, __ATOMIC_RELAXED);
 }
 
+static bool leaving_launches; /* their callbacks are to be disabled */
+
+/* Not before it is known which calls were the last: see ct_windows_settled(). */
+static void leave_launches(void)
+{
+	if (!leaving_launches || !ct_windows_settled())
+		return;
+	leaving_launches = false;
+	ct_callbacks_switch(subscriber, false);
+}
+
 void ct_cupti_flush(void)
 {
 	pthread_mutex_lock(&using);
 	if (running) {
 		ct_cupti.cuptiActivityFlushAll(0);
 		follow_clock();
+		leave_launches();
 	}
 	pthread_mutex_unlock(&using);
 }
 
 /*
  * To full, callbacks first: the caller opens no calls for them yet, so no call is recorded
- * whose work is not. To light in the reverse order, for the same reason.
+ * whose work is not. To less in the reverse order, for the same reason.
  */
-int ct_cupti_switch(bool full)
+int ct_cupti_switch(enum ct_mode mode)
 {
 	int r = 0;
 
 	pthread_mutex_lock(&using);
-	if (running && full) {
+	if (running && mode == CT_MODE_FULL) {
+		leaving_launches = false;
 		ct_callbacks_switch(subscriber, true);
-		r = ct_activity_switch(true);
-	}
-	if (running && (!full || r < 0)) {
+		r = ct_activity_switch(mode);
+	} else if (running) {
 		ct_cupti.cuptiActivityFlushAll(0);
-		ct_activity_switch(false);
-		ct_callbacks_switch(subscriber, false);
+		ct_activity_switch(mode);
+	}
+	if (running && (mode != CT_MODE_FULL || r < 0)) {
+		leaving_launches = true;
+		leave_launches();
 	}
 	r = running ? r : -ENODEV;
 	pthread_mutex_unlock(&using);

@@ -45,7 +45,7 @@ struct ct_cupti_setup {
 	 * later, its own clock is left as it is and the distance is measured.
 	 */
 	bool own_clock;
-	bool light;          /* begin in the light mode */
+	enum ct_mode mode;   /* to begin in */
 	bool (*wanted)(void); /* asked right before CUPTI is used, under the lock of ct_cupti_yield() */
 };
 
@@ -62,13 +62,13 @@ int ct_cupti_start(const struct ct_cupti_host *host, const struct ct_cupti_setup
 		   size_t why_size);
 
 /*
- * Have everything recorded, or only what the light mode has. Meanwhile the caller must open
- * no calls that CT_LEFT_BY_LIGHT() names.
+ * Have recorded what this mode has. Meanwhile the caller must open no calls that the old mode
+ * or the new one leaves alone.
  *
  * Returns 0, -ENODEV if CUPTI is not in use, or -EIO if it now refuses a kind without which it
  * is of no use: it is in the light mode then.
  */
-int ct_cupti_switch(bool full);
+int ct_cupti_switch(enum ct_mode mode);
 
 /* Fetch the records of finished buffers. Nothing happens if CUPTI is not in use. */
 void ct_cupti_flush(void);

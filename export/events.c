@@ -162,11 +162,38 @@ static int visit_syncs(const struct ct_analysis *part, const struct ct_export_ev
 	return r;
 }
 
+uint64_t ct_export_range_end(const struct ct_model *model, const struct ct_nvtx_range *range)
+{
+	uint64_t end_ns = model->facts ? model->facts->end_ns : model->end_ns;
+
+	if (range->end_ns != UINT64_MAX)
+		return range->end_ns;
+	return end_ns > range->begin_ns ? end_ns : range->begin_ns;
+}
+
+/* Each is of the part that it begins in. */
+static int visit_ranges(const struct ct_analysis *part, const struct ct_export_events *events,
+			void *arg)
+{
+	const struct ct_core *core = &part->model->core;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && events->range && i < part->model->ranges.count; i++) {
+		const struct ct_range_info *range = &part->model->ranges.at[i];
+
+		if (range->raw.begin_ns >= core->begin_ns && range->raw.begin_ns < core->end_ns)
+			r = events->range(arg, part, range);
+	}
+	return r;
+}
+
 int ct_export_visit(const struct ct_analysis *part, const struct ct_export_events *events,
 		    void *arg)
 {
-	int r = visit_calls(part, events, arg);
+	int r = visit_ranges(part, events, arg);
 
+	if (r == 0)
+		r = visit_calls(part, events, arg);
 	if (r == 0)
 		r = visit_polls(part, events, arg);
 	for (uint32_t i = part->model->core.first_op;

@@ -13,11 +13,16 @@ struct ct_export_events {
 	int (*poll)(void *arg, const struct ct_analysis *part, const struct ct_poll *poll);
 	int (*op)(void *arg, const struct ct_analysis *part, uint32_t op);
 	int (*sync)(void *arg, const struct ct_analysis *part, const struct ct_sync *sync);
+	/* of NVTX, by thread and time; see ct_export_range_end() */
+	int (*range)(void *arg, const struct ct_analysis *part, const struct ct_range_info *range);
 };
 
 /* Visit the core of a part. Returns 0, -ENOMEM or what a function returned. */
 int ct_export_visit(const struct ct_analysis *part, const struct ct_export_events *events,
 		    void *arg);
+
+/* When a range ended; of one that never did, the end of the run. */
+uint64_t ct_export_range_end(const struct ct_model *model, const struct ct_nvtx_range *range);
 
 /* The place that a call was made from. */
 const char *ct_export_site(const struct ct_analysis *analysis, uint32_t call);

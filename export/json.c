@@ -2,6 +2,7 @@
 #include "export/json.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "trace/tame.h"
@@ -125,4 +126,51 @@ void ct_json_null(struct ct_json *json, const char *key)
 {
 	put_key(json, key);
 	fputs("null", json->to);
+}
+
+void ct_json_raw(struct ct_json *json, const char *key, const char *value)
+{
+	put_key(json, key);
+	fputs(value, json->to);
+}
+
+void ct_json_real(struct ct_json *json, const char *key, double value)
+{
+	put_key(json, key);
+	if (isfinite(value))
+		fprintf(json->to, "%.12g", value);
+	else
+		fputs("null", json->to);
+}
+
+void ct_json_begin_list(struct ct_json *json, const char *key)
+{
+	put_key(json, key);
+	putc_unlocked('[', json->to);
+	json->more = false;
+}
+
+static void begin_item(struct ct_json *json)
+{
+	if (json->more)
+		putc_unlocked(',', json->to);
+	json->more = true;
+}
+
+void ct_json_begin_item(struct ct_json *json)
+{
+	begin_item(json);
+	ct_json_begin(json, NULL);
+}
+
+void ct_json_text_item(struct ct_json *json, const char *text)
+{
+	begin_item(json);
+	put_text(json->to, text);
+}
+
+void ct_json_end_list(struct ct_json *json)
+{
+	putc_unlocked(']', json->to);
+	json->more = true;
 }

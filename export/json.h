@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON as it comes (RFC 8259): objects, one a line, without a tree of them in memory. */
+/* JSON as it comes (RFC 8259): objects and lists, without a tree of them in memory. */
 #ifndef CT_EXPORT_JSON_H
 #define CT_EXPORT_JSON_H
 
@@ -25,5 +25,13 @@ void ct_json_id(struct ct_json *json, const char *key, uint32_t id); /* CT_NONE:
 void ct_json_address(struct ct_json *json, const char *key, uint64_t address); /* "0x..." */
 void ct_json_bool(struct ct_json *json, const char *key, bool value);
 void ct_json_null(struct ct_json *json, const char *key);
+void ct_json_raw(struct ct_json *json, const char *key, const char *value); /* JSON already */
+void ct_json_real(struct ct_json *json, const char *key, double value); /* not finite: null */
+
+/* A list, of objects, which ct_json_end() ends, or of texts. */
+void ct_json_begin_list(struct ct_json *json, const char *key);
+void ct_json_begin_item(struct ct_json *json);
+void ct_json_text_item(struct ct_json *json, const char *text);
+void ct_json_end_list(struct ct_json *json);
 
 #endif

@@ -10,7 +10,7 @@
 #include "export/export.h"
 #include "export/json.h"
 
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 2
 
 struct jsonl {
 	const struct ct_export *export;
@@ -108,6 +108,34 @@ static void put_parts(struct ct_json *json, const uint64_t parts[CT_PART_COUNT])
 	ct_json_end(json);
 }
 
+/* The innermost range of a call, if it was made in any. */
+static void put_range(struct ct_json *json, const struct ct_model *model,
+		      const struct ct_host_call *call)
+{
+	char text[CT_NVTX_TEXT_BYTES];
+
+	if (*ct_nvtx_of_call(model, call, text))
+		ct_json_text(json, "nvtx_range", text);
+}
+
+static int write_range(void *arg, const struct ct_analysis *a, const struct ct_range_info *range)
+{
+	const struct ct_nvtx_range *raw = &range->raw;
+	char text[CT_NVTX_TEXT_BYTES];
+	struct jsonl *j = arg;
+	struct ct_json *json = begin(j, "nvtx_range");
+
+	put_span(j, json, a->model, raw->begin_ns, ct_export_range_end(a->model, raw));
+	ct_json_text(json, "kind", raw->kind == CT_NVTX_STARTED ? "started" : "pushed");
+	ct_json_text(json, "name", ct_nvtx_text(a->model, 0, raw->name, text));
+	ct_json_text(json, "domain", raw->domain ? ct_nvtx_text(a->model, 0, raw->domain, text) : "");
+	ct_json_number(json, "tid", raw->tid);
+	ct_json_number(json, "category", raw->category);
+	ct_json_bool(json, "ended", raw->end_ns != UINT64_MAX && !raw->cut);
+	ct_json_end_line(json);
+	return 0;
+}
+
 static int write_call(void *arg, const struct ct_analysis *a, uint32_t index)
 {
 	struct jsonl *j = arg;
@@ -127,6 +155,7 @@ static int write_call(void *arg, const struct ct_analysis *a, uint32_t index)
 	put_parts(json, call->parts);
 	ct_json_text(json, "site", ct_export_site(a, index));
 	ct_json_bool(json, "captured", call->raw.flags & CT_CALL_CAPTURING);
+	put_range(json, a->model, call);
 	ct_json_end_line(json);
 	return 0;
 }
@@ -145,6 +174,7 @@ static void put_cause(const struct jsonl *j, struct ct_json *json, const struct 
 	ct_json_begin(json, "waited_for");
 	ct_json_text(json, "name", name);
 	ct_json_id(json, "stream", ct_report_wait_stream(model, wait));
+	ct_json_id(json, "device", ct_report_wait_device(model, wait));
 	if (wait->op != CT_NONE) {
 		const struct ct_device_op *op = &model->ops.at[wait->op].raw;
 
@@ -174,6 +204,7 @@ static void put_wait(struct jsonl *j, const struct ct_analysis *a, const struct 
 	put_cause(j, json, a->model, wait);
 	ct_json_text(json, "why", wait->why ? wait->why : "");
 	ct_json_text(json, "site", ct_export_site(a, wait->call));
+	put_range(json, a->model, call);
 	ct_json_end_line(json);
 }
 
@@ -260,7 +291,7 @@ static int write_part(void *writer, const struct ct_export_process *process,
 {
 	static const struct ct_export_events events = { .call = write_call, .wait = write_wait,
 							.poll = write_poll, .op = write_op,
-							.sync = write_sync };
+							.sync = write_sync, .range = write_range };
 
 	(void)process;
 	return ct_export_visit(part, &events, writer);
@@ -278,6 +309,7 @@ static void write_pair(struct jsonl *j, const struct ct_analysis *a, const struc
 	ct_json_text(json, "culprit_site", ct_export_site(a, pair->culprit));
 	ct_json_text(json, "victim", ct_export_op_name(a->model, pair->victim));
 	ct_json_number(json, "victim_stream", victim->stream);
+	ct_json_number(json, "victim_device", victim->device);
 	put_time(j, json, a->model, "victim_start_ns", victim->start_ns);
 	ct_json_number(json, "delay_ns", pair->delay_ns);
 	ct_json_number(json, "lost_ns", pair->lost_ns);

@@ -39,6 +39,7 @@ static int write_memory(void *arg, const struct ct_memory_event *event)
 static void annotate_call(struct ct_pf *pf, const struct ct_analysis *a, uint32_t index)
 {
 	const struct ct_host_call *call = &a->model->calls.at[index];
+	char range[CT_NVTX_TEXT_BYTES];
 
 	ct_pf_number(pf, "correlation", call->raw.correlation);
 	if (call->stream != CT_NONE)
@@ -50,6 +51,8 @@ static void annotate_call(struct ct_pf *pf, const struct ct_analysis *a, uint32_
 	if (call->raw.flags & CT_CALL_CAPTURING)
 		ct_pf_text(pf, "captured", "yes");
 	ct_pf_text(pf, "site", ct_export_site(a, index));
+	if (*ct_nvtx_of_call(a->model, call, range))
+		ct_pf_text(pf, "nvtx range", range);
 }
 
 static void put_wait(struct ct_pf *pf, const struct ct_wait *wait, uint64_t lane)
@@ -281,10 +284,33 @@ static int write_op(void *arg, const struct ct_analysis *a, uint32_t index)
 	return result(pf);
 }
 
+/* One that never ended lasts as long as the run. */
+static int write_range(void *arg, const struct ct_analysis *a, const struct ct_range_info *range)
+{
+	struct ct_pf *pf = ((struct slices *)arg)->pf;
+	const struct ct_nvtx_range *raw = &range->raw;
+	uint64_t end_ns = ct_export_range_end(a->model, raw);
+	uint64_t lane = ct_pf_lane(pf, CT_PF_RANGES, raw->tid, 0, raw->begin_ns, end_ns);
+	char text[CT_NVTX_TEXT_BYTES];
+
+	ct_pf_begin_slice(pf, lane, raw->begin_ns, "nvtx", ct_nvtx_text(a->model, 0, raw->name, text));
+	if (raw->domain)
+		ct_pf_text(pf, "domain", ct_nvtx_text(a->model, 0, raw->domain, text));
+	if (raw->category)
+		ct_pf_number(pf, "category", raw->category);
+	if (raw->end_ns == UINT64_MAX)
+		ct_pf_text(pf, "ended", "no");
+	ct_pf_end_event(pf);
+	ct_pf_end_slice(pf, lane, end_ns);
+	ct_pf_end_event(pf);
+	return result(pf);
+}
+
 int ct_pf_part(struct ct_pf *pf, const struct ct_analysis *part)
 {
 	static const struct ct_export_events events = { .call = write_call, .wait = write_wait,
-							.poll = write_poll, .op = write_op };
+							.poll = write_poll, .op = write_op,
+							.range = write_range };
 	struct slices slices = { .pf = pf };
 	int r = ct_export_visit(part, &events, &slices);
 

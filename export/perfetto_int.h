@@ -34,7 +34,9 @@ enum ct_pf_kind {
 	CT_PF_STREAM,  /* a: context, b: stream */
 	CT_PF_MEMORY,  /* a: enum ct_memory, b: device or CT_NONE */
 	CT_PF_RUNNING, /* a: device */
+	CT_PF_DEVICE,  /* a: device; parent of its tracks, in a run with several */
 	CT_PF_UNSEEN,
+	CT_PF_RANGES,  /* a: thread id; of NVTX, a lane for each level */
 };
 
 /* Slices of a track nest. Where some do not, the track has several lanes of the same name. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/device.h"
 #include "analyze/identity.h"
 #include "export/perfetto_int.h"
 
@@ -90,6 +91,12 @@ static void name_track(const struct ct_pf *pf, const struct ct_pf_track *track, 
 	case CT_PF_POLLS:
 		snprintf(ret, size, "polling by thread %u", a);
 		break;
+	case CT_PF_RANGES:
+		snprintf(ret, size, "NVTX ranges of thread %u", a);
+		break;
+	case CT_PF_DEVICE:
+		snprintf(ret, size, "device %u", a);
+		break;
 	case CT_PF_UNSEEN:
 		snprintf(ret, size, "NOT SEEN");
 		break;
@@ -101,9 +108,33 @@ static void name_track(const struct ct_pf *pf, const struct ct_pf_track *track, 
 	}
 }
 
+static uint32_t device_of(const struct ct_pf *pf, const struct ct_pf_track *track)
+{
+	switch ((enum ct_pf_kind)track->key.kind) {
+	case CT_PF_STREAM:
+		return ct_device_of_context(pf->model, track->key.a);
+	case CT_PF_MEMORY:
+		return track->key.b;
+	case CT_PF_RUNNING:
+		return track->key.a;
+	default:
+		return CT_NONE;
+	}
+}
+
+/* The process, or, where there are several devices, that which the track belongs to. */
+static uint64_t parent_of(struct ct_pf *pf, const struct ct_pf_track *track)
+{
+	uint32_t device = ct_devices_several(pf->model) ? device_of(pf, track) : CT_NONE;
+
+	return device == CT_NONE ? ct_pf_id(track->key.process, CT_PF_PROCESS, 0, 0, 0)
+				 : ct_pf_track(pf, CT_PF_DEVICE, device, 0);
+}
+
 static void describe(struct ct_pf *pf, const struct ct_pf_track *track, size_t lane)
 {
 	enum ct_pf_kind kind = (enum ct_pf_kind)track->key.kind;
+	uint64_t parent = parent_of(pf, track); /* described first, in a packet of its own */
 	char name[96];
 	size_t mark;
 
@@ -111,8 +142,7 @@ static void describe(struct ct_pf *pf, const struct ct_pf_track *track, size_t l
 	mark = ct_proto_begin(&pf->packet, TRACK_DESCRIPTOR);
 	ct_proto_varint(&pf->packet, UUID, uuid_of(track, lane));
 	if (kind != CT_PF_PROCESS)
-		ct_proto_varint(&pf->packet, PARENT_UUID,
-				ct_pf_id(track->key.process, CT_PF_PROCESS, 0, 0, 0));
+		ct_proto_varint(&pf->packet, PARENT_UUID, parent);
 	name_track(pf, track, name, sizeof(name));
 	if (kind == CT_PF_PROCESS)
 		put_process(pf);

@@ -76,6 +76,9 @@ static const struct label labels[] = {
 	  "Stream sync" },
 	{ CT_SQL_SYNC_KINDS, 4, "CUPTI_ACTIVITY_SYNCHRONIZATION_TYPE_CONTEXT_SYNCHRONIZE",
 	  "Context sync" },
+	{ CT_SQL_EVENT_TYPES, CT_SQLITE_PUSHED, "NvtxPushPopRange", "NvtxPushPopRange" },
+	{ CT_SQL_EVENT_TYPES, CT_SQLITE_STARTED, "NvtxStartEndRange", "NvtxStartEndRange" },
+	{ CT_SQL_EVENT_TYPES, CT_SQLITE_DOMAIN, "NvtxDomainCreate", "NvtxDomainCreate" },
 	{ CT_SQL_CLASSES, 0, "TRACE_PROCESS_EVENT_CUDA_RUNTIME", "CUDA runtime" },
 	{ CT_SQL_CLASSES, 1, "TRACE_PROCESS_EVENT_CUDA_DRIVER", "CUDA driver" },
 };
@@ -135,6 +138,7 @@ static void destroy(void *writer)
 		return;
 	ct_sql_close(&s->sql);
 	ct_memory_destroy(s->memory);
+	free(s->domains.at);
 	free(s);
 }
 
@@ -220,6 +224,7 @@ static int begin_process(void *writer, const struct ct_export_process *process,
 	struct ct_sqlite *s = writer;
 
 	s->process = process;
+	s->domains.count = 0;
 	write_process(s, model);
 	for (size_t i = 0; i < model->threads.count; i++)
 		write_thread(s, model, &model->threads.at[i]);

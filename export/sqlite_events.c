@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rows of an SQLite export that are one each for a call, wait or operation. */
+#include <errno.h>
 #include <string.h>
 
 #include "analyze/report.h"
@@ -38,6 +39,16 @@ static int write_memory(void *arg, const struct ct_memory_event *event)
 	return ct_row_end(&row);
 }
 
+/* The innermost range of a call, as the report names it. */
+static void put_range(struct ct_row *row, const struct ct_model *model,
+		      const struct ct_host_call *call)
+{
+	char text[CT_NVTX_TEXT_BYTES];
+
+	ct_nvtx_of_call(model, call, text);
+	ct_row_string(row, *text ? text : NULL);
+}
+
 static int write_call(void *arg, const struct ct_analysis *a, uint32_t index)
 {
 	struct ct_sqlite *s = arg;
@@ -64,6 +75,7 @@ static int write_call(void *arg, const struct ct_analysis *a, uint32_t index)
 	ct_row_string(&row, ct_export_site(a, index));
 	for (int part = 0; part < CT_PART_COUNT; part++)
 		ct_row_number(&row, (int64_t)call->parts[part]);
+	put_range(&row, model, call);
 	if (ct_row_end(&row) < 0)
 		return s->sql.error;
 	return ct_memory_take(s->memory, model, call, write_memory, &(struct scene){ s, model });
@@ -106,6 +118,8 @@ static int put_wait(struct ct_sqlite *s, const struct ct_analysis *a, const stru
 	ct_row_string(&row, ct_export_site(a, wait->call));
 	put_cause(&row, s, a->model, wait);
 	ct_row_string(&row, wait->why);
+	put_range(&row, a->model, call);
+	ct_row_id(&row, ct_report_wait_device(a->model, wait));
 	return ct_row_end(&row);
 }
 
@@ -239,11 +253,66 @@ static int write_sync(void *arg, const struct ct_analysis *a, const struct ct_sy
 	return ct_row_end(&row);
 }
 
+/* A domain has a row before any of its ranges has. */
+static int write_domain(struct ct_sqlite *s, const struct ct_model *model, uint32_t domain,
+			uint64_t ns)
+{
+	char text[CT_NVTX_TEXT_BYTES];
+	struct ct_row row;
+
+	for (size_t i = 0; i < s->domains.count; i++)
+		if (s->domains.at[i] == domain)
+			return 0;
+	if (CT_PUSH(&s->domains, domain) < 0)
+		return -ENOMEM;
+	row = ct_row_begin(&s->sql, CT_SQL_RANGES);
+	ct_row_number(&row, ct_sqlite_time(s, model, ns));
+	ct_row_null(&row);
+	ct_row_number(&row, CT_SQLITE_DOMAIN);
+	ct_row_null(&row);
+	ct_row_null(&row);
+	ct_row_text(&row, ct_nvtx_text(model, 0, domain, text));
+	ct_row_number(&row, ct_sqlite_pid(s, model));
+	ct_row_null(&row);
+	ct_row_number(&row, domain);
+	return ct_row_end(&row);
+}
+
+static int write_range(void *arg, const struct ct_analysis *a, const struct ct_range_info *range)
+{
+	const struct ct_nvtx_range *raw = &range->raw;
+	bool started = raw->kind == CT_NVTX_STARTED, ended = raw->end_ns != UINT64_MAX;
+	char text[CT_NVTX_TEXT_BYTES];
+	struct ct_sqlite *s = arg;
+	struct ct_row row;
+	int r = raw->domain ? write_domain(s, a->model, raw->domain, raw->begin_ns) : 0;
+
+	if (r < 0)
+		return r;
+	row = ct_row_begin(&s->sql, CT_SQL_RANGES);
+	ct_row_number(&row, ct_sqlite_time(s, a->model, raw->begin_ns));
+	if (ended)
+		ct_row_number(&row, ct_sqlite_time(s, a->model, raw->end_ns));
+	else
+		ct_row_null(&row);
+	ct_row_number(&row, started ? CT_SQLITE_STARTED : CT_SQLITE_PUSHED);
+	ct_row_id(&row, raw->category ? raw->category : CT_NONE);
+	ct_row_id(&row, raw->color ? raw->color : CT_NONE);
+	ct_row_text(&row, raw->name ? ct_nvtx_text(a->model, 0, raw->name, text) : NULL);
+	ct_row_number(&row, ct_sqlite_tid(s, a->model, raw->tid));
+	if (started && ended)
+		ct_row_number(&row, ct_sqlite_tid(s, a->model, raw->end_tid));
+	else
+		ct_row_null(&row);
+	ct_row_number(&row, raw->domain);
+	return ct_row_end(&row);
+}
+
 int ct_sqlite_part(struct ct_sqlite *s, const struct ct_analysis *part)
 {
 	static const struct ct_export_events events = { .call = write_call, .wait = write_wait,
 							.poll = write_poll, .op = write_op,
-							.sync = write_sync };
+							.sync = write_sync, .range = write_range };
 
 	return ct_export_visit(part, &events, s);
 }

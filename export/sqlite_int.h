@@ -13,7 +13,11 @@ struct ct_sqlite {
 	const struct ct_export_process *process; /* at hand */
 	struct ct_sql sql;
 	struct ct_memory_map *memory; /* of it */
+	CT_ARRAY(uint32_t) domains;   /* of its NVTX ranges, that have a row */
 };
+
+/* nsys' types of rows in NVTX_EVENTS. */
+enum ct_sqlite_event { CT_SQLITE_PUSHED = 59, CT_SQLITE_STARTED = 60, CT_SQLITE_DOMAIN = 75 };
 
 /* Write the calls, waits, operations and so on of a part. Returns 0 or -errno. */
 int ct_sqlite_part(struct ct_sqlite *s, const struct ct_analysis *part);

@@ -22,6 +22,7 @@ static void write_pair(struct ct_sqlite *s, const struct ct_analysis *a, const s
 	ct_row_number(&row, (int64_t)pair->delay_ns);
 	ct_row_number(&row, (int64_t)pair->lost_ns);
 	ct_row_string(&row, ct_export_evidence(pair));
+	ct_row_number(&row, victim->device);
 	ct_row_end(&row);
 }
 

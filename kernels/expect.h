@@ -5,7 +5,8 @@
  *
  *   expect: calls NAME COUNT [at=SITE]       NAME is in calls.csv exactly COUNT times
  *   expect: captured NAME COUNT              so many of its calls were captured into a graph
- *   expect: device KIND COUNT                rows of device.csv; kernel, copy, memset, graph
+ *   expect: in_range NAME RANGE COUNT        so many of its calls have this as innermost NVTX range
+ *   expect: device KIND COUNT [device=N]     rows of device.csv; kernel, copy, memset, graph
  *   expect: stream KIND COUNT [priority=]    rows of streams.csv
  *   expect: blocked NAME class=CLASS [..]    waits in blocked.csv (filters below)
  *   expect: not_blocked NAME [at=] [below=]  device, lock and queue wait of each call < below
@@ -19,7 +20,8 @@
  * row), total=LO..HI (their sum). The rows left must be count>=N or count=N (default
  * count>=1). Times are nanoseconds; either end of a range may be left open. below=
  * defaults to 1e6. Facts that follow from what a run measured of itself, by its own clock,
- * differ from run to run: they are printed as "measured: expect: ..". CLASS is the name of a part of a call's time, or polling: queries asked
+ * differ from run to run: they are printed as "measured: expect: ..". What no manual says
+ * and no report need state is printed as seen: "measured: seen: ..". CLASS is the name of a part of a call's time, or polling: queries asked
  * again and again. tests/facts.py is the reader. Bounds hold on an H100 or H200 and, for
  * the programs that need no GPU, on a two-core machine with the stand-in of tests/fake.
  * There no kernel is executed: one whose name has "spin" in it takes the time of its first
@@ -73,6 +75,34 @@ __attribute__((format(printf, 1, 2))) static inline void expect_measured(const c
 	vprintf(format, args);
 	putchar('\n');
 	va_end(args);
+}
+
+/* What the device or the driver did, about which nothing is documented. */
+__attribute__((format(printf, 1, 2))) static inline void seen(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fputs("measured: seen: ", stdout);
+	vprintf(format, args);
+	putchar('\n');
+	va_end(args);
+}
+
+/*
+ * A call of which no manual says whether it waits for a kernel: if it took half as long as that,
+ * it did, and the report must say so; else it must say that it did not.
+ */
+static inline void expect_as_seen(const char *call, const char *site, const char *what,
+				  long long took_ns, const char *kernel, long long kernel_ns)
+{
+	int waited = took_ns > kernel_ns / 2;
+
+	seen("%s %s (%.3f ms)", what, waited ? "waits" : "does not wait", (double)took_ns / 1e6);
+	if (waited)
+		expect_measured("blocked %s class=device_wait on=%s at=%s", call, kernel, site);
+	else
+		expect_measured("not_blocked %s at=%s below=%lld", call, site, kernel_ns / 2);
 }
 
 static inline int done(void)
@@ -190,6 +220,18 @@ static inline void *pageable_memory(size_t bytes)
 	return memory;
 }
 
+/* Ends the program as skipped where there are fewer devices. */
+static inline void need_devices(int wanted)
+{
+	int count = 0;
+
+	CHECK(cudaGetDeviceCount(&count));
+	if (count >= wanted)
+		return;
+	fprintf(stderr, "skipped: it takes %d devices, and there is %d\n", wanted, count);
+	exit(77);
+}
+
 /* The stand-in of tests/fake, which executes no kernel? */
 static inline bool on_fake_device(void)
 {
@@ -201,14 +243,16 @@ static inline bool on_fake_device(void)
 
 /*
  * "lo..hi", for lost= or ns=, where exactly ns is lost by construction: within 5 % on a GPU.
- * The stand-in's threads compete for two cores, with the program and whatever else runs there.
+ * The stand-in's threads compete for two cores, with the program and whatever else runs there,
+ * and its copies are the host's: one took 1.4 times as long as the one before it. What is lost
+ * twice is still found out.
  */
 static inline const char *about(long long ns)
 {
 	static char ranges[8][64];
 	static unsigned int next;
 	char *range = ranges[next++ % 8];
-	double below = on_fake_device() ? 0.5 : 0.95, above = on_fake_device() ? 1.3 : 1.05;
+	double below = on_fake_device() ? 0.5 : 0.95, above = on_fake_device() ? 1.9 : 1.05;
 
 	snprintf(range, sizeof(ranges[0]), "%.4g..%.4g", (double)ns * below, (double)ns * above);
 	return range;
@@ -223,6 +267,29 @@ template <typename... Kernels> static inline void warm_up(Kernels... kernels)
 	CHECK(cudaSetDevice(0));
 	(launch(kernels, 1000, 0), ...);
 	CHECK(cudaDeviceSynchronize());
+}
+
+/* The same on devices 0 and 1; the first of them is current afterwards. */
+template <typename... Kernels> static inline void warm_up_two(Kernels... kernels)
+{
+	CHECK(cudaSetDevice(1));
+	(launch(kernels, 1000, 0), ...);
+	CHECK(cudaDeviceSynchronize());
+	warm_up(kernels...);
+}
+
+static inline cudaStream_t non_blocking_stream_on(int device)
+{
+	CHECK(cudaSetDevice(device));
+	return non_blocking_stream();
+}
+
+/* On the device that the stream is of. */
+static inline void launch_on(int device, void (*kernel)(long long), long long ns,
+			     cudaStream_t stream)
+{
+	CHECK(cudaSetDevice(device));
+	launch(kernel, ns, stream);
 }
 
 static inline void warm_up(void)

@@ -6,6 +6,7 @@
 #include <cuda.h>
 #include <errno.h>
 
+#include "shim/control.h"
 #include "shim/mode.h"
 #include "shim/real.h"
 #include "shim/shim.h"
@@ -73,6 +74,33 @@ CUresult cuInit(unsigned int flags)
 		ct_hook_close(call, (int)error, site);
 	}
 	return error;
+}
+
+HIDDEN CUresult cuProfilerStart(void);
+HIDDEN CUresult cuProfilerStop(void);
+
+/* What the runtime's functions of these names call as well: the second time nothing changes. */
+CUresult cuProfilerStart(void)
+{
+	CUresult (*real)(void), error;
+
+	*(void **)&real = ct_real(&ct_real_driver, CT_ENTRY_PROFILER_START, __builtin_return_address(0));
+	if (!real)
+		return CUDA_ERROR_SHARED_OBJECT_SYMBOL_NOT_FOUND;
+	error = real();
+	ct_control_profiler(true);
+	return error;
+}
+
+CUresult cuProfilerStop(void)
+{
+	CUresult (*real)(void);
+
+	*(void **)&real = ct_real(&ct_real_driver, CT_ENTRY_PROFILER_STOP, __builtin_return_address(0));
+	if (!real)
+		return CUDA_ERROR_SHARED_OBJECT_SYMBOL_NOT_FOUND;
+	ct_control_profiler(false);
+	return real();
 }
 
 /*

@@ -120,7 +120,7 @@ static void copy_environment(struct report_job *job)
 
 	for (char **e = environ; e && *e && n < ENV_MAX - 1; e++)
 		if (strncmp(*e, "LD_PRELOAD=", 11) && strncmp(*e, "LD_LIBRARY_PATH=", 16) &&
-		    strncmp(*e, "CUDA_INJECTION64_PATH=", 22))
+		    strncmp(*e, "CUDA_INJECTION64_PATH=", 22) && strncmp(*e, "NVTX_INJECTION64_PATH=", 22))
 			job->environment[n++] = *e;
 	job->environment[n] = NULL;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cupti/session.h"
+#include "shim/control.h"
 #include "shim/hook.h"
 #include "shim/mode.h"
 #include "shim/python.h"
@@ -49,7 +50,7 @@ static void set_word(uint32_t *word, uint32_t value)
 	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
-/* A thread that traces has taken a spare chunk of the file, or a call was long. */
+/* A thread that traces has taken a spare chunk of the file, a call was long, or somebody asks. */
 void ct_flusher_ring(void)
 {
 	uint32_t idle = IDLE;
@@ -57,6 +58,12 @@ void ct_flusher_ring(void)
 	if (__atomic_compare_exchange_n(&request, &idle, RUNG, false, __ATOMIC_RELEASE,
 					__ATOMIC_RELAXED))
 		syscall(SYS_futex, &request, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+bool ct_flusher_running(void)
+{
+	return __atomic_load_n(&running, __ATOMIC_RELAXED) &&
+	       __atomic_load_n(&request, __ATOMIC_RELAXED) <= RUNG;
 }
 
 static void last_flush(void)
@@ -111,11 +118,13 @@ static void become_last(void)
 	pthread_sigmask(SIG_SETMASK, &program_mask, NULL);
 }
 
-/* Until it is to look again: for CUPTI's records, at the mode, whether it is the last thread. */
+/* Until it is to look again: for CUPTI's records, at the mode, at what is asked, whether it is the last. */
 static uint64_t period_ns(bool leaving)
 {
-	uint64_t turn_ns = ct_mode_turn(), most_ns = leaving ? LEAVING_NS : PERIOD_NS;
+	uint64_t asked_ns = ct_control_turn(), turn_ns = ct_mode_turn();
+	uint64_t most_ns = leaving ? LEAVING_NS : PERIOD_NS;
 
+	most_ns = asked_ns < most_ns ? asked_ns : most_ns;
 	return turn_ns < most_ns ? turn_ns : most_ns;
 }
 
@@ -140,7 +149,7 @@ static void *run(void *unused)
 						__ATOMIC_RELAXED))
 			ct_file_prepare(&ct_shim.file);
 		if (rung <= RUNG && ct_now_ns() - flushed_ns >= PERIOD_NS) {
-			ct_cupti_flush();
+			ct_control_fetch();
 			ct_clock_follow();
 			note_clock_error();
 			ct_hook_note_cost(false);

@@ -12,8 +12,11 @@
 #include "shim/entry.h"
 #include "shim/exits.h"
 #include "shim/fix_linked.h"
+#include "shim/flusher.h"
 #include "shim/hook.h"
 #include "shim/log.h"
+#include "shim/mode.h"
+#include "shim/nvtx.h"
 #include "shim/self.h"
 #include "shim/shim.h"
 #include "shim/thread.h"
@@ -40,6 +43,7 @@ __attribute__((constructor)) static void constructor(void)
 		setenv(INJECTION_VARIABLE, info.dli_fname, 1);
 	else
 		taken_by_other = strcmp(before, info.dli_fname) != 0;
+	ct_nvtx_offer(info.dli_fname);
 	ct_fix_linked();
 }
 
@@ -125,7 +129,7 @@ static int start_cupti(void)
 		.library = ct_shim.options.cupti_library,
 		.graph_nodes = ct_shim.options.graph_nodes,
 		.own_clock = ct_shim.options.cupti == CT_CUPTI_ON,
-		.light = ct_shim.options.mode != CT_LEVEL_FULL,
+		.mode = ct_mode(),
 		.wanted = still_ours,
 	};
 	char why[512];
@@ -212,10 +216,13 @@ int InitializeInjection(void)
 	thread->in_tool = true;
 	begin();
 	record_start_cost(thread, start_ns);
-	if (!thread->in_call && ct_cupti_at_start(ct_shim.options.cupti))
+	if (!thread->in_call && ct_cupti_at_start(ct_shim.options.cupti) &&
+	    ct_mode() != CT_MODE_OFF)
 		thread->injected_ns = start_ns;
 	thread->sets_up = true;
 	thread->in_tool = false;
+	if (ct_inject_pending() && ct_mode() == CT_MODE_FULL)
+		ct_flusher_ring(); /* a window has begun before */
 	return 1;
 }
 

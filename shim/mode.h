@@ -5,6 +5,9 @@
  * threshold wakes the cutrace thread, which has everything recorded until there was no
  * such call for the length of a window. CUPTI is not started before the first window, unless
  * CUTRACE_CUPTI=on. Each change is a note in the trace.
+ *
+ * Around that, recording as a whole may be off (control.h): then every wrapper passes its call
+ * on after one load and a comparison.
  */
 #ifndef CT_SHIM_MODE_H
 #define CT_SHIM_MODE_H
@@ -15,14 +18,19 @@
 #include "trace/apis.h"
 #include "trace/record.h"
 
-extern uint32_t ct_mode_light;         /* 1: light */
+extern uint32_t ct_mode_now;           /* enum ct_mode; only the cutrace thread changes it */
 extern uint64_t ct_mode_threshold_ns;  /* UINT64_MAX: no call is that long; 0: every one */
 extern uint64_t ct_mode_switched_ns;   /* when the callbacks were last changed; 0 = never */
 
-/* Is a call with these effects to be passed on at once? Constant where they are not left. */
+static inline enum ct_mode ct_mode(void)
+{
+	return (enum ct_mode)__atomic_load_n(&ct_mode_now, __ATOMIC_RELAXED);
+}
+
+/* Is a call with these effects to be passed on at once? */
 static inline bool ct_mode_leaves(uint32_t effects)
 {
-	return CT_LEFT_BY_LIGHT(effects) && __atomic_load_n(&ct_mode_light, __ATOMIC_RELAXED);
+	return CT_LEFT_BY(ct_mode(), effects);
 }
 
 /*
@@ -53,6 +61,13 @@ static inline void ct_mode_watch(const struct ct_call *call, bool sets_up)
 
 /* Begin as the options say. Call once, before any call is recorded. */
 void ct_mode_start(void);
+
+/*
+ * Begin a window, in the mode that CUTRACE_MODE says, or end it; for the cutrace thread alone.
+ * Returns 0, -EALREADY if there is one, or none, or -ENOSPC if there is no room in the trace to
+ * say so: then nothing changes.
+ */
+int ct_mode_record(bool on);
 
 /*
  * Change the mode if it is time to; for the cutrace thread alone. Returns in how many

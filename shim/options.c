@@ -2,6 +2,7 @@
 #include "shim/options.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -104,6 +105,32 @@ static bool parse_duration(const char *text, uint64_t *ret)
 	return false;
 }
 
+/* Without a signal's name none is taken from the program. */
+static bool parse_start(const char *text, struct ct_start_setting *ret)
+{
+	static const struct {
+		const char *text;
+		struct ct_start_setting setting;
+	} known[] = {
+		{ "now", { .by = CT_START_NOW } },
+		{ "api", { .by = CT_START_API } },
+		{ "signal", { .by = CT_START_ASKED } },
+		{ "signal:USR1", { .by = CT_START_ASKED, .signal = SIGUSR1 } },
+		{ "signal:USR2", { .by = CT_START_ASKED, .signal = SIGUSR2 } },
+	};
+	struct ct_start_setting delay = { .by = CT_START_DELAY };
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcasecmp(text, known[i].text) == 0) {
+			*ret = known[i].setting;
+			return true;
+		}
+	if (strncasecmp(text, "delay:", 6) != 0 || !parse_duration(text + 6, &delay.delay_ns))
+		return false;
+	*ret = delay;
+	return true;
+}
+
 static bool parse_text(const char *text, const char **ret)
 {
 	*ret = text;
@@ -116,6 +143,7 @@ static bool parse_text(const char *text, const char **ret)
 #define PARSE_MODE parse_mode
 #define PARSE_LEVEL parse_level
 #define PARSE_DURATION parse_duration
+#define PARSE_START parse_start
 #define PARSE_FIX parse_fix
 
 static bool known(const char *variable, size_t length)
@@ -154,9 +182,10 @@ static const char *lookup(const char *variable)
 /*
  * Whoever has CUPTI ready, even without asking it for anything, pays at every launch (on an
  * H200 0.7 to 1.7 us of 3.5, tools/bench): the light mode does without, unless told otherwise,
- * and `auto` for as long as there is nothing to record in full.
+ * and `auto` and whoever waits to be started for as long as there is nothing to record in full.
  */
-static enum ct_cupti_mode cupti_of(enum ct_cupti_mode mode, enum ct_level level)
+static enum ct_cupti_mode cupti_of(enum ct_cupti_mode mode, enum ct_level level,
+				   const struct ct_start_setting *start)
 {
 	static const enum ct_cupti_mode yielding[] = {
 		[CT_LEVEL_FULL] = CT_CUPTI_YIELD,
@@ -164,12 +193,16 @@ static enum ct_cupti_mode cupti_of(enum ct_cupti_mode mode, enum ct_level level)
 		[CT_LEVEL_AUTO] = CT_CUPTI_LATE,
 	};
 
+	if (mode == CT_CUPTI_YIELD && level == CT_LEVEL_FULL && start->by != CT_START_NOW)
+		return CT_CUPTI_LATE;
 	return mode == CT_CUPTI_YIELD ? yielding[level] : mode;
 }
 
 enum ct_cupti_mode ct_options_cupti(void)
 {
 	const char *value = lookup("CUTRACE_CUPTI"), *level_value = lookup("CUTRACE_MODE");
+	const char *start_value = lookup("CUTRACE_START");
+	struct ct_start_setting start = { .by = CT_START_NOW };
 	enum ct_cupti_mode mode = CT_CUPTI_YIELD;
 	enum ct_level level = CT_LEVEL_FULL;
 
@@ -177,7 +210,9 @@ enum ct_cupti_mode ct_options_cupti(void)
 		parse_mode(value, &mode);
 	if (level_value)
 		parse_level(level_value, &level);
-	return cupti_of(mode, level);
+	if (start_value)
+		parse_start(start_value, &start);
+	return cupti_of(mode, level, &start);
 }
 
 enum ct_fix_setting ct_options_fix(void)
@@ -197,6 +232,18 @@ const char *ct_options_fix_counts(void)
 	return value ? value : "";
 }
 
+bool ct_options_nvtx(void)
+{
+	const char *value = lookup("CUTRACE_NVTX"), *disable_value = lookup("CUTRACE_DISABLE");
+	bool wanted = true, disable = false;
+
+	if (value)
+		parse_switch(value, &wanted);
+	if (disable_value)
+		parse_switch(disable_value, &disable);
+	return wanted && !disable;
+}
+
 void ct_options_read(struct ct_options *options)
 {
 	const char *value;
@@ -208,6 +255,6 @@ void ct_options_read(struct ct_options *options)
 		ct_warn("CUTRACE_" #name "=%s not understood, using %s", value, fallback);
 #include "trace/options.def"
 #undef CT_OPTION
-	options->cupti = cupti_of(options->cupti, options->mode);
+	options->cupti = cupti_of(options->cupti, options->mode, &options->start);
 	warn_unknown();
 }

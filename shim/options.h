@@ -12,6 +12,7 @@
 #define CT_OPTION_FIELD_MODE enum ct_cupti_mode
 #define CT_OPTION_FIELD_LEVEL enum ct_level
 #define CT_OPTION_FIELD_DURATION uint64_t
+#define CT_OPTION_FIELD_START struct ct_start_setting
 #define CT_OPTION_FIELD_FIX enum ct_fix_setting
 
 /* Whose CUPTI is. One tool at a time can use it, and the program may bring its own. */
@@ -19,7 +20,7 @@ enum ct_cupti_mode {
 	CT_CUPTI_OFF,  /* never ours; in the light mode this is what CT_CUPTI_YIELD comes to */
 	CT_CUPTI_ON,   /* ours to the end: the program's profiler is refused */
 	CT_CUPTI_YIELD, /* ours until the program first uses it */
-	CT_CUPTI_LATE  /* the same, but not before the first window: what that is under `auto` */
+	CT_CUPTI_LATE  /* the same, but not before the first window: of `auto`, or of CUTRACE_START */
 };
 
 /* Does CUPTI show us every call, from the first on? Unless it is refused. */
@@ -33,6 +34,13 @@ enum ct_level {
 	CT_LEVEL_FULL,
 	CT_LEVEL_LIGHT, /* what may block: see CT_LEFT_BY_LIGHT() */
 	CT_LEVEL_AUTO   /* light, and full around what did block; see mode.h */
+};
+
+/* When recording begins; see control.h. */
+struct ct_start_setting {
+	enum ct_start_by { CT_START_NOW, CT_START_DELAY, CT_START_ASKED, CT_START_API } by;
+	uint64_t delay_ns; /* CT_START_DELAY: after the first use of CUDA */
+	int signal;        /* CT_START_ASKED: that begins and ends windows, too; 0 = none */
 };
 
 /* What is changed in the program; see fix.h. */
@@ -55,6 +63,9 @@ enum ct_cupti_mode ct_options_cupti(void);
 /* What CUTRACE_FIX and CUTRACE_FIX_COUNTS ("" if unset) say, as above and without a warning. */
 enum ct_fix_setting ct_options_fix(void);
 const char *ct_options_fix_counts(void);
+
+/* Are NVTX ranges to be recorded? Neither by CUTRACE_NVTX nor by CUTRACE_DISABLE are they not. As above. */
+bool ct_options_nvtx(void);
 
 /*
  * Read the CUTRACE_* variables. A value that cannot be understood is warned about

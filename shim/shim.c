@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shim/control.h"
 #include "shim/entry.h"
 #include "shim/exits.h"
 #include "shim/flusher.h"
@@ -25,6 +26,7 @@
 #include "shim/mode.h"
 #include "shim/modules.h"
 #include "shim/name.h"
+#include "shim/nvtx.h"
 #include "shim/once.h"
 #include "shim/python.h"
 #include "shim/rank.h"
@@ -354,7 +356,9 @@ static void start(void)
 	note_sharing();
 	note_fix();
 	note_identity();
+	ct_nvtx_note();
 	ct_mode_start();
+	ct_control_start();
 	ct_stack_init(ct_shim.options.stacks);
 	ct_python_init(ct_shim.options.stacks && ct_shim.options.python);
 	ct_modules_refresh();
@@ -366,6 +370,7 @@ static void start(void)
 	__atomic_store_n(&ct_shim_life, page, __ATOMIC_RELEASE);
 	set_life(CT_LIFE_ALIVE);
 	count_missed();
+	ct_nvtx_started(thread);
 	ct_flusher_start();
 	ct_inject_deferred(thread);
 	thread->in_tool = false;

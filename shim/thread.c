@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "shim/nvtx.h"
 #include "shim/python.h"
 #include "shim/shim.h"
 #include "shim/totals.h"
@@ -29,6 +30,7 @@ static void thread_end(void *state)
 	struct ct_thread *thread = state;
 
 	ct_thread_current = NULL;
+	ct_nvtx_finish(thread);
 	if (ct_shim_alive())
 		ct_writer_release(&thread->writer);
 	ct_totals_finish(thread);

@@ -26,6 +26,7 @@ struct ct_thread {
 	struct ct_totals *totals; /* of its call sites; see totals.h */
 	struct ct_walks *walks;   /* stacks that are recognised; see walk.h */
 	struct ct_python *python; /* its Python frames; see python.h */
+	struct ct_ranges *ranges; /* its NVTX ranges; see nvtx.h */
 	uint64_t frames[CT_STACK_FRAMES_MAX + 16]; /* scratch: stacks of threads may be tiny */
 };
 

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <cuda_runtime_api.h>
 
+#include "shim/control.h"
 #include "shim/fix.h"
 #include "shim/hook.h"
 #include "shim/mode.h"
@@ -20,7 +21,9 @@
 #define CT_IN(...) __VA_ARGS__
 #define CT_OUT(...) __VA_ARGS__
 
-/* Functions that the runtime exports but its header does not declare. */
+/* Functions that the runtime exports but this header does not declare. */
+EXPORT cudaError_t cudaProfilerStart(void);
+EXPORT cudaError_t cudaProfilerStop(void);
 EXPORT cudaError_t __cudaLaunchKernel(cudaKernel_t, dim3, dim3, void **, size_t, cudaStream_t);
 EXPORT cudaError_t __cudaLaunchKernel_ptsz(cudaKernel_t, dim3, dim3, void **, size_t, cudaStream_t);
 
@@ -39,6 +42,8 @@ enum slot {
 #include "trace/apis_begin.h"
 #include "trace/apis.def"
 #include "trace/apis_end.h"
+	SLOT_cudaProfilerStart, /* by hand, below */
+	SLOT_cudaProfilerStop,
 	SLOTS
 };
 static_assert(SLOTS < CT_REAL_SLOTS_MAX, "runtimes.c has a place for every wrapper");
@@ -52,6 +57,8 @@ static struct ct_real_function functions[] = {
 #include "trace/apis_begin.h"
 #include "trace/apis.def"
 #include "trace/apis_end.h"
+	ROW(cudaProfilerStart)
+	ROW(cudaProfilerStop)
 	{ .symbol = NULL },
 };
 
@@ -110,3 +117,29 @@ enum {
 #include "trace/apis_begin.h"
 #include "trace/apis.def"
 #include "trace/apis_end.h"
+
+/* They are not recorded: they say when others are. */
+cudaError_t cudaProfilerStart(void)
+{
+	cudaError_t (*real)(void), error;
+
+	*(void **)&real = ct_real_of_caller(&ct_real_runtime, SLOT_cudaProfilerStart,
+					    __builtin_return_address(0));
+	if (!real)
+		return cudaErrorSharedObjectSymbolNotFound;
+	error = real();
+	ct_control_profiler(true);
+	return error;
+}
+
+cudaError_t cudaProfilerStop(void)
+{
+	cudaError_t (*real)(void);
+
+	*(void **)&real = ct_real_of_caller(&ct_real_runtime, SLOT_cudaProfilerStop,
+					    __builtin_return_address(0));
+	if (!real)
+		return cudaErrorSharedObjectSymbolNotFound;
+	ct_control_profiler(false);
+	return real();
+}

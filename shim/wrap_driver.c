@@ -25,7 +25,9 @@
 #define CT_IN(...) __VA_ARGS__
 #define CT_OUT(...) __VA_ARGS__
 
-/* In cuda.h, but for the oldest one. */
+/* In cuda.h, but for the oldest one and those of the profiler. */
+HIDDEN CUresult cuProfilerStart(void);
+HIDDEN CUresult cuProfilerStop(void);
 HIDDEN CUresult cuInit(unsigned int flags);
 HIDDEN CUresult cuGetProcAddress(const char *symbol, void **pfn, int version, cuuint64_t flags);
 HIDDEN CUresult cuGetProcAddress_v2(const char *symbol, void **pfn, int version, cuuint64_t flags,
@@ -59,6 +61,8 @@ static struct ct_real_function functions[] = {
 	[CT_ENTRY_PEER] = ROW(cuCtxEnablePeerAccess)
 	[CT_ENTRY_CAPTURE] = ROW(cuStreamBeginCapture)
 	[CT_ENTRY_CAPTURE_PTSZ] = ROW(cuStreamBeginCapture_ptsz)
+	[CT_ENTRY_PROFILER_START] = ROW(cuProfilerStart)
+	[CT_ENTRY_PROFILER_STOP] = ROW(cuProfilerStop)
 #define CT_DRIVER(name, effects, in, out) ROW(name)
 #define CT_DRIVER_VOID(name, effects) ROW(name)
 #define CT_DRIVER_SEEN(name, cbid, effects) KNOWN_##name(ROW(name))

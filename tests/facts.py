@@ -6,6 +6,9 @@ Runs PROGRAM bare, then under the preload; its output and exit status must be th
 (lines starting "measured:" aside). Then each "expect:" line that the traced run printed is compared
 with the CSV files; kernels/expect.h describes those lines. Prints one line a check.
 
+The CPU-only stand-in for a GPU keeps time by threads of a machine that may be busy: --again tries
+once more where nothing but times was wrong. What cutrace gets wrong, it gets wrong again.
+
 Exit status: 0 all hold, 1 some do not, 77 the program skipped itself (it exited with 77).
 """
 import argparse
@@ -24,9 +27,10 @@ PARTS = ["Device Wait (ns)", "Lock Wait (ns)", "Queue Full (ns)", "Transfer (ns)
          "First Use (ns)", "Tool (ns)", "Driver Work (ns)", "Unexplained (ns)"]
 WAITS = ["Device Wait (ns)", "Lock Wait (ns)", "Queue Full (ns)"]
 KINDS = {"kernel": ("kernel",), "graph": ("graph",), "copy": ("copy", "memcpy"), "memset": ("memset", "fill")}
+TIMED = ("not_blocked", "site_lost")  # besides what has a range of times
 CLASSES = ("device_wait", "lock_wait", "queue_full", "transfer", "first_use", "tool",
            "driver_work", "unexplained", "polling")
-OPTION = re.compile(r"(at|on|victim|priority|class|ns|total|lost|below|count)(>=|=)(.*)")
+OPTION = re.compile(r"(at|on|victim|priority|device|class|ns|total|lost|below|count)(>=|=)(.*)")
 
 
 class BadExpectation(Exception):
@@ -89,7 +93,7 @@ def ms(ns):
 class Expectation:
     ALLOWED = {
         "calls": (2, ("at",)), "captured": (2, ("at",)), "stream": (2, ("priority",)),
-        "device": (2, ()), "pageable": (1, ("at",)),
+        "in_range": (3, ()), "device": (2, ("device",)), "pageable": (1, ("at",)),
         "blocked": (1, ("class", "on", "at", "count", "ns", "total")),
         "not_blocked": (1, ("at", "below")),
         "serialized": (1, ("at", "victim", "count", "lost")),
@@ -132,6 +136,9 @@ class Expectation:
     def get(self, key, default=None):
         return self.options.get(key, default)
 
+    def timed(self):
+        return self.verb in TIMED or bool({"ns", "total", "lost"} & set(self.options))
+
     def count_holds(self, count):
         wanted = int(self.get("count", "1"))
         return count >= wanted if self.at_least else count == wanted
@@ -154,6 +161,11 @@ def check_captured(report, want):
     return found == int(want.words[1]), f"found {found}"
 
 
+def check_in_range(report, want):
+    found = sum(row["NVTX Range"] == want.words[1] for row in calls_of(report, want))
+    return found == int(want.words[2]), f"found {found}"
+
+
 def check_stream(report, want):
     found = sum(row["Kind"] == want.words[0] and want.get("priority") in (None, row["Priority"])
                 for row in report.rows("streams"))
@@ -162,7 +174,8 @@ def check_stream(report, want):
 
 def check_device(report, want):
     kinds = KINDS[want.words[0]]
-    found = sum(row["Kind"].lower() in kinds for row in report.rows("device"))
+    found = sum(row["Kind"].lower() in kinds and want.get("device") in (None, row["Device"])
+                for row in report.rows("device"))
     return found == int(want.words[1]), f"found {found}"
 
 
@@ -249,14 +262,15 @@ CHECKS = {verb: globals()[f"check_{verb}"] for verb in Expectation.ALLOWED}
 # The command.
 
 class Tally:
-    """Prints one line a check and remembers whether all held."""
+    """Prints one line a check and remembers whether all held, and what did not but for its times."""
 
     def __init__(self):
-        self.passed = self.failed = 0
+        self.passed = self.failed = self.late = 0
 
-    def note(self, holds, what, found=""):
+    def note(self, holds, what, found="", timed=False):
         self.passed += holds
         self.failed += not holds
+        self.late += timed and not holds
         print("ok" if holds else "not ok", what + (f" ({found})" if found else ""), flush=True)
 
 
@@ -278,6 +292,12 @@ def expectations_of_run(text):
     return expectations(text) + expectations(text, "measured: expect: ")
 
 
+def print_seen(program, text):
+    """What the program saw of its device, run bare: not for the report, but worth keeping."""
+    for line in expectations(text, "measured: seen: "):
+        print(f"seen {os.path.basename(program)}: {line}", flush=True)
+
+
 def check_sums(report, tally):
     rows = report.rows("calls")
     wrong = [row for row in rows
@@ -292,7 +312,7 @@ def check_line(report, line, tally):
     try:
         want = Expectation(line)
         holds, found = CHECKS[want.verb](report, want)
-        tally.note(holds, line, found)
+        tally.note(holds, line, found, want.timed())
     except (BadExpectation, ValueError, KeyError, OSError) as error:
         tally.note(False, line, f"{type(error).__name__}: {error}")
 
@@ -319,6 +339,8 @@ def options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lib", default="libcutrace.so", help="the library to preload")
     parser.add_argument("--output", help="keep cutrace's files in this folder")
+    parser.add_argument("--again", type=int, default=0, metavar="N",
+                        help="up to N times more while times alone are not as expected")
     parser.add_argument("--expect-only", action="store_true",
                         help="run bare, check the form of the expectations and print them")
     parser.add_argument("program", nargs=argparse.REMAINDER, metavar="PROGRAM [args]")
@@ -339,6 +361,17 @@ def compare(args, bare, folder, tally):
     check_report(folder, expectations_of_run(traced.stdout), tally)
 
 
+def attempt(args, bare):
+    tally = Tally()
+    if args.output:
+        compare(args, bare, os.path.abspath(args.output), tally)
+    else:
+        with tempfile.TemporaryDirectory(prefix="cutrace-facts.") as folder:
+            compare(args, bare, os.path.join(folder, "run"), tally)
+    print(f"{tally.passed} held, {tally.failed} did not")
+    return tally
+
+
 def main():
     args = options()
     bare = run(args.program)
@@ -347,13 +380,12 @@ def main():
         return SKIPPED
     if args.expect_only:
         return only_expectations(bare)
-    tally = Tally()
-    if args.output:
-        compare(args, bare, os.path.abspath(args.output), tally)
-    else:
-        with tempfile.TemporaryDirectory(prefix="cutrace-facts.") as folder:
-            compare(args, bare, os.path.join(folder, "run"), tally)
-    print(f"{tally.passed} held, {tally.failed} did not")
+    print_seen(args.program[0], bare.stdout)
+    tally = attempt(args, bare)
+    while args.again and tally.late and tally.late == tally.failed:
+        args.again -= 1
+        print("again: only times were not as expected, and this machine may have been busy")
+        tally = attempt(args, bare)
     return 1 if tally.failed else 0
 
 

@@ -34,10 +34,30 @@ static int takes(const struct ct_arg *arg)
 	return arg->kind == CT_KIND_SWITCH ? optional_argument : required_argument;
 }
 
-/* ":" at the start tells a missing value from an unknown option, "+" ends options at an operand. */
+/* Are operands behind it values of it as well? "DIR..." */
+static bool is_list(const struct ct_arg *arg)
+{
+	const char *dots = strstr(arg->value, "...");
+
+	return arg->kind == CT_KIND_FILE && dots && !dots[3];
+}
+
+static bool has_lists(const struct ct_command *command)
+{
+	for (int id = 0; id < CT_ARG_COUNT; id++)
+		if (is_of(command, &ct_args_known[id]) && is_list(&ct_args_known[id]))
+			return true;
+	return false;
+}
+
+/*
+ * ":" at the start tells a missing value from an unknown option, "+" ends options at an operand, "-"
+ * has operands found in their turn, as 1.
+ */
 static void fill_table(const struct ct_command *command, struct table *table)
 {
-	char *letter = stpcpy(table->letters, ct_command_runs_program(command) ? "+:h" : ":h");
+	char *letter = stpcpy(table->letters, ct_command_runs_program(command) ? "+:h"
+					      : has_lists(command) ? "-:h" : ":h");
 
 	for (int id = 0; id < CT_ARG_COUNT; id++) {
 		const struct ct_arg *arg = &ct_args_known[id];
@@ -82,7 +102,16 @@ static bool is_word(const char *words, const char *text)
 	return false;
 }
 
-static bool is_number(const char *text)
+/* Kinds that are a number and a unit: those that there are, "" among them if it need not be. */
+static const struct {
+	const char *units, *what;
+} measures[CT_KIND_COUNT] = {
+	[CT_KIND_NUMBER] = { "|", "a whole number" },
+	[CT_KIND_SIZE] = { "|k|m|g", "a size such as 64M" },
+	[CT_KIND_TIME] = { "ns|us|ms|s", "a time such as 500us" },
+};
+
+static bool is_measure(const char *units, const char *text)
 {
 	char *end;
 
@@ -90,7 +119,7 @@ static bool is_number(const char *text)
 		return false;
 	errno = 0;
 	strtoull(text, &end, 10);
-	return !*end && !errno;
+	return !errno && is_word(units, end);
 }
 
 /* May this option have that value? */
@@ -98,8 +127,8 @@ static bool is_value(const struct ct_arg *arg, const char *text)
 {
 	if (arg->variable && !*text)
 		return true; /* an empty setting is none */
-	if (arg->kind == CT_KIND_NUMBER)
-		return is_number(text);
+	if (measures[arg->kind].units)
+		return is_measure(measures[arg->kind].units, text);
 	if (arg->kind == CT_KIND_SWITCH && is_word("1|0|yes|no|true|false", text))
 		return true;
 	return (arg->kind != CT_KIND_WORD && arg->kind != CT_KIND_SWITCH) || is_word(arg->value, text);
@@ -118,9 +147,10 @@ static int refuse(const struct ct_args *args, const char *problem, const char *s
 static int refuse_value(const struct ct_args *args, const struct ct_arg *arg, const char *value)
 {
 	struct ct_spelling spelling = { .word = value };
+	const char *what = measures[arg->kind].what;
 	char problem[512], name[CT_ARG_NAME_BYTES], word[64];
 
-	for (const char *at = arg->value; arg->kind != CT_KIND_NUMBER && *at;) {
+	for (const char *at = arg->value; !what && *at;) {
 		size_t n = strcspn(at, "|");
 
 		snprintf(word, sizeof(word), "%.*s", (int)n, at);
@@ -128,7 +158,7 @@ static int refuse_value(const struct ct_args *args, const struct ct_arg *arg, co
 		at += n + (at[n] == '|');
 	}
 	snprintf(problem, sizeof(problem), "--%s takes %s, not \"%.200s\"", ct_arg_name(arg, name),
-		 arg->kind == CT_KIND_NUMBER ? "a whole number" : arg->value, value);
+		 what ? what : arg->value, value);
 	return refuse(args, problem, spelling.nearest);
 }
 
@@ -229,6 +259,15 @@ static int take(struct ct_args *args, const struct ct_arg *arg, char **argv)
 	return add(args, arg, value);
 }
 
+/* An operand found in its turn: of the list that is open (NULL: none), else moved to the others. */
+static int take_operand(struct ct_args *args, const struct ct_arg *list, char *operand)
+{
+	if (list)
+		return add(args, list, operand);
+	args->operands[args->count++] = operand;
+	return -1;
+}
+
 static int check_operands(const struct ct_args *args)
 {
 	const struct ct_command *command = args->command;
@@ -256,9 +295,10 @@ int ct_args_read(const struct ct_command *command, int argc, char **argv, struct
 {
 	struct ct_args *args = ret_args;
 	struct table table = { 0 };
+	const struct ct_arg *list = NULL;
 	int found, status = -1;
 
-	*args = (struct ct_args){ .command = command };
+	*args = (struct ct_args){ .command = command, .operands = argv + 1 };
 	fill_table(command, &table);
 	opterr = 0;
 	optind = 0;
@@ -268,15 +308,26 @@ int ct_args_read(const struct ct_command *command, int argc, char **argv, struct
 			ct_args_help(command);
 			return 0;
 		}
+		if (found == 1) {
+			status = take_operand(args, list, optarg);
+			continue;
+		}
 		if (found == '?')
 			status = refuse_option(args, &table, argv[optind - 1]);
 		else if (found == ':')
 			status = refuse_missing(args, find(command, optopt));
 		else
 			status = take(args, find(command, found), argv);
+		list = status < 0 && is_list(find(command, found)) ? find(command, found) : NULL;
 	}
-	args->operands = argv + optind;
-	args->count = argc - optind;
+	if (has_lists(command)) {
+		for (; status < 0 && optind < argc; optind++)
+			status = take_operand(args, list, argv[optind]);
+		args->operands[args->count] = NULL;
+	} else {
+		args->operands = argv + optind;
+		args->count = argc - optind;
+	}
 	return status < 0 ? check_operands(args) : status;
 }
 

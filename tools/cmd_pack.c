@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tools/args.h"
+#include "tools/in_use.h"
 #include "tools/members.h"
 #include "tools/tool.h"
 #include "trace/pack.h"
@@ -46,28 +47,6 @@ static void clean_up_on_signals(void)
 	for (int i = 0; i < 3; i++)
 		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
 			sigaction(signals[i], &action, NULL);
-}
-
-/*
- * May somebody still write to the trace? The kernel grants a read lease only on a file
- * that nobody has open, or mapped, for writing (fcntl(2)). Where there are no leases the
- * trace itself has to say.
- */
-static bool in_use(const struct job *job)
-{
-	const struct ct_file_header *header = ct_reader_header(job->reader);
-	int fd = open(job->path, O_RDONLY | O_CLOEXEC);
-	int r = fd < 0 ? -1 : fcntl(fd, F_SETLEASE, F_RDLCK);
-	bool busy = r < 0 && errno == EAGAIN;
-
-	if (r == 0)
-		fcntl(fd, F_SETLEASE, F_UNLCK);
-	if (fd >= 0)
-		close(fd);
-	if (r == 0 || busy)
-		return busy;
-	return header->finish == CT_FINISH_CUT_OFF &&
-	       (kill((pid_t)header->pid, 0) == 0 || errno == EPERM);
 }
 
 static int write_fresh(struct job *job, int fd)
@@ -169,7 +148,7 @@ static int handle(struct job *job)
 		printf("%s: %s already\n", job->directory, job->unpack ? "not packed" : "packed");
 		return 0;
 	}
-	if (in_use(job))
+	if (ct_in_use(job->path, ct_reader_header(job->reader)))
 		return ct_fail(job->directory, "the trace is still being written");
 	if (stat(job->path, &job->before) < 0)
 		return ct_fail(job->directory, strerror(errno));

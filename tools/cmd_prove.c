@@ -207,7 +207,7 @@ static void print_left(const struct ct_fix_counts *counts)
 			more("left alone: %s %s", ct_report_count(counts->left[why], "free", calls),
 			     left_reasons[why]);
 	if (counts->waited + counts->released)
-		more("at the bound of memory %s waited for a freed block, and %s freed for real",
+		more("at the bound of memory %s waited for a freed block, and %s freed for real, with a wait",
 		     ct_report_count(counts->waited, "allocation", calls),
 		     ct_report_count(counts->released, "block", blocks));
 	for (int why = 0; why < CT_FIX_GIVES; why++)

@@ -9,20 +9,28 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tools/args.h"
 #include "tools/color.h"
 #include "tools/progress.h"
 #include "tools/report.h"
 
+/* Where the files go; NULL: nowhere, as those beside the trace are of all of it. */
+static const char *target(const char *directory, const struct ct_report_wish *wish)
+{
+	return ct_filter_any(&wish->filter) ? wish->output : directory;
+}
+
 int ct_report_make(const char *directory, const struct ct_report_wish *wish,
 		   struct ct_analysis_options options, struct ct_analysis **ret,
 		   struct ct_report_files *ret_files)
 {
+	const char *to = target(directory, wish), *file = NULL;
 	struct ct_rows *rows = NULL;
-	const char *file;
-	int r = wish->all_rows ? ct_rows_open(directory, &rows) : 0;
+	int r = wish->all_rows && to ? ct_rows_open(to, &rows) : 0;
 
+	options.filter = &wish->filter;
 	options.part_records = options.whole_records = wish->part_records;
 	if (rows) {
 		options.part = ct_rows_add;
@@ -31,9 +39,9 @@ int ct_report_make(const char *directory, const struct ct_report_wish *wish,
 	if (r == 0)
 		r = ct_analysis_run(directory, &options, ret);
 	if (r == 0) {
-		int written = ct_report_write(*ret, rows, &file);
+		int written = to ? ct_report_write_to(*ret, to, rows, &file) : 0;
 
-		*ret_files = (struct ct_report_files){ file, written };
+		*ret_files = (struct ct_report_files){ to, file, written };
 	}
 	ct_rows_close(rows);
 	return r;
@@ -43,8 +51,10 @@ int ct_report_tell(const char *directory, const struct ct_report_files *files)
 {
 	if (files->r == 0)
 		return 0;
-	fprintf(stderr, "cutrace: %s/%s: %s; make room or give rights, then run `cutrace report %s`\n",
-		directory, files->failed, strerror(-files->r), directory);
+	fprintf(stderr, "cutrace: %s/%s: %s", files->to, files->failed, strerror(-files->r));
+	if (files->to == directory)
+		fprintf(stderr, "; make room or give rights, then run `cutrace report %s`", directory);
+	putc('\n', stderr);
 	return CT_EXIT_FAILED;
 }
 
@@ -75,7 +85,7 @@ static int make(const char *directory, const struct ct_report_wish *wish)
 	else if (wish->mode == CT_REPORT_PRINT) {
 		ct_report_text(analysis, false, stdout);
 		if (!files.r)
-			ct_report_next(directory);
+			ct_report_next(directory, files.to);
 	}
 	ct_analysis_destroy(analysis);
 	return ct_report_flush(status);
@@ -89,10 +99,37 @@ int ct_report_one(const char *directory, enum ct_report_mode mode)
 	return make(directory, &wish);
 }
 
+/* Files beside a trace are of all of it: a filtered report must not be taken for them. */
+static int make_target(const struct ct_report_wish *wish)
+{
+	char path[PATH_MAX];
+
+	if (mkdir(wish->output, 0777) < 0 && errno != EEXIST)
+		return ct_fail(wish->output, strerror(errno));
+	snprintf(path, sizeof(path), "%s/trace.cutrace", wish->output);
+	if (access(path, F_OK) == 0)
+		return ct_fail(wish->output, "holds a trace, and its report is to be of all of it; "
+			       "name another directory");
+	return 0;
+}
+
+/* Filters are for one trace. */
+static int make_filtered(const struct ct_members *members, const struct ct_report_wish *wish)
+{
+	int status = 0;
+
+	if (members->count > 1)
+		return ct_usage("report", "filters take one trace: its directory");
+	if (wish->output)
+		status = make_target(wish);
+	return status || !members->count ? status : make(members->at[0].directory, wish);
+}
+
 /* One directory with a trace is a report of its own; everything else is a run. */
 static int report(char **directories, int count, const struct ct_report_wish *wish)
 {
 	struct ct_members members = { .foreign = wish->foreign };
+	bool filtered = ct_filter_any(&wish->filter);
 	int status = 0;
 
 	if (count == 1 && !wish->output) {
@@ -107,11 +144,13 @@ static int report(char **directories, int count, const struct ct_report_wish *wi
 	for (int i = 0; i < count; i++)
 		if (ct_members_add(&members, directories[i]) < 0)
 			return ct_fail(directories[i], strerror(ENOMEM));
-	if (members.count == 1 && !wish->output)
+	if (filtered)
+		status = make_filtered(&members, wish);
+	else if (members.count == 1 && !wish->output)
 		status = make(members.at[0].directory, wish);
 	else if (members.count)
 		status = ct_report_members(&members, wish);
-	if (members.bad)
+	if (members.bad && !status)
 		status = CT_EXIT_FAILED;
 	ct_members_free(&members);
 	return status;
@@ -133,6 +172,34 @@ void ct_keep_memory(void)
 	free(heap);
 }
 
+/* Returns 0, or the exit status after a line that says what is wrong. */
+static int read_time(const struct ct_args *args, enum ct_arg_id id, uint64_t *ret_ns)
+{
+	const char *value = ct_args_value(args, id);
+
+	if (!value || ct_filter_duration(value, ret_ns) == 0)
+		return 0;
+	return ct_usage("report", "a time is a number and ns, us, ms or s, such as 2.5s");
+}
+
+static int read_filter(const struct ct_args *args, struct ct_filter *filter)
+{
+	const char *only = ct_args_value(args, CT_ARG_report_only);
+	int status = read_time(args, CT_ARG_report_min_blocked, &filter->min_blocked_ns);
+
+	if (!status)
+		status = read_time(args, CT_ARG_report_from, &filter->from_ns);
+	if (!status)
+		status = read_time(args, CT_ARG_report_to, &filter->to_ns);
+	if (!status && filter->to_ns && filter->to_ns <= filter->from_ns)
+		status = ct_usage("report", "--to must be later than --from");
+	if (!status && only && (!*only || *only == ',' || strstr(only, ",,")))
+		status = ct_usage("report", "--only needs names, with commas between them");
+	filter->only = only;
+	filter->nvtx = ct_args_value(args, CT_ARG_report_nvtx);
+	return status;
+}
+
 int ct_cmd_report(const struct ct_args *args)
 {
 	struct ct_report_wish wish = {
@@ -144,12 +211,16 @@ int ct_cmd_report(const struct ct_args *args)
 		.count = args->count,
 		.part_records = ct_args_number(args, CT_ARG_report_part_records, 0),
 	};
+	int status;
 
 	if (ct_args_has(args, CT_ARG_report_at_exit))
 		wish.mode = CT_REPORT_AT_EXIT;
 	if (ct_args_has(args, CT_ARG_report_write_only))
 		wish.mode = CT_REPORT_WRITE_ONLY;
 	wish.progress = wish.mode == CT_REPORT_PRINT; /* else a program may be ending beside others */
+	status = read_filter(args, &wish.filter);
+	if (status)
+		return status;
 	ct_color_begin(ct_args_value(args, CT_ARG_report_color));
 	ct_keep_memory();
 	return report(args->operands, args->count, &wish);

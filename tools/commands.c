@@ -16,11 +16,12 @@ const struct ct_command ct_commands[CT_COMMAND_COUNT] = {
 
 /* What values the kinds of trace/options.def have on a command line. */
 #define SETTING_TEXT CT_KIND_TEXT, "TEXT"
-#define SETTING_NUMBER CT_KIND_TEXT, "SIZE"
-#define SETTING_DURATION CT_KIND_TEXT, "TIME"
+#define SETTING_NUMBER CT_KIND_SIZE, "SIZE"
+#define SETTING_DURATION CT_KIND_TIME, "TIME"
 #define SETTING_SWITCH CT_KIND_SWITCH, "on|off"
 #define SETTING_MODE CT_KIND_SWITCH, "on|off|yield"
 #define SETTING_LEVEL CT_KIND_WORD, "full|light|auto"
+#define SETTING_START CT_KIND_TEXT, "now|api|delay:TIME|signal[:NAME]"
 #define SETTING_FIX CT_KIND_WORD, "off|free|pin|all"
 
 /* The only setting that has a letter: other commands have it too. */

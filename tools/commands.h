@@ -34,8 +34,11 @@ enum ct_arg_kind {
 	CT_KIND_TEXT,
 	CT_KIND_FILE,
 	CT_KIND_NUMBER,
+	CT_KIND_SIZE,
+	CT_KIND_TIME,
 	CT_KIND_WORD,
-	CT_KIND_SWITCH
+	CT_KIND_SWITCH,
+	CT_KIND_COUNT
 };
 
 /* A row of the table; its strings live for ever. */

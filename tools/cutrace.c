@@ -157,13 +157,20 @@ static bool on_path(const char *name)
 	return false;
 }
 
-/* A word that is neither a command nor has a "/": a program, unless a command was meant. */
-static int run_by_name(int argc, char **argv)
+static struct ct_spelling nearest_command(const char *word)
 {
-	struct ct_spelling spelling = { .word = argv[1] };
+	struct ct_spelling spelling = { .word = word };
 
 	for (int id = 0; id < CT_COMMAND_COUNT; id++)
 		ct_spelling_offer(&spelling, ct_commands[id].name);
+	return spelling;
+}
+
+/* A word that is neither a command nor has a "/": a program, unless a command was meant. */
+static int run_by_name(int argc, char **argv)
+{
+	const struct ct_spelling spelling = nearest_command(argv[1]);
+
 	if (!*spelling.nearest && on_path(argv[1]))
 		return run(CT_COMMAND_run, argc, argv);
 	if (*spelling.nearest)
@@ -175,14 +182,22 @@ static int run_by_name(int argc, char **argv)
 	return CT_EXIT_USAGE;
 }
 
+/* command: what help is wanted on; NULL = all of it. */
 static int help(const char *command)
 {
 	enum ct_command_id id = command ? find(command) : CT_COMMAND_COUNT;
+	const struct ct_spelling spelling = nearest_command(command ? command : "");
 
-	if (id == CT_COMMAND_COUNT)
+	if (!command) {
 		print_help(stdout);
-	else
+	} else if (id < CT_COMMAND_COUNT) {
 		ct_args_help(&ct_commands[id]);
+	} else {
+		fprintf(stderr, "cutrace: help: no command %s; %s%s%s\n", command,
+			*spelling.nearest ? "did you mean " : "`cutrace --help` lists them",
+			spelling.nearest, *spelling.nearest ? "?" : "");
+		return CT_EXIT_USAGE;
+	}
 	return 0;
 }
 
@@ -194,7 +209,9 @@ int main(int argc, char **argv)
 		print_help(stderr);
 		return CT_EXIT_USAGE;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+		return help(NULL);
+	if (!strcmp(argv[1], "help"))
 		return help(argv[2]);
 	if (!strcmp(argv[1], "--version")) {
 		puts("cutrace " CT_VERSION);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "analyze/analysis.h"
+#include "analyze/filter.h"
 #include "analyze/run.h"
 #include "tools/members.h"
 #include "tools/tool.h"
@@ -22,12 +23,14 @@ struct ct_report_wish {
 	bool progress; /* show how far it is; eager: see ct_progress_begin() */
 	bool eager;
 	uint64_t part_records; /* for tests: analyze any trace in parts of so many; 0 = as usual */
+	struct ct_filter filter; /* of one trace; its files go to `output`, or are not written */
 };
 
-/* What became of the files of a report; all zeros: they are written. */
+/* What became of the files of a report. */
 struct ct_report_files {
+	const char *to;     /* their directory; NULL: none are wanted, as those of a trace are of all of it */
 	const char *failed; /* the file that could not be written */
-	int r;              /* and why, -errno */
+	int r;              /* and why, -errno; 0: they are written */
 };
 
 /*
@@ -44,8 +47,8 @@ int ct_report_tell(const char *directory, const struct ct_report_files *files);
 /* Write out what was printed. Returns `status`, or CT_EXIT_FAILED if it cannot be, printed. */
 int ct_report_flush(int status);
 
-/* Print where the files of a report are and what to do next. */
-void ct_report_next(const char *directory);
+/* Print where the files of a trace's report are, if anywhere, and what to do next. */
+void ct_report_next(const char *directory, const char *to);
 void ct_report_next_several(const struct ct_run *run, const struct ct_report_wish *wish);
 
 /* As ct_report_several(), with everything that can be wished for. */

@@ -30,10 +30,12 @@ static void print_command(const char *first, const char *command, const char *di
 	printf("   # %s\n", what);
 }
 
-void ct_report_next(const char *directory)
+void ct_report_next(const char *directory, const char *to)
 {
+	if (!to)
+		return;
 	fputs("\ncutrace: the report is report.txt in ", stdout);
-	print_name(directory);
+	print_name(to);
 	puts(", its tables the CSV files beside it");
 	print_command("   next: ", "cutrace export --html -o run.html", directory,
 		      "a timeline, for any browser");

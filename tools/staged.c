@@ -65,18 +65,18 @@ static void print_left(const struct ct_pin_counts *pin)
 {
 	for (int why = 0; why < CT_PIN_LEFTS; why++)
 		if (pin->left[why])
-			printf("          left alone: %llu copies %s\n",
-			       (unsigned long long)pin->left[why], reasons[why]);
+			printf("          left alone: %llu %s %s\n", (unsigned long long)pin->left[why],
+			       pin->left[why] == 1 ? "copy" : "copies", reasons[why]);
 }
 
 void ct_print_staged(const struct ct_fix_counts *counts, bool heads)
 {
 	const struct ct_pin_counts *pin = &counts->pin;
 
-	printf("%-10s%llu asynchronous copies of pageable memory to the device, %.1f MiB, were "
-	       "staged\n",
+	printf("%-10s%llu asynchronous %s of pageable memory to the device, %.1f MiB, %s staged\n",
 	       heads ? "changed" : "", (unsigned long long)pin->staged,
-	       (double)pin->staged_bytes / MIB);
+	       pin->staged == 1 ? "copy" : "copies", (double)pin->staged_bytes / MIB,
+	       pin->staged == 1 ? "was" : "were");
 	if (pin->pool_bytes)
 		printf("          for that %.1f MiB were page-locked, which took %.1f ms of the "
 		       "fixed run\n",

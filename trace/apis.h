@@ -40,8 +40,13 @@ enum ct_effect {
 /* How much is recorded; full where no note says otherwise. */
 enum ct_mode {
 	CT_MODE_FULL = 0,
-	CT_MODE_LIGHT = 1 /* no calls that CT_LEFT_BY_LIGHT() names, of the device only copies */
+	CT_MODE_LIGHT = 1, /* no calls that CT_LEFT_BY_LIGHT() names, of the device only copies */
+	CT_MODE_OFF = 2    /* nothing: outside the windows of CUTRACE_START and `cutrace ctl` */
 };
+
+/* Does a mode leave a call with these effects alone? */
+#define CT_LEFT_BY(mode, effects)                                                                \
+	((mode) >= (CT_LEFT_BY_LIGHT(effects) ? CT_MODE_LIGHT : CT_MODE_OFF))
 
 enum ct_api {
 	CT_API_NONE = 0,

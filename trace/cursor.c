@@ -88,6 +88,9 @@ static const uint32_t least_bytes[CT_RECORD_TYPES] = {
 	[CT_RECORD_NOTE] = sizeof(struct ct_note),
 	[CT_RECORD_SCRIPT] = sizeof(struct ct_script),
 	[CT_RECORD_TOTAL] = sizeof(struct ct_total),
+	[CT_RECORD_NVTX_RANGE] = sizeof(struct ct_nvtx_range),
+	[CT_RECORD_NVTX_OPEN] = sizeof(struct ct_nvtx_range),
+	[CT_RECORD_NVTX_NAME] = sizeof(struct ct_nvtx_name),
 };
 
 /* Bytes the record says it needs; more than it has if its inner lengths lie. */
@@ -109,6 +112,8 @@ static uint64_t needed_bytes(enum ct_record_type type, const void *record)
 		return sizeof(struct ct_api_record) + ((const struct ct_api_record *)record)->name_length;
 	case CT_RECORD_NOTE:
 		return sizeof(struct ct_note) + ((const struct ct_note *)record)->length;
+	case CT_RECORD_NVTX_NAME:
+		return sizeof(struct ct_nvtx_name) + (uint64_t)((const struct ct_nvtx_name *)record)->length;
 	case CT_RECORD_SCRIPT:
 		return sizeof(*script) + script->file_length + script->function_length;
 	default:

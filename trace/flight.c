@@ -95,6 +95,8 @@ static uint64_t time_of(enum ct_record_type type, const void *record)
 		return ((const struct ct_sync *)record)->end_ns;
 	case CT_RECORD_OVERHEAD:
 		return ((const struct ct_overhead *)record)->end_ns;
+	case CT_RECORD_NVTX_RANGE:
+		return ((const struct ct_nvtx_range *)record)->end_ns;
 	default:
 		return 0;
 	}

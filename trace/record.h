@@ -17,6 +17,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "trace/control.h"
+#include "trace/nvtx.h"
+#include "trace/total.h"
+
 #define CT_MAGIC "CUTRACE\n"
 #define CT_TRACE_VERSION 1
 #define CT_BYTE_ORDER 0x01020304u
@@ -54,6 +58,9 @@ enum ct_record_type {
 	CT_RECORD_NOTE = 14,
 	CT_RECORD_SCRIPT = 15,
 	CT_RECORD_TOTAL = 16,
+	CT_RECORD_NVTX_RANGE = 17, /* one that has ended */
+	CT_RECORD_NVTX_OPEN = 18,  /* one that has not, while begin_ns is not 0 */
+	CT_RECORD_NVTX_NAME = 19,
 	CT_RECORD_TYPES
 };
 
@@ -80,7 +87,9 @@ enum ct_record_type {
 	X(CUT, "calls under way when the program's own profiler took CUPTI: their end was not seen") \
 	X(SCRIPTS, "Python frames without a name: unreadable, or the frame table was full")          \
 	X(KEPT, "names, stacks and totals dropped: no room, or half of CUTRACE_LIMIT used for such")  \
-	X(TOTALS, "calls that the whole run's totals do not count: no room for one more")
+	X(TOTALS, "calls that the whole run's totals do not count: no room for one more")            \
+	X(RANGES, "NVTX ranges not kept: too many open at once, or no memory")                       \
+	X(RANGE_NAMES, "NVTX ranges without their name: the name table was full")
 
 enum ct_loss {
 #define X(name, text) CT_LOSS_##name,
@@ -121,10 +130,10 @@ struct ct_file_header {
 	uint64_t kept_from_ns;      /* the latest time of any record that was overwritten */
 	uint64_t overwritten[32];   /* records, by enum ct_record_type */
 	uint32_t mode;              /* enum ct_mode (apis.h) it began in: known if a note is lost */
+	struct ct_control control;
 };
 static_assert(sizeof(struct ct_file_header) <= CT_HEADER_BYTES, "header fits its page");
-static_assert(CT_LOSS_COUNT <= 32, "room for every loss counter");
-static_assert(CT_RECORD_TYPES <= 32, "room for every type");
+static_assert(CT_LOSS_COUNT <= 32 && CT_RECORD_TYPES <= 32, "room for every counter");
 
 /* The first slot of a chunk. */
 struct ct_chunk_header {
@@ -362,29 +371,6 @@ struct ct_gpu {
 };
 static_assert(sizeof(struct ct_gpu) == CT_SLOT_BYTES, "one slot");
 
-#define CT_TOTAL_LONG_NS 1000000 /* a call of a millisecond or more counts as long */
-
-/*
- * All calls of one API from one stack, of the whole run, as far as one thread at a time has
- * counted them: several records may be about the same two. Its counters alone change after
- * it was committed, each by a store of its own: a reader of a cut-off file may find one call
- * in some of them and not yet in others.
- */
-struct ct_total {
-	uint32_t commit;
-	uint32_t stack;      /* as in a call */
-	uint16_t api;
-	uint16_t rest;       /* 1: from all stacks that had no record of their own; stack is 0 */
-	uint32_t reserved32;
-	uint64_t calls;
-	uint64_t total_ns;
-	uint64_t longest_ns;
-	uint64_t bytes;      /* sum of ct_call.bytes */
-	uint64_t long_calls; /* of CT_TOTAL_LONG_NS and more */
-	uint64_t failed;     /* calls that returned an error */
-};
-static_assert(sizeof(struct ct_total) == CT_SLOT_BYTES, "one slot");
-
 /* The records below are of variable length: their bytes run on over the slots. */
 
 struct ct_string {
@@ -439,9 +425,7 @@ struct ct_script {
 	char text[];              /* file as the interpreter names it, then function */
 };
 
-enum ct_language {
-	CT_LANGUAGE_PYTHON = 1
-};
+enum ct_language { CT_LANGUAGE_PYTHON = 1 };
 
 /* A mapped executable or library; a later record replaces an earlier one at the same place. */
 struct ct_module {
@@ -485,7 +469,8 @@ enum ct_note_code {
 	CT_NOTE_MODE = 14,         /* value: enum ct_mode (apis.h), in effect from seen_ns on */
 	CT_NOTE_GPU_MEMORY = 15,   /* value: bytes that CUPTI sets aside in each context; text: of what */
 	CT_NOTE_OWN_COST = 16,     /* value: ns that recording took; text: of how many calls, decimal */
-	CT_NOTE_FIX = 17           /* cutrace changed what the program does; text: the setting */
+	CT_NOTE_FIX = 17,          /* cutrace changed what the program does; text: the setting */
+	CT_NOTE_NO_NVTX = 18       /* NVTX ranges are not recorded; text says why */
 };
 
 struct ct_note {

@@ -38,6 +38,7 @@ struct ct_lane *ct_html_stream_lane(const struct ct_html_source *from, const str
 		return lane;
 	n = snprintf(lane->name, sizeof(lane->name), lane->key.id == CT_LANE_SHARED ?
 		     "other streams" : "stream %u", op->raw.stream);
+	lane->device = lane->key.id == CT_LANE_SHARED ? CT_NONE : op->raw.device;
 	if (model->contexts.count > 1 || model->gpus.count > 1)
 		snprintf(lane->name + n, sizeof(lane->name) - (size_t)n, ", GPU %u, context %u",
 			 op->raw.device, op->raw.context);
@@ -73,6 +74,7 @@ struct ct_lane *ct_html_copies_lane(const struct ct_html_source *from, const str
 
 	if (!lane || *lane->name)
 		return lane;
+	lane->device = lane->key.id == CT_LANE_SHARED ? CT_NONE : op->raw.device;
 	n = snprintf(lane->name, sizeof(lane->name), "copies %s",
 		     lane->key.id == CT_LANE_SHARED ? "of several kinds" : kind == CT_HTML_H2D ? "H2D" :
 		     kind == CT_HTML_D2H ? "D2H" : "other");

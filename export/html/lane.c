@@ -103,6 +103,7 @@ static struct ct_lane *add_lane(struct ct_lanes *lanes, const struct ct_lane_key
 	if (!lane)
 		return NULL;
 	lane->key = *key;
+	lane->device = CT_NONE;
 	lane->index = (uint32_t)lanes->all.count;
 	if (ct_lookup_add(&lanes->lookup, lane, &lane->key, sizeof(lane->key)) < 0) {
 		free(lane);

@@ -50,6 +50,7 @@ struct ct_lane {
 	struct ct_link link; /* by key */
 	struct ct_lane_key key;
 	uint32_t index;
+	uint32_t device; /* of streams and copies; CT_NONE: of none, or of several */
 	char name[80];
 	struct ct_lane_bucket *buckets;
 	size_t count, room;

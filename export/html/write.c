@@ -283,6 +283,8 @@ static void write_lanes(const struct ct_lanes *lanes, FILE *to)
 		text(to, "kind", kinds[lane->key.kind]);
 		text(to, "name", lane->name);
 		number(to, "id", lane->key.id);
+		if (lane->device != CT_NONE)
+			number(to, "device", lane->device);
 		number(to, "items", lane->items);
 		number(to, "busyNs", lane->busy_ns);
 		number(to, "blockedNs", lane->blocked_ns);

@@ -28,7 +28,6 @@ MISTAKEN = {
         ('analyze/report_text.c', 'dereference of NULL'): 'a sum without a call site cannot be',
         ('analyze/busy.c', 'dereference of NULL'): 'the loop ends when there is neither',
         ('analyze/load.c', 'leak of'): 'the model holds it',
-        ('analyze/process.c', 'leak of'): 'the sites hold it',
         ('analyze/report_files.c', 'leak of'): 'the draft holds it',
         ('analyze/lookup.c', 'leak of'): 'the table holds it until ct_lookup_clear()',
         ('analyze/unite.c', 'use of uninitialized value'): 'firsts_of() fills all there are',

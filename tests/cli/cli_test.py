@@ -3,59 +3,13 @@
 """Go through the table of commands: what it says must be accepted, helped with and suggested.
 
 cli_test.py CUTRACE SOURCE
-
-The table is read here from tools/commands.def and the files that it includes, not asked of the command.
 """
 import pathlib
 import re
 import subprocess
 import sys
 
-STRINGS = r'"(?:[^"\\]|\\.)*"'
-
-
-class Option:
-    def __init__(self, command, name, letter, kind, value, help_text):
-        self.command, self.name, self.letter = command, name.lower().replace("_", "-"), letter
-        self.kind, self.value, self.help = kind, value, help_text
-
-    def good(self):
-        """A command line's words that give it a value it takes."""
-        value = {"FLAG": "", "FILE": "=x", "NUMBER": "=7", "TEXT": "=x"}
-        return f"--{self.name}" + value.get(self.kind, "=" + self.value.split("|", maxsplit=1)[0])
-
-
-def text_of(strings):
-    return "".join(part[1:-1] for part in re.findall(STRINGS, strings)).replace('\\"', '"')
-
-
-def read(source, name):
-    """The table without comments, files that it includes in their place."""
-    text = re.sub(r"/\*.*?\*/", "", (source / name).read_text(encoding="utf-8"), flags=re.S)
-    return re.sub(r'#include "(.*?)"', lambda found: read(source, found[1]), text)
-
-
-def table(source):
-    text = re.sub(r"#\w+.*", "", read(source, "tools/commands.def"))
-    kinds = {kind: (on_line, value) for kind, on_line, value in re.findall(
-        r'#define SETTING_(\w+) CT_KIND_(\w+), "(.*)"', (source / "tools/commands.c").read_text(encoding="utf-8"))}
-    commands = re.findall(r'CT_COMMAND\(\s*(\w+),\s*"(.*?)"', text)
-    options = []
-    for row in re.finditer(rf"(CT_\w+)\(([^\"]*?)((?:{STRINGS}|[\s,])*)\)\s*(?=CT_|$)", text):
-        words = [word.strip() for word in row[2].split(",") if word.strip()]
-        strings = re.findall(rf"{STRINGS}(?:\s*{STRINGS})*", row[3])
-        if row[1] == "CT_ARG":
-            command, name, letter, kind = words
-            options.append(Option(command, name, letter.strip("'0"), kind, *map(text_of, strings)))
-        elif row[1] == "CT_OPTION":
-            options.append(Option("run", words[0], "o" * (words[0] == "OUTPUT"), *kinds[words[2]],
-                                  text_of(strings[1])))
-        elif row[1] == "CT_EXPORT_FORMAT":
-            options.append(Option("export", words[0], "", "FLAG", "", text_of(strings[0])))
-    assert len(options) == text.count("CT_ARG(") + text.count("CT_OPTION(") + text.count("CT_EXPORT_FORMAT("), \
-        "rows that were not understood"
-    return dict(commands), options
-
+from table import read_table
 
 def run(cutrace, *words):
     return subprocess.run([cutrace, *words], capture_output=True, text=True, check=False, timeout=60,
@@ -98,11 +52,23 @@ def check_accepted(cutrace, commands, options):
             assert done.returncode == 0 and "usage:" in done.stdout, (option.command, way, done)
         if option.kind == "FLAG":
             refused(cutrace, [option.command, f"--{option.name}=x"], f"--{option.name} takes no value")
-        elif option.kind in ("WORD", "SWITCH", "NUMBER"):
+        elif option.kind in ("WORD", "SWITCH", "NUMBER", "SIZE", "TIME"):
             refused(cutrace, [option.command, f"--{option.name}=\x7f"], f"--{option.name} takes ")
-        if option.kind in ("TEXT", "FILE", "NUMBER", "WORD"):
+        if option.kind in ("TEXT", "FILE", "NUMBER", "SIZE", "TIME", "WORD"):
             refused(cutrace, [option.command, f"--{option.name}"], f"--{option.name} needs a value")
             refused(cutrace, [option.command, f"--{option.name}", "--help"], f"--{option.name} needs a value")
+
+
+def check_units(cutrace):
+    for option, good, bad in (("--limit", ("0", "4096", "64m", "1G"), ("", "64Q", "M", "-1", "64MB", "1.5G", "9" * 30)),
+                              ("--auto-window", ("1s", "500US", "2ms", "0ns"), ("", "1", "1 s", "1.5s", "s", "1min")),
+                              ("--runs", ("2", "30"), ("", "2x", " 2", "0x10"))):
+        command = "prove" if option == "--runs" else "run"
+        for value in good:
+            assert run(cutrace, command, f"{option}={value}", "--help").returncode == 0, (option, value)
+        for value in bad:
+            if value or command != "run":  # an empty setting is none
+                refused(cutrace, [command, f"{option}={value}", "x"], f"{option} takes a ", f'not "{value}"')
 
 
 def misspelt(word):
@@ -123,6 +89,8 @@ def check_suggestions(cutrace, commands, options):
     for option in options:
         if option.help:
             refused(cutrace, [option.command, "--" + misspelt(option.name)], f"did you mean --{option.name}?")
+    refused(cutrace, ["help", "reprot"], "did you mean report?")
+    refused(cutrace, ["help", "nothing-like-it"], "cutrace --help")
     refused(cutrace, ["--versoin"], "did you mean --version?")
     refused(cutrace, ["no-such-program-at-all"], "no command, and no program on PATH")
 
@@ -137,11 +105,11 @@ def check_operands(cutrace, commands):
 
 def main():
     cutrace, source = sys.argv[1], pathlib.Path(sys.argv[2])
-    commands, options = table(source)
-    assert len(commands) > 7 and len(options) > 30, (commands, len(options))
+    commands, options = read_table(source)
     check_help(cutrace, commands, options)
     check_accepted(cutrace, commands, options)
     check_suggestions(cutrace, commands, options)
+    check_units(cutrace)
     check_operands(cutrace, commands)
     print(f"{len(commands)} commands, {len(options)} options")
 

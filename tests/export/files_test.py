@@ -38,6 +38,8 @@ NSYS = {  # columns that are recorded, in its order; cutrace's own come behind t
     "ENUM_CUDA_DEV_MEM_EVENT_OPER": "id name label",
     "ENUM_CUPTI_SYNC_TYPE": "id name label",
     "ENUM_NSYS_EVENT_CLASS": "id name label",
+    "ENUM_NSYS_EVENT_TYPE": "id name label",
+    "NVTX_EVENTS": "start end eventType category color text globalTid endGlobalTid domainId",
     "CUPTI_ACTIVITY_KIND_RUNTIME":
         "start end eventClass globalTid correlationId nameId returnValue callchainId",
     "CUPTI_ACTIVITY_KIND_KERNEL":

@@ -115,7 +115,7 @@ void cu_write(const void *record, size_t bytes)
 
 static void deliver(struct buffer *buffer)
 {
-	complete(fake_context(), 0, buffer->bytes, buffer->size, buffer->used);
+	complete(fake_context(fake_device()), 0, buffer->bytes, buffer->size, buffer->used);
 	free(buffer);
 	pthread_mutex_lock(&mutex);
 	delivering--;
@@ -303,6 +303,8 @@ static size_t record_bytes(CUpti_ActivityKind kind)
 		return sizeof(CUpti_ActivityKernel10);
 	case CUPTI_ACTIVITY_KIND_MEMCPY:
 		return sizeof(CUpti_ActivityMemcpy6);
+	case CUPTI_ACTIVITY_KIND_MEMCPY2:
+		return sizeof(CUpti_ActivityMemcpyPtoP4);
 	case CUPTI_ACTIVITY_KIND_MEMSET:
 		return sizeof(CUpti_ActivityMemset4);
 	case CUPTI_ACTIVITY_KIND_SYNCHRONIZATION:

@@ -175,6 +175,7 @@ static void tell(CUpti_CallbackDomain domain, uint32_t cbid, const void *data)
 
 static void tell_call(struct fake_call *call, CUpti_ApiCallbackSite site, const void *result)
 {
+	uint32_t device = fake_device();
 	CUpti_CallbackData data = {
 		.callbackSite = site,
 		/* __cudaLaunchKernel goes by the name of its id. */
@@ -182,8 +183,8 @@ static void tell_call(struct fake_call *call, CUpti_ApiCallbackSite site, const 
 		.functionParams = call->params,
 		.functionReturnValue = (void *)(uintptr_t)result,
 		.symbolName = call->symbol,
-		.context = fake_context(),
-		.contextUid = fake_context() ? FAKE_CONTEXT_ID : 0,
+		.context = fake_context(device),
+		.contextUid = fake_context(device) ? fake_context_id(device) : 0,
 		.correlationData = &call->data,
 		.correlationId = call->correlation,
 	};
@@ -208,10 +209,11 @@ void cu_call_left(struct fake_call *call, const void *result)
 	cu_record_call(call, end_ns, value);
 }
 
-void cu_resource_callback(CUpti_CallbackIdResource what, struct fake_stream *stream)
+void cu_resource_callback(CUpti_CallbackIdResource what, uint32_t device,
+			  struct fake_stream *stream)
 {
 	CUpti_ResourceData data = {
-		.context = fake_context(),
+		.context = fake_context(device),
 		.resourceHandle.stream = (CUstream)stream,
 	};
 

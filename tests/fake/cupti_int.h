@@ -12,7 +12,8 @@ void cu_listen(void);
 bool cu_subscribed(void);
 void cu_call_entered(struct fake_call *call);
 void cu_call_left(struct fake_call *call, const void *result);
-void cu_resource_callback(CUpti_CallbackIdResource what, struct fake_stream *stream);
+void cu_resource_callback(CUpti_CallbackIdResource what, uint32_t device,
+			  struct fake_stream *stream);
 
 /* cupti_buffer.c */
 bool cu_wanted(CUpti_ActivityKind kind);
@@ -25,6 +26,7 @@ void cu_record_call(const struct fake_call *call, uint64_t end_ns, uint32_t resu
 void cu_record_op(const struct fake_op *op);
 void cu_record_wait(const struct fake_wait *wait);
 void cu_record_overhead(CUpti_ActivityOverheadKind kind, uint64_t start_ns, uint64_t end_ns);
-void cu_record_resource(CUpti_CallbackIdResource what, const struct fake_stream *stream);
+void cu_record_resource(CUpti_CallbackIdResource what, uint32_t device,
+			const struct fake_stream *stream);
 
 #endif

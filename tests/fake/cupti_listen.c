@@ -4,10 +4,10 @@
 
 #include <pthread.h>
 
-static void resource(CUpti_CallbackIdResource what, struct fake_stream *stream)
+static void resource(CUpti_CallbackIdResource what, uint32_t device, struct fake_stream *stream)
 {
-	cu_record_resource(what, stream);
-	cu_resource_callback(what, stream);
+	cu_record_resource(what, device, stream);
+	cu_resource_callback(what, device, stream);
 }
 
 static void listen_once(void)

@@ -83,8 +83,10 @@ FAKE_EXPORT CUptiResult cuptiActivityGetAttribute(CUpti_ActivityAttribute attr, 
 FAKE_EXPORT CUptiResult cuptiGetStreamIdEx(CUcontext context, CUstream stream,
 					   uint8_t perThreadStream, uint32_t *streamId)
 {
-	(void)context;
-	*streamId = fake_stream_id(fake_stream_of(stream, perThreadStream));
+	uint32_t device = fake_device();
+
+	fake_device_of(context, &device);
+	*streamId = fake_stream_id(fake_stream_of(stream, perThreadStream, device));
 	return CUPTI_SUCCESS;
 }
 
@@ -95,14 +97,17 @@ FAKE_EXPORT CUptiResult cuptiGetStreamId(CUcontext context, CUstream stream, uin
 
 FAKE_EXPORT CUptiResult cuptiGetContextId(CUcontext context, uint32_t *contextId)
 {
-	*contextId = FAKE_CONTEXT_ID;
-	return context ? CUPTI_SUCCESS : CUPTI_ERROR_INVALID_CONTEXT;
+	uint32_t device;
+
+	if (!fake_device_of(context, &device))
+		return CUPTI_ERROR_INVALID_CONTEXT;
+	*contextId = fake_context_id(device);
+	return CUPTI_SUCCESS;
 }
 
 FAKE_EXPORT CUptiResult cuptiGetDeviceId(CUcontext context, uint32_t *deviceId)
 {
-	*deviceId = 0;
-	return context ? CUPTI_SUCCESS : CUPTI_ERROR_INVALID_CONTEXT;
+	return fake_device_of(context, deviceId) ? CUPTI_SUCCESS : CUPTI_ERROR_INVALID_CONTEXT;
 }
 
 FAKE_EXPORT CUptiResult cuptiFinalize(void)

@@ -109,13 +109,15 @@ void cu_record_call(const struct fake_call *call, uint64_t end_ns, uint32_t resu
 
 static void record_kernel(const struct fake_op *op)
 {
+	uint32_t device = fake_stream_device(op->stream);
 	const struct fake_launch *launch = &op->launch;
 	CUpti_ActivityKernel10 record = {
 		.kind = CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL,
 		.registersPerThread = 32,
 		.start = cu_time(op->start_ns),
 		.end = cu_time(op->end_ns),
-		.contextId = FAKE_CONTEXT_ID,
+		.deviceId = device,
+		.contextId = fake_context_id(device),
 		.streamId = fake_stream_id(op->stream),
 		.gridX = (int32_t)launch->grid[0],
 		.gridY = (int32_t)launch->grid[1],
@@ -172,8 +174,45 @@ static uint8_t copy_kind(const struct fake_copy *copy)
 					      CUPTI_ACTIVITY_MEMCPY_KIND_DTOD;
 }
 
+/* Device memory of two devices at its ends. Managed memory is no device's own. */
+static bool between_devices(const struct fake_copy *copy)
+{
+	return copy->src_kind >= FAKE_DEVICE && copy->dst_kind >= FAKE_DEVICE &&
+	       copy->src_kind != FAKE_MANAGED && copy->dst_kind != FAKE_MANAGED &&
+	       copy->src_device != copy->dst_device;
+}
+
+static void record_peer_copy(const struct fake_op *op)
+{
+	const struct fake_copy *copy = &op->copy;
+	uint32_t device = fake_stream_device(op->stream);
+	CUpti_ActivityMemcpyPtoP4 record = {
+		.kind = CUPTI_ACTIVITY_KIND_MEMCPY2,
+		.copyKind = CUPTI_ACTIVITY_MEMCPY_KIND_PTOP,
+		.srcKind = memory_kind(copy->src_kind),
+		.dstKind = memory_kind(copy->dst_kind),
+		.flags = op->async ? CUPTI_ACTIVITY_FLAG_MEMCPY_ASYNC : 0,
+		.bytes = copy->width * copy->height * copy->depth,
+		.start = cu_time(op->start_ns),
+		.end = cu_time(op->end_ns),
+		.deviceId = device,
+		.contextId = fake_context_id(device),
+		.streamId = fake_stream_id(op->stream),
+		.srcDeviceId = copy->src_device,
+		.srcContextId = fake_context_id(copy->src_device),
+		.dstDeviceId = copy->dst_device,
+		.dstContextId = fake_context_id(copy->dst_device),
+		.correlationId = op->correlation,
+		.graphId = op->graph_id,
+	};
+
+	if (cu_wanted(record.kind))
+		cu_write(&record, sizeof(record));
+}
+
 static void record_copy(const struct fake_op *op)
 {
+	uint32_t device = fake_stream_device(op->stream);
 	const struct fake_copy *copy = &op->copy;
 	CUpti_ActivityMemcpy6 record = {
 		.kind = CUPTI_ACTIVITY_KIND_MEMCPY,
@@ -184,7 +223,8 @@ static void record_copy(const struct fake_op *op)
 		.bytes = copy->width * copy->height * copy->depth,
 		.start = cu_time(op->start_ns),
 		.end = cu_time(op->end_ns),
-		.contextId = FAKE_CONTEXT_ID,
+		.deviceId = device,
+		.contextId = fake_context_id(device),
 		.streamId = fake_stream_id(op->stream),
 		.correlationId = op->correlation,
 		.graphId = op->graph_id,
@@ -197,6 +237,7 @@ static void record_copy(const struct fake_op *op)
 
 static void record_fill(const struct fake_op *op)
 {
+	uint32_t device = fake_stream_device(op->stream);
 	const struct fake_fill *fill = &op->fill;
 	CUpti_ActivityMemset4 record = {
 		.kind = CUPTI_ACTIVITY_KIND_MEMSET,
@@ -204,7 +245,8 @@ static void record_fill(const struct fake_op *op)
 		.bytes = fill->width * fill->element_bytes * fill->height * fill->depth,
 		.start = cu_time(op->start_ns),
 		.end = cu_time(op->end_ns),
-		.contextId = FAKE_CONTEXT_ID,
+		.deviceId = device,
+		.contextId = fake_context_id(device),
 		.streamId = fake_stream_id(op->stream),
 		.correlationId = op->correlation,
 		.memoryKind = CUPTI_ACTIVITY_MEMORY_KIND_DEVICE,
@@ -217,10 +259,12 @@ static void record_fill(const struct fake_op *op)
 
 static void record_event(const struct fake_op *op)
 {
+	uint32_t device = fake_stream_device(op->stream);
 	CUpti_ActivityCudaEvent2 record = {
 		.kind = CUPTI_ACTIVITY_KIND_CUDA_EVENT,
 		.correlationId = op->correlation,
-		.contextId = FAKE_CONTEXT_ID,
+		.deviceId = device,
+		.contextId = fake_context_id(device),
 		.streamId = fake_stream_id(op->stream),
 		.eventId = op->record.event_id,
 		.deviceTimestamp = cu_time(op->start_ns),
@@ -233,15 +277,18 @@ static void record_event(const struct fake_op *op)
 
 static void record_graph(const struct fake_op *op)
 {
+	uint32_t device = fake_stream_device(op->stream);
 	CUpti_ActivityGraphTrace2 record = {
 		.kind = CUPTI_ACTIVITY_KIND_GRAPH_TRACE,
 		.correlationId = op->correlation,
 		.start = cu_time(op->start_ns),
 		.end = cu_time(op->end_ns),
 		.graphId = op->graph_id,
-		.contextId = FAKE_CONTEXT_ID,
+		.deviceId = device,
+		.contextId = fake_context_id(device),
 		.streamId = fake_stream_id(op->stream),
-		.endContextId = FAKE_CONTEXT_ID,
+		.endDeviceId = device,
+		.endContextId = fake_context_id(device),
 	};
 
 	if (cu_wanted(record.kind))
@@ -258,7 +305,7 @@ void cu_record_op(const struct fake_op *op)
 		record_kernel(op);
 		break;
 	case FAKE_COPY:
-		record_copy(op);
+		(between_devices(&op->copy) ? record_peer_copy : record_copy)(op);
 		break;
 	case FAKE_FILL:
 		record_fill(op);
@@ -288,7 +335,7 @@ void cu_record_wait(const struct fake_wait *wait)
 		.start = cu_time(wait->start_ns),
 		.end = cu_time(wait->end_ns),
 		.correlationId = correlation(),
-		.contextId = FAKE_CONTEXT_ID,
+		.contextId = fake_context_id(wait->device),
 		.streamId = wait->stream_id,
 		.cudaEventId = wait->event_id,
 		.cudaEventSyncId = wait->event_sync_id,
@@ -316,11 +363,12 @@ void cu_record_overhead(CUpti_ActivityOverheadKind kind, uint64_t start_ns, uint
 	cu_write(&record, sizeof(record));
 }
 
-static void record_context(void)
+static void record_context(uint32_t id)
 {
 	CUpti_ActivityContext3 context = {
 		.kind = CUPTI_ACTIVITY_KIND_CONTEXT,
-		.contextId = FAKE_CONTEXT_ID,
+		.contextId = fake_context_id(id),
+		.deviceId = id,
 		.computeApiKind = CUPTI_ACTIVITY_COMPUTE_API_CUDA,
 		.nullStreamId = FAKE_NULL_STREAM_ID,
 		.numMultiprocessors = 132,
@@ -334,6 +382,7 @@ static void record_context(void)
 		.maxSharedMemoryPerMultiprocessor = 228 << 10,
 		.maxRegistersPerMultiprocessor = 65536,
 		.computeCapabilityMajor = 9,
+		.id = id,
 		.name = "Fake device (no GPU)",
 		.isCudaVisible = 1,
 	};
@@ -344,16 +393,17 @@ static void record_context(void)
 		cu_write(&device, sizeof(device));
 }
 
-void cu_record_resource(CUpti_CallbackIdResource what, const struct fake_stream *stream)
+void cu_record_resource(CUpti_CallbackIdResource what, uint32_t device,
+			const struct fake_stream *stream)
 {
 	CUpti_ActivityStream record = {
 		.kind = CUPTI_ACTIVITY_KIND_STREAM,
-		.contextId = FAKE_CONTEXT_ID,
+		.contextId = fake_context_id(device),
 		.correlationId = correlation(),
 	};
 
 	if (what == CUPTI_CBID_RESOURCE_CONTEXT_CREATED)
-		record_context();
+		record_context(device);
 	if (what != CUPTI_CBID_RESOURCE_STREAM_CREATED || !cu_wanted(record.kind))
 		return;
 	record.streamId = fake_stream_id(stream);

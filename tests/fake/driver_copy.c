@@ -2,17 +2,27 @@
 /* Driver calls that copy and fill. */
 #include "engine.h"
 
-static struct fake_copy line(CUdeviceptr dst, CUdeviceptr src, size_t bytes)
+struct fake_copy fake_copy_line(CUdeviceptr dst, CUdeviceptr src, size_t bytes)
 {
 	return (struct fake_copy){
 		.dst = (void *)dst,
 		.src = (const void *)src,
 		.dst_kind = fake_memory_kind_of((void *)dst, NULL, NULL),
 		.src_kind = fake_memory_kind_of((void *)src, NULL, NULL),
+		.dst_device = fake_memory_device((void *)dst),
+		.src_device = fake_memory_device((void *)src),
 		.width = bytes,
 		.height = 1,
 		.depth = 1,
 	};
+}
+
+/* Both ends are in device memory, of two devices. */
+static bool between_devices(const struct fake_copy *copy)
+{
+	return (copy->dst_kind == FAKE_DEVICE || copy->dst_kind == FAKE_POOLED) &&
+	       (copy->src_kind == FAKE_DEVICE || copy->src_kind == FAKE_POOLED) &&
+	       copy->dst_device != copy->src_device;
 }
 
 /* FAKE_REGISTERED_COPIES: after so many copies from registered memory, more are refused. */
@@ -33,7 +43,10 @@ static CUresult copy_line(CUdeviceptr dst, CUdeviceptr src, size_t bytes, CUstre
 		return CUDA_ERROR_INVALID_VALUE;
 	if (refused((const void *)src))
 		return CUDA_ERROR_OUT_OF_MEMORY;
-	return fake_do_copy(line(dst, src, bytes), fake_stream_get(stream), async);
+	struct fake_copy copy = fake_copy_line(dst, src, bytes);
+	if (!async && between_devices(&copy))
+		return fake_do_peer_copy(copy, fake_stream_get(stream));
+	return fake_do_copy(copy, fake_stream_get(stream), async);
 }
 
 #define HOST(pointer) ((CUdeviceptr)(pointer))
@@ -107,25 +120,6 @@ DRIVER_PTSZ(cuMemcpyDtoDAsync_v2,
 	return copy_line(dstDevice, srcDevice, ByteCount, hStream, true);
 }
 
-/* There is one device, so both ends are its own. */
-DRIVER_PTDS(cuMemcpyPeer,
-	    (CUdeviceptr dstDevice, CUcontext dstContext, CUdeviceptr srcDevice,
-	     CUcontext srcContext, size_t ByteCount),
-	    (dstDevice, dstContext, srcDevice, srcContext, ByteCount))
-{
-	(void)dstContext, (void)srcContext;
-	return do_cuMemcpyDtoD_v2(dstDevice, srcDevice, ByteCount);
-}
-
-DRIVER_PTSZ(cuMemcpyPeerAsync,
-	    (CUdeviceptr dstDevice, CUcontext dstContext, CUdeviceptr srcDevice,
-	     CUcontext srcContext, size_t ByteCount, CUstream hStream),
-	    (dstDevice, dstContext, srcDevice, srcContext, ByteCount, hStream))
-{
-	(void)dstContext, (void)srcContext;
-	return do_cuMemcpyDtoDAsync_v2(dstDevice, srcDevice, ByteCount, hStream);
-}
-
 /* One end of a box: where its first byte lies, and how far apart rows and slices are. */
 struct end {
 	char *at;
@@ -163,6 +157,7 @@ static CUresult copy_box(const CUDA_MEMCPY3D *p, CUstream stream, bool async)
 		.dst = dst.at, .dst_pitch = dst.pitch, .dst_slice = dst.slice,
 		.src = src.at, .src_pitch = src.pitch, .src_slice = src.slice,
 		.dst_kind = dst.kind, .src_kind = src.kind,
+		.dst_device = fake_memory_device(dst.at), .src_device = fake_memory_device(src.at),
 		.width = p->WidthInBytes, .height = p->Height, .depth = p->Depth,
 	};
 

@@ -14,18 +14,37 @@ DRIVER_EARLY(cuDriverGetVersion, (int *driverVersion), (driverVersion))
 	return CUDA_SUCCESS;
 }
 
+/* How often it was told so: for programs that want to know whether it was. */
+FAKE_EXPORT unsigned fake_profiler_calls;
+
+static CUresult profile(void)
+{
+	fake_profiler_calls++;
+	return fake_ready();
+}
+
+FAKE_CALL_VOID(NULL, CUresult, CUPTI_CB_DOMAIN_DRIVER_API, profile, cuProfilerStart,
+	       CUPTI_DRIVER_TRACE_CBID_cuProfilerStart)
+FAKE_CALL_VOID(NULL, CUresult, CUPTI_CB_DOMAIN_DRIVER_API, profile, cuProfilerStop,
+	       CUPTI_DRIVER_TRACE_CBID_cuProfilerStop)
+
 DRIVER_EARLY(cuDeviceGetCount, (int *count), (count))
 {
 	CUresult error = fake_init();
 
-	*count = error ? 0 : 1;
+	*count = error ? 0 : (int)fake_device_count();
 	return error;
+}
+
+static bool there_is(CUdevice device)
+{
+	return device >= 0 && device < (int)fake_device_count();
 }
 
 DRIVER_EARLY(cuDeviceGet, (CUdevice *device, int ordinal), (device, ordinal))
 {
-	*device = 0;
-	return ordinal ? CUDA_ERROR_INVALID_DEVICE : fake_init();
+	*device = ordinal;
+	return there_is(ordinal) ? fake_init() : CUDA_ERROR_INVALID_DEVICE;
 }
 
 DRIVER_EARLY(cuDeviceGetName, (char *name, int len, CUdevice dev), (name, len, dev))
@@ -37,15 +56,14 @@ DRIVER_EARLY(cuDeviceGetName, (char *name, int len, CUdevice dev), (name, len, d
 
 DRIVER_EARLY(cuDeviceGetUuid_v2, (CUuuid *uuid, CUdevice dev), (uuid, dev))
 {
-	(void)dev;
 	memset(uuid, 0xfa, sizeof(*uuid));
+	uuid->bytes[sizeof(uuid->bytes) - 1] = (char)(0xfa - dev);
 	return CUDA_SUCCESS;
 }
 
 DRIVER_EARLY(cuDeviceGetPCIBusId, (char *pciBusId, int len, CUdevice dev), (pciBusId, len, dev))
 {
-	(void)dev;
-	snprintf(pciBusId, (size_t)len, "0000:00:00.0");
+	snprintf(pciBusId, (size_t)len, "0000:%02x:00.0", (unsigned int)dev);
 	return CUDA_SUCCESS;
 }
 
@@ -88,7 +106,7 @@ static const int attributes[CU_DEVICE_ATTRIBUTE_MAX] = {
 DRIVER_EARLY(cuDeviceGetAttribute, (int *pi, CUdevice_attribute attrib, CUdevice dev),
 	     (pi, attrib, dev))
 {
-	if (dev)
+	if (!there_is(dev))
 		return CUDA_ERROR_INVALID_DEVICE;
 	if (attrib >= CU_DEVICE_ATTRIBUTE_MAX)
 		return CUDA_ERROR_INVALID_VALUE;

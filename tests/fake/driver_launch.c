@@ -30,6 +30,7 @@ struct fake_function *fake_function_get(const char *name)
 			abort();
 		function->name = strdup(name);
 		function->timed = strstr(name, "spin");
+		function->meets = strstr(name, "meet");
 		function->next = functions;
 		functions = function;
 	}
@@ -73,6 +74,14 @@ static uint64_t duration_ns(const struct fake_function *function, void **args)
 	return setting ? strtoull(setting, NULL, 10) : DEFAULT_KERNEL_NS;
 }
 
+static void find_meeting(const struct fake_function *function, void **args, struct fake_meeting *ret)
+{
+	if (!function->meets || !args || !args[0] || !args[1])
+		return;
+	memcpy(&ret->at, args[0], sizeof(ret->at));
+	memcpy(&ret->all, args[1], sizeof(ret->all));
+}
+
 /* Programming guide, 5.2.3.1: every launch waits for its kernel. */
 static bool launches_block(void)
 {
@@ -86,7 +95,8 @@ static CUresult launch(struct fake_launch launch, void **args, CUstream handle)
 	struct fake_function *function = (struct fake_function *)launch.function;
 	struct fake_stream *stream = fake_stream_get(handle);
 
-	if (!function)
+	/* Programming guide, stream and event behavior: not in a stream of another device. */
+	if (!function || stream->device != fake_device())
 		return CUDA_ERROR_INVALID_HANDLE;
 	for (int i = 0; i < 3; i++)
 		if (!launch.grid[i] || !launch.block[i])
@@ -95,6 +105,7 @@ static CUresult launch(struct fake_launch launch, void **args, CUstream handle)
 	struct fake_op *op = fake_op_new(FAKE_KERNEL, stream);
 	op->launch = launch;
 	op->duration_ns = duration_ns(function, args);
+	find_meeting(function, args, &op->meeting);
 	struct fake_dep launched = fake_submit(op);
 	if (launches_block() && !stream->capture)
 		fake_wait_for(launched);
@@ -205,7 +216,7 @@ static CUresult load(CUmodule *ret_module, const void *image)
 	if (!image)
 		return CUDA_ERROR_INVALID_VALUE;
 	*ret_module = (CUmodule)&module;
-	fake_resource(CUPTI_CBID_RESOURCE_MODULE_LOADED, NULL);
+	fake_resource(CUPTI_CBID_RESOURCE_MODULE_LOADED, fake_device(), NULL);
 	return CUDA_SUCCESS;
 }
 
@@ -232,7 +243,7 @@ DRIVER(cuModuleLoadDataEx,
 DRIVER(cuModuleUnload, (CUmodule hmod), (hmod))
 {
 	(void)hmod;
-	fake_drain();
+	fake_drain(fake_device());
 	return CUDA_SUCCESS;
 }
 
@@ -251,7 +262,7 @@ DRIVER(cuLibraryLoadData,
 DRIVER(cuLibraryUnload, (CUlibrary library), (library))
 {
 	(void)library;
-	fake_drain();
+	fake_drain(fake_device());
 	return CUDA_SUCCESS;
 }
 

@@ -33,17 +33,21 @@ uint64_t fake_free_ns(size_t bytes)
  */
 static void allocating(uint64_t host_ns)
 {
-	fake_allocation_lock();
-	fake_context_lock();
-	fake_context_unlock();
+	uint32_t device = fake_device();
+
+	fake_allocation_lock(device);
+	fake_context_lock(device);
+	fake_context_unlock(device);
 	fake_spend(host_ns);
-	fake_allocation_unlock();
+	fake_allocation_unlock(device);
 }
 
 static CUresult allocate(size_t bytes, enum fake_memory_kind kind, uint64_t host_ns,
 			 void **ret_base)
 {
-	CUresult error = fake_memory_new(bytes, kind, NULL, NULL, ret_base);
+	CUresult error = fake_memory_new((struct fake_memory){ .size_bytes = bytes, .kind = kind,
+							       .device = fake_device() },
+					 ret_base);
 
 	if (!error)
 		allocating(host_ns);
@@ -53,14 +57,22 @@ static CUresult allocate(size_t bytes, enum fake_memory_kind kind, uint64_t host
 /*
  * Measured table, rows "cudaFree (any size), cudaFreeArray" and "cudaFreeHost,
  * cudaHostUnregister": wait for all work on the device. Two-thread table: with the
- * context lock held.
+ * context lock held. Of which device, where there are several, is assumed (README.md): of the
+ * one that has the memory; of all, where all can reach it.
  */
-static void drain_and_spend(uint64_t host_ns)
+static void drain_and_spend(const struct fake_memory *memory, uint64_t host_ns)
 {
-	fake_context_lock();
-	fake_drain();
+	bool shared = memory->kind < FAKE_DEVICE || memory->kind == FAKE_MANAGED;
+	uint32_t first = shared ? 0 : memory->device;
+	uint32_t last = shared ? fake_device_count() - 1 : memory->device;
+
+	for (uint32_t device = first; device <= last; device++)
+		fake_context_lock(device);
+	for (uint32_t device = first; device <= last; device++)
+		fake_drain(device);
 	fake_spend(host_ns);
-	fake_context_unlock();
+	for (uint32_t device = first; device <= last; device++)
+		fake_context_unlock(device);
 }
 
 DRIVER(cuMemAlloc_v2, (CUdeviceptr *dptr, size_t bytesize), (dptr, bytesize))
@@ -105,7 +117,8 @@ DRIVER(cuMemHostRegister_v2, (void *p, size_t bytesize, unsigned int Flags), (p,
 		return CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;
 	if (fake_setting("FAKE_REGISTER_FAILS", 0))
 		return CUDA_ERROR_OUT_OF_MEMORY;
-	fake_memory_add((struct fake_memory){ p, bytesize, FAKE_REGISTERED, NULL, NULL });
+	fake_memory_add((struct fake_memory){ .base = p, .size_bytes = bytesize,
+					      .kind = FAKE_REGISTERED, .device = fake_device() });
 	allocating(cost_ns(REGISTER_NS, REGISTER_NS_PER_MIB, bytesize));
 	return CUDA_SUCCESS;
 }
@@ -124,7 +137,7 @@ static CUresult unpin(void *p, enum fake_memory_kind kind)
 	if (fake_memory_kind_of(p, NULL, NULL) != kind || !fake_memory_remove(p, &memory))
 		return kind == FAKE_REGISTERED ? CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED :
 						 CUDA_ERROR_INVALID_VALUE;
-	drain_and_spend(cost_ns(UNPIN_NS, UNPIN_NS_PER_MIB, memory.size_bytes));
+	drain_and_spend(&memory, cost_ns(UNPIN_NS, UNPIN_NS_PER_MIB, memory.size_bytes));
 	if (kind == FAKE_PINNED)
 		reuse_or_free(memory);
 	return CUDA_SUCCESS;
@@ -184,7 +197,7 @@ DRIVER(cuMemFree_v2, (CUdeviceptr dptr), (dptr))
 		fake_wait_for(release(memory, memory.stream));
 		return CUDA_SUCCESS;
 	}
-	drain_and_spend(fake_free_ns(memory.size_bytes));
+	drain_and_spend(&memory, fake_free_ns(memory.size_bytes));
 	reuse_or_free(memory);
 	return CUDA_SUCCESS;
 }
@@ -193,12 +206,15 @@ DRIVER(cuMemFree_v2, (CUdeviceptr dptr), (dptr))
 static CUresult allocate_in_stream(CUdeviceptr *dptr, size_t bytes, CUmemoryPool handle,
 				   CUstream hStream)
 {
-	struct fake_pool *pool = fake_pool_get(handle);
 	struct fake_stream *stream = fake_stream_get(hStream);
+	struct fake_pool *pool = fake_pool_get(handle, stream->device);
 
 	if (!fake_pool_take(pool, bytes, stream))
 		return CUDA_ERROR_OUT_OF_MEMORY;
-	return fake_memory_new(bytes, FAKE_POOLED, stream, pool, (void **)dptr);
+	return fake_memory_new((struct fake_memory){ .size_bytes = bytes, .kind = FAKE_POOLED,
+						     .device = fake_pool_device(pool),
+						     .stream = stream, .pool = pool },
+			       (void **)dptr);
 }
 
 DRIVER_PTSZ(cuMemAllocAsync, (CUdeviceptr *dptr, size_t bytesize, CUstream hStream),
@@ -229,7 +245,7 @@ DRIVER_PTSZ(cuMemFreeAsync, (CUdeviceptr dptr, CUstream hStream), (dptr, hStream
 DRIVER(cuMemGetInfo_v2, (size_t *free, size_t *total), (free, total))
 {
 	*total = fake_memory_total();
-	*free = *total - fake_memory_used();
+	*free = *total - fake_memory_used(fake_device());
 	return CUDA_SUCCESS;
 }
 
@@ -328,7 +344,7 @@ DRIVER(cuArrayDestroy, (CUarray hArray), (hArray))
 
 	if (!array || !fake_memory_remove(array->data, &memory))
 		return CUDA_ERROR_INVALID_HANDLE;
-	drain_and_spend(FREE_NS);
+	drain_and_spend(&memory, FREE_NS);
 	reuse_or_free(memory);
 	free(array);
 	return CUDA_SUCCESS;

@@ -8,7 +8,7 @@
 static _Atomic uint64_t sync_count;
 static _Atomic uint32_t event_count;
 
-static void tell(CUpti_ActivitySynchronizationType type, uint64_t start_ns,
+static void tell(CUpti_ActivitySynchronizationType type, uint64_t start_ns, uint32_t device,
 		 const struct fake_stream *stream, const struct fake_event *event)
 {
 	const struct fake_hooks *hooks = fake_listener();
@@ -16,6 +16,7 @@ static void tell(CUpti_ActivitySynchronizationType type, uint64_t start_ns,
 		.type = type,
 		.start_ns = start_ns,
 		.end_ns = fake_now(),
+		.device = device,
 		.stream_id = stream ? stream->id : (uint32_t)CUPTI_SYNCHRONIZATION_INVALID_VALUE,
 		.event_id = event ? event->id : (uint32_t)CUPTI_SYNCHRONIZATION_INVALID_VALUE,
 		.event_sync_id = event ? event->sync_id : 0,
@@ -32,7 +33,7 @@ static CUresult create(CUstream *phStream, unsigned int flags, int priority)
 	struct fake_stream *stream = fake_stream_create(flags, priority);
 	stream->context = fake_current_context();
 	*phStream = (CUstream)stream;
-	fake_resource(CUPTI_CBID_RESOURCE_STREAM_CREATED, stream);
+	fake_resource(CUPTI_CBID_RESOURCE_STREAM_CREATED, stream->device, stream);
 	return CUDA_SUCCESS;
 }
 
@@ -51,8 +52,9 @@ DRIVER(cuStreamDestroy_v2, (CUstream hStream), (hStream))
 {
 	if (!hStream)
 		return CUDA_ERROR_INVALID_HANDLE;
-	fake_resource(CUPTI_CBID_RESOURCE_STREAM_DESTROY_STARTING, (struct fake_stream *)hStream);
-	fake_stream_destroy((struct fake_stream *)hStream);
+	struct fake_stream *stream = (struct fake_stream *)hStream;
+	fake_resource(CUPTI_CBID_RESOURCE_STREAM_DESTROY_STARTING, stream->device, stream);
+	fake_stream_destroy(stream);
 	return CUDA_SUCCESS;
 }
 
@@ -73,8 +75,9 @@ DRIVER_PTSZ(cuStreamSynchronize, (CUstream hStream), (hStream))
 	uint64_t start_ns = fake_now();
 
 	fake_wait_for(fake_stream_tail(stream));
-	fake_pool_trim();
-	tell(CUPTI_ACTIVITY_SYNCHRONIZATION_TYPE_STREAM_SYNCHRONIZE, start_ns, stream, NULL);
+	fake_pool_trim(stream->device);
+	tell(CUPTI_ACTIVITY_SYNCHRONIZATION_TYPE_STREAM_SYNCHRONIZE, start_ns, stream->device,
+	     stream, NULL);
 	return CUDA_SUCCESS;
 }
 
@@ -85,9 +88,10 @@ static CUresult synchronize(void)
 
 	if (error)
 		return error;
-	fake_drain();
-	fake_pool_trim();
-	tell(CUPTI_ACTIVITY_SYNCHRONIZATION_TYPE_CONTEXT_SYNCHRONIZE, start_ns, NULL, NULL);
+	fake_drain(fake_device());
+	fake_pool_trim(fake_device());
+	tell(CUPTI_ACTIVITY_SYNCHRONIZATION_TYPE_CONTEXT_SYNCHRONIZE, start_ns, fake_device(),
+	     NULL, NULL);
 	return CUDA_SUCCESS;
 }
 
@@ -130,7 +134,7 @@ DRIVER_PTSZ(cuStreamGetCtx, (CUstream hStream, CUcontext *pctx), (hStream, pctx)
 /* An event that is no more is nobody's. */
 static bool alive(const struct fake_event *event)
 {
-	return event && event->life == fake_context_life();
+	return event && event->life == fake_context_life(event->device);
 }
 
 DRIVER_PTSZ(cuStreamWaitEvent, (CUstream hStream, CUevent hEvent, unsigned int Flags),
@@ -150,7 +154,8 @@ DRIVER_PTSZ(cuStreamWaitEvent, (CUstream hStream, CUevent hEvent, unsigned int F
 	struct fake_op *op = fake_op_new(FAKE_WAIT, stream);
 	fake_op_after(op, event->at);
 	fake_submit(op);
-	tell(CUPTI_ACTIVITY_SYNCHRONIZATION_TYPE_STREAM_WAIT_EVENT, start_ns, stream, event);
+	tell(CUPTI_ACTIVITY_SYNCHRONIZATION_TYPE_STREAM_WAIT_EVENT, start_ns, stream->device,
+	     stream, event);
 	return CUDA_SUCCESS;
 }
 
@@ -163,7 +168,8 @@ DRIVER(cuEventCreate, (CUevent *phEvent, unsigned int Flags), (phEvent, Flags))
 		return CUDA_ERROR_OUT_OF_MEMORY;
 	event->id = atomic_fetch_add(&event_count, 1) + 1;
 	event->context = fake_current_context();
-	event->life = fake_context_life();
+	event->device = fake_device();
+	event->life = fake_context_life(event->device);
 	*phEvent = (CUevent)event;
 	return CUDA_SUCCESS;
 }
@@ -218,12 +224,14 @@ DRIVER(cuCtxRecordEvent, (CUcontext hCtx, CUevent hEvent), (hCtx, hEvent))
 {
 	struct fake_event *event = (struct fake_event *)hEvent;
 
-	if (hCtx != fake_context() || !event)
+	uint32_t device;
+
+	if (!fake_device_of(hCtx, &device) || hCtx != fake_context(device) || !event)
 		return CUDA_ERROR_INVALID_HANDLE;
-	if (fake_spoil_captures())
+	if (fake_spoil_captures(device))
 		return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
 	event->capture = NULL;
-	event->at = fake_submit(fake_op_behind_all(FAKE_WAIT));
+	event->at = fake_submit(fake_op_behind_all(FAKE_WAIT, device));
 	return CUDA_SUCCESS;
 }
 
@@ -244,8 +252,9 @@ DRIVER(cuEventSynchronize, (CUevent hEvent), (hEvent))
 	if (!event)
 		return CUDA_ERROR_INVALID_HANDLE;
 	fake_wait_for(event->at);
-	fake_pool_trim();
-	tell(CUPTI_ACTIVITY_SYNCHRONIZATION_TYPE_EVENT_SYNCHRONIZE, start_ns, NULL, event);
+	fake_pool_trim(event->device);
+	tell(CUPTI_ACTIVITY_SYNCHRONIZATION_TYPE_EVENT_SYNCHRONIZE, start_ns, event->device, NULL,
+	     event);
 	return CUDA_SUCCESS;
 }
 
@@ -255,7 +264,8 @@ DRIVER(cuEventElapsedTime_v2, (float *pMilliseconds, CUevent hStart, CUevent hEn
 	const struct fake_event *start = (const struct fake_event *)hStart;
 	const struct fake_event *end = (const struct fake_event *)hEnd;
 
-	if (!start || !end || !start->at.stream || !end->at.stream)
+	if (!start || !end || !start->at.stream || !end->at.stream ||
+	    start->device != end->device)
 		return CUDA_ERROR_INVALID_HANDLE;
 	if (!fake_reached(start->at) || !fake_reached(end->at))
 		return CUDA_ERROR_NOT_READY;

@@ -31,6 +31,7 @@ struct fake_stream {
 	struct fake_graph *capture;
 	uint32_t id;
 	CUcontext context; /* of a created stream */
+	uint32_t device;
 	unsigned int flags;
 	int priority;
 	bool destroyed;
@@ -42,6 +43,7 @@ struct fake_event {
 	uint64_t sync_id;
 	struct fake_graph *capture; /* recorded in a stream under capture */
 	CUcontext context;
+	uint32_t device;
 	uint32_t life; /* of the context that it was made in */
 	uint32_t id;
 };
@@ -50,6 +52,7 @@ struct fake_memory {
 	void *base;
 	size_t size_bytes;
 	enum fake_memory_kind kind;
+	uint32_t device;            /* that has it; of host memory: in whose context it was made */
 	struct fake_stream *stream; /* FAKE_POOLED: where it was allocated */
 	struct fake_pool *pool;     /* FAKE_POOLED */
 };
@@ -65,10 +68,10 @@ uint32_t fake_correlation(void);
 uint64_t fake_setting(const char *name, uint64_t fallback); /* a number in the environment */
 
 /* locks.c */
-void fake_context_lock(void);
-void fake_context_unlock(void);
-void fake_allocation_lock(void);
-void fake_allocation_unlock(void);
+void fake_context_lock(uint32_t device);
+void fake_context_unlock(uint32_t device);
+void fake_allocation_lock(uint32_t device);
+void fake_allocation_unlock(uint32_t device);
 
 /* stream.c */
 struct fake_stream *fake_stream_get(CUstream handle);
@@ -81,9 +84,10 @@ struct fake_dep fake_stream_tail(struct fake_stream *stream);
 bool fake_reached(struct fake_dep dep);
 void fake_wait_for(struct fake_dep dep);
 void fake_op_after(struct fake_op *op, struct fake_dep dep);
-void fake_drain(void);
-bool fake_spoil_captures(void);
-struct fake_op *fake_op_behind_all(enum fake_kind kind);
+void fake_drain(uint32_t device);
+bool fake_spoil_captures(uint32_t device);
+struct fake_op *fake_op_behind_all(enum fake_kind kind, uint32_t device);
+struct fake_dep fake_submit_between(struct fake_op *op, const uint32_t devices[2]);
 void fake_end_capture(const struct fake_graph *graph);
 
 /* worker.c */
@@ -94,16 +98,22 @@ extern pthread_mutex_t fake_device_mutex; /* guards every stream and event */
 void fake_memory_add(struct fake_memory memory);
 bool fake_memory_find(const void *ptr, struct fake_memory *ret_memory);
 bool fake_memory_remove(const void *ptr, struct fake_memory *ret_memory);
-CUresult fake_memory_new(size_t size_bytes, enum fake_memory_kind kind,
-			 struct fake_stream *stream, struct fake_pool *pool, void **ret_base);
-void fake_memory_unregister(void);
+CUresult fake_memory_new(struct fake_memory wanted, void **ret_base);
+void fake_memory_unregister(uint32_t device);
 bool fake_memory_spare(struct fake_memory memory, struct fake_dep freed);
-size_t fake_memory_used(void);
+size_t fake_memory_used(uint32_t device);
 size_t fake_memory_total(void);
 
 /* copy.c */
 CUresult fake_do_copy(struct fake_copy copy, struct fake_stream *stream, bool async);
+CUresult fake_do_peer_copy(struct fake_copy copy, struct fake_stream *stream);
 CUresult fake_do_fill(struct fake_fill fill, struct fake_stream *stream, bool async);
+
+/* driver_copy.c */
+struct fake_copy fake_copy_line(CUdeviceptr dst, CUdeviceptr src, size_t bytes);
+
+/* driver_peer.c: may a device reach the memory of its peer? */
+bool fake_peer_access(uint32_t device, uint32_t peer);
 
 /* graph.c */
 void fake_graph_append(struct fake_graph *graph, struct fake_op *op);
@@ -115,17 +125,18 @@ const char *fake_function_name(CUfunction function);
 uint64_t fake_free_ns(size_t bytes);
 
 /* driver_pool.c */
-struct fake_pool *fake_pool_get(CUmemoryPool handle);
+struct fake_pool *fake_pool_get(CUmemoryPool handle, uint32_t device);
+uint32_t fake_pool_device(const struct fake_pool *pool);
 bool fake_pool_take(struct fake_pool *pool, size_t bytes, struct fake_stream *stream);
 void fake_pool_give(struct fake_pool *pool, size_t bytes, struct fake_dep freed);
-void fake_pool_trim(void);
+void fake_pool_trim(uint32_t device);
 
 /* context.c */
 CUresult fake_init(void);
 CUresult fake_ready(void);
 CUcontext fake_current_context(void);
-uint32_t fake_context_life(void);
-void fake_resource(CUpti_CallbackIdResource what, struct fake_stream *stream);
+uint32_t fake_context_life(uint32_t device);
+void fake_resource(CUpti_CallbackIdResource what, uint32_t device, struct fake_stream *stream);
 
 /*
  * A driver entry point: DRIVER(name, (parameters), (arguments)) { body }. Calls need a

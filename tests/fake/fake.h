@@ -20,7 +20,7 @@
 #define FAKE_EXPORT __attribute__((visibility("default")))
 
 enum {
-	FAKE_CONTEXT_ID = 1,
+	FAKE_DEVICES_MOST = 8,
 	FAKE_NULL_STREAM_ID = 7, /* what the real CUPTI says of the default stream */
 	FAKE_DRIVER_VERSION = 13000,
 };
@@ -50,6 +50,7 @@ struct fake_function {
 	struct fake_function *next;
 	const char *name; /* mangled; never freed, records point at it */
 	bool timed;       /* its first argument is its duration */
+	bool meets;       /* it lasts until others like it have come: see fake_meeting */
 	bool loaded;
 };
 
@@ -66,6 +67,7 @@ struct fake_copy {
 	size_t dst_pitch, dst_slice, src_pitch, src_slice; /* bytes */
 	size_t width, height, depth;                       /* width in bytes */
 	enum fake_memory_kind dst_kind, src_kind;
+	uint32_t dst_device, src_device; /* of device memory */
 };
 
 struct fake_fill {
@@ -80,6 +82,15 @@ struct fake_launch {
 	const struct fake_function *function;
 	uint32_t grid[3], block[3];
 	uint32_t shared_bytes;
+};
+
+/* A kernel that lasts until others have come, maybe of other processes: all end at one time. */
+struct fake_meeting {
+	struct {
+		uint32_t come, unused;
+		uint64_t last_ns; /* when the last of them did */
+	} *at;        /* all zeros at first; NULL: it meets nobody */
+	uint32_t all; /* it lasts until so many have come */
 };
 
 struct fake_stream;
@@ -100,6 +111,7 @@ struct fake_op {
 	size_t dep_count;
 	struct fake_op *children; /* of a graph */
 	void *staging;            /* freed with the operation */
+	struct fake_meeting meeting;
 	union {
 		struct fake_launch launch;
 		struct fake_copy copy;
@@ -136,6 +148,7 @@ struct fake_call {
 struct fake_wait {
 	CUpti_ActivitySynchronizationType type;
 	uint64_t start_ns, end_ns;
+	uint32_t device; /* whose stream, event or context it was */
 	uint32_t stream_id, event_id; /* CUPTI's invalid id where neither is meant */
 	uint64_t event_sync_id;
 };
@@ -146,7 +159,8 @@ struct fake_hooks {
 	void (*done)(const struct fake_op *op); /* on the stream's worker */
 	void (*waited)(const struct fake_wait *wait);
 	void (*overhead)(CUpti_ActivityOverheadKind kind, uint64_t start_ns, uint64_t end_ns);
-	void (*resource)(CUpti_CallbackIdResource what, struct fake_stream *stream);
+	void (*resource)(CUpti_CallbackIdResource what, uint32_t device,
+			 struct fake_stream *stream);
 };
 
 /* What libcuda exports to the other two. */
@@ -155,14 +169,20 @@ FAKE_EXPORT void fake_enter(struct fake_call *call);
 FAKE_EXPORT void fake_leave(struct fake_call *call, const void *result);
 FAKE_EXPORT struct fake_call *fake_current_call(void);
 FAKE_EXPORT uint64_t fake_now(void);
-FAKE_EXPORT CUcontext fake_context(void); /* NULL before it exists */
+FAKE_EXPORT uint32_t fake_device_count(void);
+FAKE_EXPORT uint32_t fake_device(void); /* of the calling thread's context; 0 without one */
+FAKE_EXPORT CUcontext fake_context(uint32_t device); /* its primary one; NULL before it exists */
+FAKE_EXPORT bool fake_device_of(CUcontext context, uint32_t *ret_device);
+FAKE_EXPORT uint32_t fake_context_id(uint32_t device); /* as CUPTI numbers them */
 FAKE_EXPORT struct fake_function *fake_function_get(const char *name);
 FAKE_EXPORT uint32_t fake_stream_id(const struct fake_stream *stream);
 FAKE_EXPORT bool fake_stream_non_blocking(const struct fake_stream *stream);
-FAKE_EXPORT struct fake_stream *fake_stream_of(CUstream handle, bool per_thread);
+FAKE_EXPORT uint32_t fake_stream_device(const struct fake_stream *stream);
+FAKE_EXPORT struct fake_stream *fake_stream_of(CUstream handle, bool per_thread, uint32_t device);
 FAKE_EXPORT void *fake_symbol_memory(size_t size_bytes);
 FAKE_EXPORT enum fake_memory_kind fake_memory_kind_of(const void *ptr, void **base,
 						      size_t *size_bytes);
+FAKE_EXPORT uint32_t fake_memory_device(const void *ptr); /* 0 if it is in no table */
 
 /*
  * An exported entry point: evaluates launched, the mangled name of the kernel launched

@@ -14,7 +14,7 @@
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct fake_memory *table; /* sorted by base */
 static size_t count, room;
-static size_t used_bytes;
+static size_t used_bytes[FAKE_DEVICES_MOST];
 
 /*
  * Freed blocks, kept because the host pays dearly for the first touch of fresh pages
@@ -25,6 +25,7 @@ struct spare {
 	struct spare *next;
 	void *base;
 	size_t size_bytes;
+	uint32_t device;
 	struct fake_dep freed;
 };
 
@@ -66,7 +67,7 @@ void fake_memory_add(struct fake_memory memory)
 	table[at] = memory;
 	count++;
 	if (on_device(memory.kind))
-		used_bytes += memory.size_bytes;
+		used_bytes[memory.device] += memory.size_bytes;
 	pthread_mutex_unlock(&mutex);
 }
 
@@ -100,7 +101,7 @@ bool fake_memory_remove(const void *ptr, struct fake_memory *ret_memory)
 	if (found) {
 		*ret_memory = *memory;
 		if (on_device(memory->kind))
-			used_bytes -= memory->size_bytes;
+			used_bytes[memory->device] -= memory->size_bytes;
 		count--;
 		memmove(memory, memory + 1,
 			(size_t)(table + count - memory) * sizeof(*table));
@@ -109,14 +110,14 @@ bool fake_memory_remove(const void *ptr, struct fake_memory *ret_memory)
 	return found;
 }
 
-/* Nothing is registered any more: the context has ended. */
-void fake_memory_unregister(void)
+/* Nothing of the device's is registered any more: its context has ended. */
+void fake_memory_unregister(uint32_t device)
 {
 	size_t kept = 0;
 
 	pthread_mutex_lock(&mutex);
 	for (size_t i = 0; i < count; i++)
-		if (table[i].kind != FAKE_REGISTERED)
+		if (table[i].kind != FAKE_REGISTERED || table[i].device != device)
 			table[kept++] = table[i];
 	count = kept;
 	pthread_mutex_unlock(&mutex);
@@ -130,7 +131,8 @@ bool fake_memory_spare(struct fake_memory memory, struct fake_dep freed)
 	pthread_mutex_lock(&mutex);
 	bool kept = spare && spare_bytes + memory.size_bytes <= SPARE_BYTES;
 	if (kept) {
-		*spare = (struct spare){ spares, memory.base, memory.size_bytes, freed };
+		*spare = (struct spare){ spares, memory.base, memory.size_bytes, memory.device,
+					  freed };
 		spares = spare;
 		spare_bytes += memory.size_bytes;
 	}
@@ -140,7 +142,7 @@ bool fake_memory_spare(struct fake_memory memory, struct fake_dep freed)
 	return kept;
 }
 
-static void *take_spare(size_t size_bytes, const struct fake_stream *stream)
+static void *take_spare(const struct fake_memory *wanted)
 {
 	void *base = NULL;
 
@@ -148,12 +150,12 @@ static void *take_spare(size_t size_bytes, const struct fake_stream *stream)
 	for (struct spare **at = &spares; *at; at = &(*at)->next) {
 		struct spare *spare = *at;
 
-		if (spare->size_bytes != size_bytes ||
-		    !(spare->freed.stream == stream || fake_reached(spare->freed)))
+		if (spare->size_bytes != wanted->size_bytes || spare->device != wanted->device ||
+		    !(spare->freed.stream == wanted->stream || fake_reached(spare->freed)))
 			continue;
 		base = spare->base;
 		*at = spare->next;
-		spare_bytes -= size_bytes;
+		spare_bytes -= wanted->size_bytes;
 		free(spare);
 		break;
 	}
@@ -168,29 +170,30 @@ size_t fake_memory_total(void)
 	return setting ? strtoull(setting, NULL, 10) : DEVICE_BYTES;
 }
 
-CUresult fake_memory_new(size_t size_bytes, enum fake_memory_kind kind,
-			 struct fake_stream *stream, struct fake_pool *pool, void **ret_base)
+/* Like what is wanted, but for the address, which it is given. */
+CUresult fake_memory_new(struct fake_memory wanted, void **ret_base)
 {
 	enum { ALIGN = 512 };
+	size_t bytes = wanted.size_bytes;
 
-	if (size_bytes == 0 || !ret_base)
+	if (bytes == 0 || !ret_base)
 		return CUDA_ERROR_INVALID_VALUE;
-	if (on_device(kind) && size_bytes > fake_memory_total() - fake_memory_used())
+	if (on_device(wanted.kind) && bytes > fake_memory_total() - fake_memory_used(wanted.device))
 		return CUDA_ERROR_OUT_OF_MEMORY;
-	void *base = take_spare(size_bytes, stream);
-	if (!base)
-		base = aligned_alloc(ALIGN, (size_bytes + ALIGN - 1) / ALIGN * ALIGN);
-	if (!base)
+	wanted.base = take_spare(&wanted);
+	if (!wanted.base)
+		wanted.base = aligned_alloc(ALIGN, (bytes + ALIGN - 1) / ALIGN * ALIGN);
+	if (!wanted.base)
 		return CUDA_ERROR_OUT_OF_MEMORY;
-	fake_memory_add((struct fake_memory){ base, size_bytes, kind, stream, pool });
-	*ret_base = base;
+	fake_memory_add(wanted);
+	*ret_base = wanted.base;
 	return CUDA_SUCCESS;
 }
 
-size_t fake_memory_used(void)
+size_t fake_memory_used(uint32_t device)
 {
 	pthread_mutex_lock(&mutex);
-	size_t used = used_bytes;
+	size_t used = used_bytes[device];
 	pthread_mutex_unlock(&mutex);
 	return used;
 }
@@ -207,11 +210,20 @@ enum fake_memory_kind fake_memory_kind_of(const void *ptr, void **base, size_t *
 	return memory.kind;
 }
 
-/* A __device__ or __constant__ variable. */
+uint32_t fake_memory_device(const void *ptr)
+{
+	struct fake_memory memory = { .device = 0 };
+
+	fake_memory_find(ptr, &memory);
+	return memory.device;
+}
+
+/* A __device__ or __constant__ variable, on the current device. */
 void *fake_symbol_memory(size_t size_bytes)
 {
 	void *base = NULL;
 
-	fake_memory_new(size_bytes, FAKE_DEVICE, NULL, NULL, &base);
+	fake_memory_new((struct fake_memory){ .size_bytes = size_bytes, .kind = FAKE_DEVICE,
+					      .device = fake_device() }, &base);
 	return base;
 }

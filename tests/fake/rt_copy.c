@@ -54,21 +54,33 @@ RT_PTSZ(cudaMemcpyAsync, 3020, 7000,
 	return copy_async(dst, src, count, kind, stream);
 }
 
+/* The driver asks for contexts; ours goes by the addresses. */
+static CUcontext primary(int device)
+{
+	return device < 0 || device >= (int)fake_device_count() ? NULL :
+								  fake_context((uint32_t)device);
+}
+
 RT(cudaMemcpyPeer, 4000,
    (void *dst, int dstDevice, const void *src, int srcDevice, size_t count),
    (dst, dstDevice, src, srcDevice, count))
 {
-	return dstDevice || srcDevice ? cudaErrorInvalidDevice :
-					copy(dst, src, count, cudaMemcpyDeviceToDevice);
+	CUcontext to = primary(dstDevice), from = primary(srcDevice);
+
+	return to && from ? rt_error(cuMemcpyPeer((CUdeviceptr)dst, to, (CUdeviceptr)src, from,
+						  count)) :
+			    cudaErrorInvalidDevice;
 }
 
 RT(cudaMemcpyPeerAsync, 4000,
    (void *dst, int dstDevice, const void *src, int srcDevice, size_t count, cudaStream_t stream),
    (dst, dstDevice, src, srcDevice, count, stream))
 {
-	return dstDevice || srcDevice ?
-		       cudaErrorInvalidDevice :
-		       copy_async(dst, src, count, cudaMemcpyDeviceToDevice, stream);
+	CUcontext to = primary(dstDevice), from = primary(srcDevice);
+
+	return to && from ? rt_error(cuMemcpyPeerAsync((CUdeviceptr)dst, to, (CUdeviceptr)src,
+						       from, count, stream)) :
+			    cudaErrorInvalidDevice;
 }
 
 /* The address of count bytes at offset in a __device__ variable; NULL if it has fewer. */

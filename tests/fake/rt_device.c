@@ -2,6 +2,7 @@
 /* The device: which there are, what they can, waiting for one. */
 #include "rt.h"
 
+#include <cudaProfiler.h>
 #include <string.h>
 
 RT_EARLY(cudaDriverGetVersion, 3020, (int *driverVersion), (driverVersion))
@@ -22,20 +23,68 @@ RT_EARLY(cudaGetDeviceCount, 3020, (int *count), (count))
 
 RT_EARLY(cudaGetDevice, 3020, (int *device), (device))
 {
-	*device = 0;
+	*device = (int)fake_device();
 	return rt_note(rt_error(cuInit(0)));
 }
 
-RT(cudaSetDevice, 3020, (int device), (device))
+/* The primary context of a device, which is made if there is none. */
+static cudaError_t context_of(int device, CUcontext *ret_context)
 {
-	return device ? cudaErrorInvalidDevice : cudaSuccess;
+	if (device < 0 || device >= (int)fake_device_count())
+		return cudaErrorInvalidDevice;
+	*ret_context = fake_context((uint32_t)device);
+	return *ret_context ? cudaSuccess :
+			      rt_error(cuDevicePrimaryCtxRetain(ret_context, device));
 }
 
-RT(cudaInitDevice, 12000, (int device, unsigned int deviceFlags, unsigned int flags),
-   (device, deviceFlags, flags))
+/* Since CUDA 12.0 it makes the context as well, says the manual. */
+RT_EARLY(cudaSetDevice, 3020, (int device), (device))
 {
+	CUcontext context;
+	cudaError_t error = context_of(device, &context);
+
+	if (!error && device != (int)fake_device())
+		error = rt_error(cuCtxSetCurrent(context));
+	return rt_note(error);
+}
+
+RT_EARLY(cudaInitDevice, 12000, (int device, unsigned int deviceFlags, unsigned int flags),
+	 (device, deviceFlags, flags))
+{
+	CUcontext context;
+
 	(void)deviceFlags, (void)flags;
-	return device ? cudaErrorInvalidDevice : cudaSuccess;
+	return rt_note(context_of(device, &context));
+}
+
+RT_EARLY(cudaDeviceCanAccessPeer, 4000, (int *canAccessPeer, int device, int peerDevice),
+	 (canAccessPeer, device, peerDevice))
+{
+	return rt_note(rt_error(cuDeviceCanAccessPeer(canAccessPeer, device, peerDevice)));
+}
+
+RT_EARLY(cudaDeviceGetP2PAttribute, 8000,
+	 (int *value, enum cudaDeviceP2PAttr attr, int srcDevice, int dstDevice),
+	 (value, attr, srcDevice, dstDevice))
+{
+	return rt_note(rt_error(cuDeviceGetP2PAttribute(value, (CUdevice_P2PAttribute)attr,
+							srcDevice, dstDevice)));
+}
+
+RT(cudaDeviceEnablePeerAccess, 4000, (int peerDevice, unsigned int flags), (peerDevice, flags))
+{
+	CUcontext peer;
+	cudaError_t error = context_of(peerDevice, &peer);
+
+	return error ? error : rt_error(cuCtxEnablePeerAccess(peer, flags));
+}
+
+RT(cudaDeviceDisablePeerAccess, 4000, (int peerDevice), (peerDevice))
+{
+	CUcontext peer;
+	cudaError_t error = context_of(peerDevice, &peer);
+
+	return error ? error : rt_error(cuCtxDisablePeerAccess(peer));
 }
 
 RT_EARLY(cudaSetDeviceFlags, 3020, (unsigned int flags), (flags))
@@ -47,11 +96,11 @@ RT_EARLY(cudaSetDeviceFlags, 3020, (unsigned int flags), (flags))
 RT_EARLY(cudaGetDeviceProperties, 12000, (struct cudaDeviceProp *prop, int device),
 	 (prop, device))
 {
-	if (device)
+	if (device < 0 || device >= (int)fake_device_count())
 		return rt_note(cudaErrorInvalidDevice);
 	memset(prop, 0, sizeof(*prop));
-	cuDeviceGetName(prop->name, sizeof(prop->name), 0);
-	cuDeviceTotalMem_v2(&prop->totalGlobalMem, 0);
+	cuDeviceGetName(prop->name, sizeof(prop->name), device);
+	cuDeviceTotalMem_v2(&prop->totalGlobalMem, device);
 	prop->sharedMemPerBlock = 49152;
 	prop->regsPerBlock = 65536;
 	prop->warpSize = 32;
@@ -113,17 +162,21 @@ RT_VOID(cudaDeviceSynchronize, 3020)
 /* That it drains the device is documented, not measured. */
 RT_VOID(cudaDeviceReset, 3020)
 {
-	return rt_note(rt_error(cuDevicePrimaryCtxReset_v2(0)));
+	return rt_note(rt_error(cuDevicePrimaryCtxReset_v2((CUdevice)fake_device())));
 }
 
 RT_VOID(cudaProfilerStart, 4000)
 {
-	return cudaSuccess;
+	cudaError_t error = rt_ready();
+
+	return rt_note(error ? error : rt_error(cuProfilerStart()));
 }
 
 RT_VOID(cudaProfilerStop, 4000)
 {
-	return cudaSuccess;
+	cudaError_t error = rt_ready();
+
+	return rt_note(error ? error : rt_error(cuProfilerStop()));
 }
 
 /* The results of the query have the same numbers in both APIs. */

@@ -23,9 +23,9 @@ cudaError_t rt_ready(void)
 {
 	CUcontext context;
 
-	if (fake_context())
+	if (fake_context(fake_device()))
 		return cudaSuccess;
-	return rt_error(cuDevicePrimaryCtxRetain(&context, 0));
+	return rt_error(cuDevicePrimaryCtxRetain(&context, (CUdevice)fake_device()));
 }
 
 cudaError_t rt_note(cudaError_t error)
@@ -75,6 +75,10 @@ static const struct error_text {
 	ERROR(cudaErrorIllegalState, "the operation cannot be performed in the present state"),
 	ERROR(cudaErrorSymbolNotFound, "named symbol not found"),
 	ERROR(cudaErrorNotReady, "device not ready"),
+	ERROR(cudaErrorPeerAccessAlreadyEnabled, "peer access is already enabled"),
+	ERROR(cudaErrorPeerAccessNotEnabled, "peer access has not been enabled"),
+	ERROR(cudaErrorPeerAccessUnsupported,
+	      "peer access is not supported between these two devices"),
 	ERROR(cudaErrorHostMemoryAlreadyRegistered,
 	      "part or all of the requested memory range is already mapped"),
 	ERROR(cudaErrorHostMemoryNotRegistered,

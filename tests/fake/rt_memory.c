@@ -174,6 +174,7 @@ RT(cudaPointerGetAttributes, 4000, (struct cudaPointerAttributes *attributes, co
 
 	memset(attributes, 0, sizeof(*attributes));
 	attributes->type = types[fake_memory_kind_of(ptr, NULL, NULL)];
+	attributes->device = (int)fake_memory_device(ptr);
 	if (attributes->type != cudaMemoryTypeUnregistered)
 		attributes->devicePointer = (void *)(uintptr_t)ptr;
 	if (attributes->type != cudaMemoryTypeDevice)

@@ -10,7 +10,7 @@ struct entry {
 	const void *host;
 	struct fake_function *function; /* of a kernel */
 	size_t size_bytes;              /* of a variable */
-	void *device;                   /* allocated when first asked for */
+	void *device[FAKE_DEVICES_MOST]; /* one each, allocated when first asked for */
 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -58,9 +58,10 @@ void *rt_symbol(const void *host, size_t *ret_bytes)
 	pthread_mutex_lock(&mutex);
 	struct entry *entry = find_locked(host);
 	if (entry && entry->size_bytes) {
-		if (!entry->device)
-			entry->device = fake_symbol_memory(entry->size_bytes);
-		device = entry->device;
+		void **at = &entry->device[fake_device()];
+		if (!*at)
+			*at = fake_symbol_memory(entry->size_bytes);
+		device = *at;
 		if (ret_bytes)
 			*ret_bytes = entry->size_bytes;
 	}

@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-STATIC_DRIVER(cuCtxSynchronize, (void), ()) /* without parameters, so in no header */
+/* Without parameters, so in no header. */
+STATIC_DRIVER(cuCtxSynchronize, (void), ())
+STATIC_DRIVER(cuProfilerStart, (void), ())
+STATIC_DRIVER(cuProfilerStop, (void), ())
 
 static bool cut(char *name, const char *suffix)
 {

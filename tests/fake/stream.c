@@ -12,10 +12,16 @@ enum {
 };
 
 static struct fake_stream *streams; /* guarded by fake_device_mutex, as their fields are */
-static struct fake_stream *legacy;
-static struct fake_stream *nobodys; /* for events of all streams */
-static uint32_t last_id = 12; /* created streams get 13 and up, as from the real CUPTI */
-static _Thread_local struct fake_stream *per_thread;
+static struct fake_stream *legacy[FAKE_DEVICES_MOST];
+static struct fake_stream *nobodys[FAKE_DEVICES_MOST]; /* for events of all streams */
+/* Copies between two devices that all later work of the device has to follow. */
+static struct fake_dep barriers[FAKE_DEVICES_MOST];
+/*
+ * Created streams get 13 and up, as from the real CUPTI. Its manual: ids are unique within
+ * a context; so those of two devices are the same here.
+ */
+static uint32_t made[FAKE_DEVICES_MOST];
+static _Thread_local struct fake_stream *per_thread[FAKE_DEVICES_MOST];
 
 static struct fake_stream *stream_reuse(void)
 {
@@ -48,8 +54,10 @@ static struct fake_stream *stream_start(void)
 	return stream;
 }
 
-static struct fake_stream *stream_create_locked(unsigned int flags, int priority, uint32_t id)
+static struct fake_stream *stream_create_locked(unsigned int flags, int priority, uint32_t device,
+						uint32_t id)
 {
+	enum { FIRST_ID = 13 };
 	struct fake_stream *stream = stream_reuse();
 
 	if (!stream)
@@ -57,14 +65,15 @@ static struct fake_stream *stream_create_locked(unsigned int flags, int priority
 	stream->destroyed = false;
 	stream->flags = flags;
 	stream->priority = priority;
-	stream->id = id ? id : ++last_id;
+	stream->device = device;
+	stream->id = id ? id : FIRST_ID + made[device]++;
 	return stream;
 }
 
 struct fake_stream *fake_stream_create(unsigned int flags, int priority)
 {
 	pthread_mutex_lock(&fake_device_mutex);
-	struct fake_stream *stream = stream_create_locked(flags, priority, 0);
+	struct fake_stream *stream = stream_create_locked(flags, priority, fake_device(), 0);
 	pthread_mutex_unlock(&fake_device_mutex);
 	return stream;
 }
@@ -77,18 +86,19 @@ void fake_stream_destroy(struct fake_stream *stream)
 	pthread_mutex_unlock(&fake_device_mutex);
 }
 
-struct fake_stream *fake_stream_of(CUstream handle, bool twin)
+struct fake_stream *fake_stream_of(CUstream handle, bool twin, uint32_t device)
 {
 	if (handle && handle != CU_STREAM_LEGACY && handle != CU_STREAM_PER_THREAD)
 		return (struct fake_stream *)handle;
 	pthread_mutex_lock(&fake_device_mutex);
-	if (!legacy)
-		legacy = stream_create_locked(CU_STREAM_DEFAULT, 0, FAKE_NULL_STREAM_ID);
-	struct fake_stream *stream = legacy;
+	if (!legacy[device])
+		legacy[device] = stream_create_locked(CU_STREAM_DEFAULT, 0, device,
+						      FAKE_NULL_STREAM_ID);
+	struct fake_stream *stream = legacy[device];
 	if (handle == CU_STREAM_PER_THREAD || (!handle && twin)) {
-		if (!per_thread)
-			per_thread = stream_create_locked(CU_STREAM_DEFAULT, 0, 0);
-		stream = per_thread;
+		if (!per_thread[device])
+			per_thread[device] = stream_create_locked(CU_STREAM_DEFAULT, 0, device, 0);
+		stream = per_thread[device];
 	}
 	pthread_mutex_unlock(&fake_device_mutex);
 	return stream;
@@ -96,12 +106,17 @@ struct fake_stream *fake_stream_of(CUstream handle, bool twin)
 
 struct fake_stream *fake_stream_get(CUstream handle)
 {
-	return fake_stream_of(handle, fake_per_thread());
+	return fake_stream_of(handle, fake_per_thread(), fake_device());
 }
 
 uint32_t fake_stream_id(const struct fake_stream *stream)
 {
 	return stream->id;
+}
+
+uint32_t fake_stream_device(const struct fake_stream *stream)
+{
+	return stream->device;
 }
 
 bool fake_stream_non_blocking(const struct fake_stream *stream)
@@ -154,19 +169,23 @@ static void depend(struct fake_op *op, struct fake_stream *stream)
 /*
  * The legacy default stream: its work waits for all earlier work of blocking streams,
  * and their later work waits for it. Measured table, row "cudaMemcpy, cudaMemset while
- * a NON-BLOCKING stream is busy": those streams are exempt.
+ * a NON-BLOCKING stream is busy": those streams are exempt. Programming guide, default stream:
+ * each device has its own, so those of other devices are too.
  */
 static void order_by_default_stream(struct fake_op *op)
 {
+	struct fake_stream *first = legacy[op->stream->device];
+
 	if (fake_stream_non_blocking(op->stream))
 		return;
-	if (op->stream != legacy) {
-		if (legacy && pending(legacy))
-			depend(op, legacy);
+	if (op->stream != first) {
+		if (first && pending(first))
+			depend(op, first);
 		return;
 	}
 	for (struct fake_stream *other = streams; other; other = other->next)
-		if (other != legacy && !fake_stream_non_blocking(other) && pending(other))
+		if (other != first && other->device == first->device &&
+		    !fake_stream_non_blocking(other) && pending(other))
 			depend(op, other);
 }
 
@@ -181,17 +200,36 @@ static void wait_for_room(struct fake_stream *stream)
 	const struct fake_hooks *hooks = fake_listener();
 	uint64_t start_ns = fake_now();
 
-	fake_context_unlock();
+	fake_context_unlock(stream->device);
 	while (full(stream))
 		pthread_cond_wait(&stream->progress, &fake_device_mutex);
 	pthread_mutex_unlock(&fake_device_mutex);
 	if (hooks)
 		hooks->overhead(CUPTI_ACTIVITY_OVERHEAD_COMMAND_BUFFER_FULL, start_ns, fake_now());
-	fake_context_lock();
+	fake_context_lock(stream->device);
 	pthread_mutex_lock(&fake_device_mutex);
 }
 
-struct fake_dep fake_submit(struct fake_op *op)
+/* The operation has all it has to follow but what its stream says. */
+static struct fake_dep enqueue_locked(struct fake_op *op)
+{
+	struct fake_stream *stream = op->stream;
+
+	order_by_default_stream(op);
+	fake_op_after(op, barriers[stream->device]);
+	op->submit_ns = fake_now();
+	op->seq = ++stream->submitted;
+	struct fake_dep dep = { stream, op->seq };
+	if (op->kind == FAKE_RECORD)
+		op->record.event->at = dep;
+	*stream->tail = op;
+	stream->tail = &op->next;
+	pthread_cond_signal(&stream->work);
+	return dep;
+}
+
+/* devices: all their work submitted so far comes before it, all later work after it. Or NULL. */
+static struct fake_dep submit(struct fake_op *op, const uint32_t devices[2])
 {
 	struct fake_stream *stream = op->stream;
 	/* Two-thread table: stream-ordered allocation goes on during another thread's free. */
@@ -202,23 +240,31 @@ struct fake_dep fake_submit(struct fake_op *op)
 		return (struct fake_dep){ stream, 0 };
 	}
 	if (locks)
-		fake_context_lock();
+		fake_context_lock(stream->device);
 	pthread_mutex_lock(&fake_device_mutex);
 	while (locks && full(stream))
 		wait_for_room(stream);
-	order_by_default_stream(op);
-	op->submit_ns = fake_now();
-	op->seq = ++stream->submitted;
-	struct fake_dep dep = { stream, op->seq };
-	if (op->kind == FAKE_RECORD)
-		op->record.event->at = dep;
-	*stream->tail = op;
-	stream->tail = &op->next;
-	pthread_cond_signal(&stream->work);
+	for (struct fake_stream *other = streams; devices && other; other = other->next)
+		if (other != stream && pending(other) &&
+		    (other->device == devices[0] || other->device == devices[1]))
+			depend(op, other);
+	struct fake_dep dep = enqueue_locked(op);
+	if (devices)
+		barriers[devices[0]] = barriers[devices[1]] = dep;
 	pthread_mutex_unlock(&fake_device_mutex);
 	if (locks)
-		fake_context_unlock();
+		fake_context_unlock(stream->device);
 	return dep;
+}
+
+struct fake_dep fake_submit(struct fake_op *op)
+{
+	return submit(op, NULL);
+}
+
+struct fake_dep fake_submit_between(struct fake_op *op, const uint32_t devices[2])
+{
+	return submit(op, devices);
 }
 
 struct fake_dep fake_stream_tail(struct fake_stream *stream)
@@ -255,7 +301,7 @@ void fake_wait_for(struct fake_dep dep)
 }
 
 /* All work submitted to the device so far; streams that appear meanwhile are not meant. */
-void fake_drain(void)
+void fake_drain(uint32_t device)
 {
 	pthread_mutex_lock(&fake_device_mutex);
 	size_t count = 0;
@@ -266,7 +312,7 @@ void fake_drain(void)
 		abort();
 	size_t used = 0;
 	for (struct fake_stream *stream = streams; stream; stream = stream->next)
-		if (pending(stream))
+		if (stream->device == device && pending(stream))
 			deps[used++] = (struct fake_dep){ stream, stream->submitted };
 	for (size_t i = 0; i < used; i++)
 		wait_locked(deps[i]);
@@ -284,13 +330,15 @@ void fake_end_capture(const struct fake_graph *graph)
 	pthread_mutex_unlock(&fake_device_mutex);
 }
 
-/* Whether there were any. A spoilt capture collects nothing more. */
-bool fake_spoil_captures(void)
+/* Whether there were any on the device. A spoilt capture collects nothing more. */
+bool fake_spoil_captures(uint32_t device)
 {
 	bool any = false;
 
 	pthread_mutex_lock(&fake_device_mutex);
 	for (struct fake_stream *stream = streams; stream; stream = stream->next) {
+		if (stream->device != device)
+			continue;
 		any |= stream->capture != NULL;
 		stream->capture = NULL;
 	}
@@ -298,17 +346,20 @@ bool fake_spoil_captures(void)
 	return any;
 }
 
-/* An operation, in a stream of nobody's, that comes after all work submitted so far. */
-struct fake_op *fake_op_behind_all(enum fake_kind kind)
+/* An operation, in a stream of nobody's, that comes after all the device's work submitted so far. */
+struct fake_op *fake_op_behind_all(enum fake_kind kind, uint32_t device)
 {
+	struct fake_stream *own;
 	struct fake_op *op;
 
 	pthread_mutex_lock(&fake_device_mutex);
-	if (!nobodys)
-		nobodys = stream_create_locked(CU_STREAM_NON_BLOCKING, 0, NOBODYS_ID);
-	op = fake_op_new(kind, nobodys);
+	if (!nobodys[device])
+		nobodys[device] = stream_create_locked(CU_STREAM_NON_BLOCKING, 0, device,
+						       NOBODYS_ID);
+	own = nobodys[device];
+	op = fake_op_new(kind, own);
 	for (struct fake_stream *stream = streams; stream; stream = stream->next)
-		if (stream != nobodys && pending(stream))
+		if (stream != own && stream->device == device && pending(stream))
 			depend(op, stream);
 	pthread_mutex_unlock(&fake_device_mutex);
 	return op;

@@ -14,7 +14,10 @@
 
 enum {
 	SUBMIT_NS = 2000, /* from the call to the earliest start: a guess */
+	MEETING_POLL_NS = 200000,
 };
+
+static const uint64_t meeting_ns = 20000000000;
 
 pthread_mutex_t fake_device_mutex = PTHREAD_MUTEX_INITIALIZER;
 
@@ -74,6 +77,24 @@ static void call_host(const struct fake_op *op)
 	pthread_mutex_unlock(&one_at_a_time);
 }
 
+/* As a collective does: come, and wait for the others. Whoever dies holds them up no longer than this. */
+static void meet(const struct fake_op *op)
+{
+	uint64_t until_ns = op->start_ns + meeting_ns, last_ns = 0;
+
+	if (!op->meeting.at)
+		return;
+	fake_sleep_until(op->start_ns);
+	while (last_ns < op->start_ns &&
+	       !__atomic_compare_exchange_n(&op->meeting.at->last_ns, &last_ns, op->start_ns, false,
+					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		;
+	__atomic_add_fetch(&op->meeting.at->come, 1, __ATOMIC_ACQ_REL);
+	while (__atomic_load_n(&op->meeting.at->come, __ATOMIC_ACQUIRE) < op->meeting.all &&
+	       fake_now() < until_ns)
+		fake_sleep_until(fake_now() + MEETING_POLL_NS);
+}
+
 /* What an operation does besides taking time. */
 static void act(struct fake_op *op)
 {
@@ -94,6 +115,8 @@ static void act(struct fake_op *op)
 		free(op->memory);
 		break;
 	case FAKE_KERNEL:
+		meet(op);
+		break;
 	case FAKE_WAIT:
 	case FAKE_GRAPH:
 		break;
@@ -120,6 +143,8 @@ static void run(struct fake_op *op)
 	 */
 	if (op->kind == FAKE_COPY || op->kind == FAKE_HOST)
 		op->end_ns = max_ns(op->end_ns, fake_now());
+	if (op->meeting.at)
+		op->end_ns = max_ns(op->end_ns, op->meeting.at->last_ns + op->duration_ns);
 	fake_sleep_until(op->end_ns);
 	if (hooks)
 		hooks->done(op);

@@ -31,6 +31,9 @@ static uint64_t inner_bytes(const struct ct_item *item)
 		       ((const struct ct_api_record *)item->record)->name_length;
 	case CT_RECORD_NOTE:
 		return sizeof(struct ct_note) + ((const struct ct_note *)item->record)->length;
+	case CT_RECORD_NVTX_NAME:
+		return sizeof(struct ct_nvtx_name) +
+		       (uint64_t)((const struct ct_nvtx_name *)item->record)->length;
 	case CT_RECORD_SCRIPT:
 		return sizeof(*script) + script->file_length + script->function_length;
 	default:

@@ -17,9 +17,9 @@ import sys
 ROUNDS = "5"
 CASES = (  # fix, program, argument, what the fix must have done
     ("free", "free_serializes", (), r"[1-9]\d* of \d+ frees of cudaMalloc memory did not wait"),
-    ("pin", "pageable_pipeline", (), r"[1-9]\d* asynchronous copies of pageable memory"),
+    ("pin", "pageable_pipeline", (), r"[1-9]\d* asynchronous cop(?:y|ies) of pageable memory"),
     ("all", "pageable_pipeline", ("--frees",),
-     r"[1-9]\d* of \d+ frees of .*[1-9]\d* asynchronous copies of pageable memory"),
+     r"[1-9]\d* of \d+ frees of .*[1-9]\d* asynchronous cop(?:y|ies) of pageable memory"),
 )
 
 

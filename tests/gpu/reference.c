@@ -35,7 +35,7 @@
 static const CUpti_ActivityKind kinds[] = {
 	CUPTI_ACTIVITY_KIND_RUNTIME, CUPTI_ACTIVITY_KIND_DRIVER,
 	CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL, CUPTI_ACTIVITY_KIND_MEMCPY,
-	CUPTI_ACTIVITY_KIND_MEMSET,
+	CUPTI_ACTIVITY_KIND_MEMCPY2, CUPTI_ACTIVITY_KIND_MEMSET,
 };
 
 /* The CUPTI functions used, looked up by name. */
@@ -164,6 +164,7 @@ static void count(const CUpti_Activity *record)
 		add("kernel", ((const CUpti_ActivityKernel9 *)record)->name);
 		break;
 	case CUPTI_ACTIVITY_KIND_MEMCPY:
+	case CUPTI_ACTIVITY_KIND_MEMCPY2:
 		add("copy", "-");
 		break;
 	case CUPTI_ACTIVITY_KIND_MEMSET:

@@ -44,8 +44,7 @@ def check_lintian(package):
     if not shutil.which("lintian"):
         print("lintian is not installed: the package was not judged by it")
         return
-    done = subprocess.run(["lintian", "--allow-root", "--fail-on", "error,warning",
-                           "--suppress-tags", "no-manual-page", package],
+    done = subprocess.run(["lintian", "--allow-root", "--fail-on", "error,warning", package],
                           capture_output=True, text=True, check=False)
     if done.returncode:
         yield f"lintian: {done.stdout}{done.stderr}"
@@ -62,7 +61,10 @@ def check_package(package, root, version):
         yield f"version {field(package, 'Version')}, but the project's is {version}"
     if "libunwind8" not in field(package, "Depends"):
         yield "does not depend on libunwind8, which is found by dlopen()"
-    for path in ("usr/bin/cutrace", LIBRARY):
+    for path in ("usr/bin/cutrace", LIBRARY, "usr/share/man/man1/cutrace.1.gz",
+                 "usr/share/man/man7/libcutrace.7.gz", "usr/share/man/man5/cutrace-format.5.gz",
+                 "usr/share/bash-completion/completions/cutrace",
+                 "usr/share/zsh/vendor-completions/_cutrace"):
         if not (root / path).is_file():
             yield f"holds no {path}"
     if (root / "usr/libexec").exists():

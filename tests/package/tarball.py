@@ -117,6 +117,15 @@ def check_paths(tree, folders):
                 yield f"{path.name}: holds the path {folder}"
 
 
+def check_shared(tree):
+    """Yield what is not beside the programs; manual pages are there if scdoc was."""
+    for path in ("bash-completion/completions/cutrace", "zsh/site-functions/_cutrace", "doc/cutrace/README.md"):
+        if not (tree / "share" / path).is_file():
+            yield f"holds no share/{path}"
+    if len(list(tree.glob("share/man/man*/*cutrace*.gz"))) not in (0, 3):
+        yield "holds some manual pages, not all"
+
+
 def check_loaded(tree, host):
     """Yield the libraries that were loaded from elsewhere."""
     loaded = host.loaded()
@@ -142,7 +151,7 @@ def main():
         host.hide("libunwind.so.8")
         files = elf_files(tree)
         bad = [*check_symbols(files, glibc), *check_libraries(files),
-               *check_paths(tree, (source, build)), *check_exports(tree, build),
+               *check_paths(tree, (source, build)), *check_exports(tree, build), *check_shared(tree),
                *check_runs(host, str(tree / "bin/cutrace"), f"{folder}/plain/lib/libcutrace.so"),
                *check_loaded(tree, host)]
     print(*(f"not ok {one}" for one in bad), sep="\n")

@@ -202,9 +202,9 @@ def prove_pin(here):
 @case
 def prove_pin_leaves(here):
     """What was left alone is said, each with its reason."""
-    proved(here, "pin_forms", "pin", "1 asynchronous copies", "left alone: 2 copies to the host: "
-           "programs may read", "left alone: 1 copies to managed memory",
-           "left alone: 1 copies to the device, but in 2D")
+    proved(here, "pin_forms", "pin", "1 asynchronous copy of", "left alone: 2 copies to the host: "
+           "programs may read", "left alone: 1 copy to managed memory",
+           "left alone: 1 copy to the device, but in 2D")
 
 
 @case

@@ -127,6 +127,48 @@ def slow_rank_in_collectives(here):
               "the others wait in the collective", row)
 
 
+def reducing(here):
+    """Ranks that meet in kernels as NCCL's: one of them frees memory before it comes."""
+    meetings = here.folder() / "meet"
+    meetings.write_bytes(bytes(4096))
+    return parallel(here, "reducing_rank", VICTIM_SLOW=str(SLOW), VICTIM_MEET=str(meetings))
+
+
+def names_the_late_one(report):
+    same((report.status, report.err), (0, ""), "status and stderr of the merged report")
+    for text in (f"Late: rank {SLOW} came last to ", "blocked in cudaFree at victim_ranks.c:",
+                 "all_reduce waited ", f"for rank {SLOW}'s AllReduce"):
+        check(text in flat(report.out), f"the report says {text!r}", report.out)
+    check("not matched" not in report.out, "all are matched", report.out)
+    rows = table_of(report.folder / "out", "ranks_nccl")
+    same([row["Stands Out"] for row in rows], [str(int(i == SLOW)) for i in range(RANKS)], "Stands Out")
+    same({row["Collectives"] for row in rows}, {"6"}, "collectives")
+    late = rows[SLOW]
+    check(int(late["Late (ns)"]) > 60e6 and "reducing_rank" in late["Delayed By"], "how late", late)
+    for row in rows[:SLOW] + rows[SLOW + 1:]:
+        check(int(row["Waited (ns)"]) > int(late["Waited (ns)"]), "the others waited longer", row)
+
+
+@case
+def late_to_collectives(here):
+    """The late rank is named: by the clock that all share, and by durations where they have several."""
+    run = reducing(here)
+    report = merged(here, run.folder, output="out")
+    names_the_late_one(report)
+    for trace in run.traces():
+        text = flat(report_text(trace))
+        check("NCCL: its kernels" in text and "AllReduce 6 " in text, "each one's own report", text)
+    for rank, trace in enumerate(run.traces()):  # as if each were of another host, set otherwise
+        file = trace / "trace.cutrace"
+        data = bytearray(file.read_bytes())
+        day_ns = int.from_bytes(data[40:48], "little") + rank * 5 * 10**9  # start_realtime_ns
+        data[40:48] = day_ns.to_bytes(8, "little")
+        file.write_bytes(data)
+    report = merged(here, run.folder, output="out")
+    names_the_late_one(report)
+    check("Clocks of different hosts were not compared" in flat(report.out), "by durations", report.out)
+
+
 @case
 def merged_tables(here):
     run = parallel(here, "lonely_rank", VICTIM_SLOW=str(SLOW))

@@ -14,7 +14,7 @@ import tempfile
 
 TIMEOUT_S = 60
 CALLS_PER_ROUND = 4  # victim.h
-OURS = ("CUTRACE_", "CUDA_", "FAKE_", "LD_", "VICTIM_",
+OURS = ("CUTRACE_", "CUDA_", "FAKE_", "LD_", "NVTX_", "VICTIM_",
         # what launchers set: a rank must come from the test
         "RANK", "LOCAL_RANK", "WORLD_SIZE", "TORCHELASTIC_", "OMPI_", "PMI", "MPI_", "SLURM_")
 

@@ -14,6 +14,7 @@ import sys
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "trust"))
 
 import case_commands  # noqa: F401 (each import adds its cases)
+import case_control  # noqa: F401
 import case_crowds  # noqa: F401
 import case_ends  # noqa: F401
 import case_entry  # noqa: F401
@@ -21,6 +22,7 @@ import case_fix  # noqa: F401
 import case_habits  # noqa: F401
 import case_input  # noqa: F401
 import case_modes  # noqa: F401
+import case_nvtx  # noqa: F401
 import case_pack  # noqa: F401
 import case_limits  # noqa: F401
 import case_pin  # noqa: F401

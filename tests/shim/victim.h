@@ -21,6 +21,7 @@ extern const struct victim_mode victim_habits[];
 extern const struct victim_mode victim_ranks[];
 extern const struct victim_mode victim_crowds[];
 extern const struct victim_mode victim_modes[];
+extern const struct victim_mode victim_control[];
 extern const struct victim_mode victim_long[];
 extern const struct victim_mode victim_steps[];
 extern const struct victim_mode victim_forks[];

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Workers of a parallel run, of which one is slow on purpose. */
 #include <cuda_runtime_api.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "victim.h"
@@ -12,6 +14,8 @@
 #define MS 1000000ull
 #define QUICK_NS (2 * MS)
 #define SLOW_NS (200 * MS)
+#define REDUCTIONS 6
+#define LATE_NS (30 * MS)
 
 void **__cudaRegisterFatBinary(void *image);
 void __cudaRegisterFunction(void **handle, const char *host, char *device, const char *name,
@@ -19,7 +23,7 @@ void __cudaRegisterFunction(void **handle, const char *host, char *device, const
 			    int *warp);
 
 /* What nvcc makes of kernels: host functions that stand for them. The fake knows "spin". */
-static const char work_kernel, collective_kernel;
+static const char work_kernel, collective_kernel, meeting_kernel;
 
 __attribute__((constructor)) static void register_kernels(void)
 {
@@ -29,6 +33,8 @@ __attribute__((constructor)) static void register_kernels(void)
 			       NULL);
 	__cudaRegisterFunction(handle, &collective_kernel, NULL, "ncclDevKernel_spin", -1, NULL, NULL,
 			       NULL, NULL, NULL);
+	__cudaRegisterFunction(handle, &meeting_kernel, NULL, "ncclDevKernel_AllReduce_Sum_f32_meet", -1, NULL,
+			       NULL, NULL, NULL, NULL);
 }
 
 static int launch(const void *kernel, uint64_t ns, cudaStream_t stream)
@@ -128,8 +134,56 @@ static int meeting_rank(const char *unused)
 	return run_steps(true);
 }
 
+/* What the fake needs of each collective. */
+struct meeting {
+	uint64_t words[2];
+};
+
+/* Memory that all ranks share: the file VICTIM_MEET. */
+static struct meeting *shared_meetings(void)
+{
+	const char *path = getenv("VICTIM_MEET");
+	int fd = path ? open(path, O_RDWR) : -1;
+	void *memory = mmap(NULL, REDUCTIONS * sizeof(struct meeting), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	victim_must(memory == MAP_FAILED, "mapping VICTIM_MEET");
+	close(fd);
+	return memory;
+}
+
+/* A collective that does wait for the others. */
+__attribute__((noinline)) static void all_reduce(struct meeting *at, uint32_t all, cudaStream_t stream)
+{
+	const dim3 one = { 1, 1, 1 };
+	void *arguments[] = { &at, &all };
+
+	victim_must(cudaLaunchKernel(&meeting_kernel, one, one, arguments, 0, stream), "cudaLaunchKernel");
+	victim_must(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
+}
+
+/* The slow one frees memory while its device is at work, each time before it comes. */
+static int reducing_rank(const char *unused)
+{
+	struct meeting *meetings = shared_meetings();
+	uint32_t ranks = (uint32_t)atoi(getenv("WORLD_SIZE"));
+	cudaStream_t stream;
+	void *memory;
+
+	(void)unused;
+	victim_must(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+	for (int i = 0; i < REDUCTIONS; i++) {
+		victim_must(cudaMalloc(&memory, 4096), "cudaMalloc");
+		if (slow_one())
+			victim_must(launch(&work_kernel, LATE_NS, NULL), "cudaLaunchKernel");
+		victim_must(cudaFree(memory), "cudaFree");
+		all_reduce(&meetings[i], ranks, stream);
+	}
+	return 0;
+}
+
 const struct victim_mode victim_ranks[] = {
 	{ "lonely_rank", lonely_rank },
 	{ "meeting_rank", meeting_rank },
+	{ "reducing_rank", reducing_rank },
 	{ 0 },
 };

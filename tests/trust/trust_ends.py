@@ -183,7 +183,7 @@ def goes_on_without_memory(here, how):
 
 THREADS = 8
 CYCLE = ["cudaMalloc", "cudaMemsetAsync", "cudaLaunchKernel", "cudaFree"]
-SECONDS = 30
+SECONDS = 10
 LIMIT = {"CUTRACE_LIMIT": "1M"}
 MODES = ({}, LIMIT, {"CUTRACE_MODE": "light"})
 # Of a program that does nothing but calls, which do nothing: it is often killed while it stores a
@@ -297,7 +297,7 @@ def check_newest(rows, counts):
 
 @case
 def kills(here):
-    """SHIM_TEST_KILLS: so many; else as many as fit into half a minute."""
+    """SHIM_TEST_KILLS: so many; else as many as fit into ten seconds."""
     wanted = int(os.environ.get("SHIM_TEST_KILLS", "0"))
     deadline = time.monotonic() + SECONDS
     seed = int(os.environ.get("SHIM_TEST_SEED", random.randrange(1 << 31)))
@@ -319,4 +319,4 @@ def kills(here):
         subprocess.run(["rm", "-rf", folder], check=True)
     print(f"{done} kills: all of the {checked} calls that had returned were reported, none was "
           "corrupt")
-    check(done > 10 and checked > 1000, "enough was tried", (done, checked))
+    check(done > 5 and checked > 1000, "enough was tried", (done, checked))

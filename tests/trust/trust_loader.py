@@ -147,6 +147,7 @@ def replaced(here):
             check(all("replaced.c:" in place for place in places), "lines of the program", places)
             continue
         check(not any("replaced.c" in place for place in places), f"{how}: no line", places)
-        said = f"source lines in {changed} modules whose file has changed since, {gone} whose"
+        modules = "module" if changed == 1 else "modules"
+        said = f"source lines in {changed} {modules} whose file has changed since, {gone} whose"
         check(said in " ".join(report_text(trace).split()), f"{how}: {said!r} in the report",
               report_text(trace))

@@ -143,7 +143,7 @@ def descriptors(here):
 
 
 def ours(line):
-    return line.startswith(("LD_PRELOAD=", "CUTRACE_QUIET=", "CUDA_INJECTION64_PATH="))
+    return line.startswith(("LD_PRELOAD=", "CUTRACE_QUIET=", "CUDA_INJECTION64_PATH=", "NVTX_INJECTION64_PATH="))
 
 
 @trust("transparency environment of children")
@@ -159,7 +159,7 @@ def environment_of_children(here):
     parts = run.out.split("--\n")
     same(len(parts), 4, "children")
     added = {f"LD_PRELOAD={PATHS['LIB']}", "CUTRACE_QUIET=1",
-             f"CUDA_INJECTION64_PATH={PATHS['LIB']}"}
+             f"CUDA_INJECTION64_PATH={PATHS['LIB']}", f"NVTX_INJECTION64_PATH={PATHS['LIB']}"}
     for part, wanted in zip(parts, (added, set(), added, set())):
         same({line for line in part.splitlines() if ours(line)}, wanted, "what is ours of it")
     check("SET_BY_PROGRAM=yes" in parts[0] and parts[1] == "ONLY=this\n", "theirs", parts)

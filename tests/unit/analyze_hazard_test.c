@@ -70,7 +70,13 @@ static void test_host_reads(void **state)
 	assert_int_equal(w->changes.at[0].hazard_op, mb_op(b, copy));
 	assert_int_equal(w->changes.at[0].hazard_calls, 1);
 	ct_whatif_destroy(w);
-	mb_sync_device(b, 2030, 2032);
+	mb_device(b, 1);
+	mb_sync_device(b, 2030, 2031); /* of another device */
+	w = whatif(b);
+	assert_int_equal(w->changes.at[0].hazard, CT_HAZARD_READ);
+	ct_whatif_destroy(w);
+	mb_device(b, 0);
+	mb_sync_device(b, 2031, 2032);
 	w = whatif(b);
 	assert_int_equal(w->changes.at[0].hazard, CT_HAZARD_NONE);
 	ct_whatif_destroy(w);

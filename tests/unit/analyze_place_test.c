@@ -168,6 +168,28 @@ static void test_no_stack(void **state)
 	assert_string_equal(PLACE(in(NAMED, "compute"), CT_PC_SCRIPT(1)), "train.py:12 step");
 }
 
+/* The file that the line is of, not that of what it called; none without a line. */
+static void test_source(void **state)
+{
+	const char *path;
+
+	(void)state;
+	(void)PLACE(in(NAMED, "compute"), in(LINED, "linked"));
+	path = ct_places_source(&model, places, 1);
+	assert_non_null(path);
+	assert_string_equal(strrchr(path, '/'), "/linked.c");
+	(void)PLACE(in(LINED, "linked"), in(NAMED, "compute"));
+	assert_non_null(ct_places_source(&model, places, 1));
+	(void)PLACE(in(NAMED, "compute"), CT_PC_SCRIPT(1));
+	assert_string_equal(ct_places_source(&model, places, 1), file);
+	(void)PLACE(CT_PC_SCRIPT(2));
+	assert_null(ct_places_source(&model, places, 1));
+	(void)PLACE(in(NAMED, "compute"), in(NAMED, "main"), in(LINED, "linked"));
+	assert_null(ct_places_source(&model, places, 1));
+	assert_null(ct_places_source(&model, places, 0));
+	assert_null(ct_places_source(&model, places, 2));
+}
+
 static const char *stack_text(size_t size)
 {
 	static char text[400];
@@ -208,6 +230,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PLACE_TEST(test_way_into_the_driver), PLACE_TEST(test_launch), PLACE_TEST(test_library),
 		PLACE_TEST(test_nameless), PLACE_TEST(test_no_stack), PLACE_TEST(test_stack_text),
+		PLACE_TEST(test_source),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

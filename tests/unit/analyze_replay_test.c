@@ -338,6 +338,31 @@ static void test_shared_queue_removed(void **state)
 	ct_replay_destroy(r);
 }
 
+/* A free that found its device idle waits where it no longer is; another device's does not. */
+static void test_frees_of_two_devices(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_call *culprit, *elsewhere, *again;
+	struct ct_replay *r;
+
+	mb_device(b, 1);
+	mb_stream(b, S1, CT_STREAM_FLAG_NON_BLOCKING);
+	mb_launch(b, S1, 0, 5, 10, 1000);
+	culprit = mb_call_about(b, CT_API_cudaFree, 0xa0000, 5, 1010);
+	again = mb_call_about(b, CT_API_cudaFree, 0xb0000, 1040, 1050);
+	mb_device(b, 0);
+	elsewhere = mb_call_about(b, CT_API_cudaFree, 0xc0000, 1020, 1030);
+	mb_split(b);
+	assert_int_equal(ct_replay_create(b->model, &r), 0);
+	r->removed[mb_host_index(b, culprit)] = CT_REMOVE_WAIT;
+	r->take_over = true;
+	ct_replay_run(r);
+	assert_int_equal(r->leave_ns[mb_host_index(b, culprit)], mb_ns(15));
+	assert_int_equal(r->leave_ns[mb_host_index(b, elsewhere)], mb_ns(35));
+	assert_int_equal(r->leave_ns[mb_host_index(b, again)], mb_ns(1010));
+	ct_replay_destroy(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +377,7 @@ int main(void)
 		MB_TEST(test_queue_full_removed),
 		MB_TEST(test_pageable_copy_removed),
 		MB_TEST(test_default_stream_order_removed),
+		MB_TEST(test_frees_of_two_devices),
 		MB_TEST(test_events_stay),
 		MB_TEST(test_shared_queue_removed),
 	};

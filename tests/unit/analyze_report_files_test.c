@@ -281,6 +281,11 @@ static void test_fixed_records(void **state)
 		      &(struct ct_total){ .api = 1, .stack = 2, .rest = 1, .calls = 4, .total_ns = 5,
 					  .longest_ns = 6, .bytes = 7, .long_calls = 8, .failed = 9 },
 		      "total api=1 stack=2 rest=1 calls=4 ns=5 longest=6 bytes=7 long=8 failed=9");
+	expect_record(CT_RECORD_NVTX_OPEN,
+		      &(struct ct_nvtx_range){ .tid = 4, .begin_ns = 5, .end_ns = 6, .name = 7, .domain = 8,
+					       .end_tid = 9, .category = 1, .color = 0x11, .kind = 2 },
+		      "nvtx_open kind=2 begin=5 end=6 tid=4 end_tid=9 name=7 domain=8 category=1 "
+		      "color=0x11 cut=0");
 }
 
 /* Texts are shown without what a terminal would obey. */
@@ -315,6 +320,8 @@ static void test_texts(void **state)
 		      WITH_TEXT(struct ct_script, text, "a b.pyf g", .id = 1, .line = 12,
 				.file_length = 6, .function_length = 3),
 		      "script id=1 language=0 line=12 file_bytes=6 a b.py f g");
+	expect_record(CT_RECORD_NVTX_NAME,
+		      WITH_TEXT(struct ct_nvtx_name, text, "a\033b", .id = 9, .length = 3), "nvtx_name id=9 a?b");
 	u.stack.pc[0] = CT_PC_SCRIPT(5);
 	u.stack.pc[1] = 0xabc;
 	expect_record(CT_RECORD_STACK, &u.stack, "stack id=3 script=1 script:5 0xabc");

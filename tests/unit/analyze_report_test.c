@@ -47,7 +47,7 @@ static char *report(struct model_builder *b, bool summary, void (*change)(struct
 		change(a->model);
 	assert_int_equal(ct_analysis_of_model(a, NULL, false), 0);
 	assert_int_equal(ct_site_totals_make(a->model, a->sites, &a->site_totals), 0);
-	ct_sites_share_idle(a->sites, a->idle);
+	ct_sites_share_idle(a->sites, a->model, a->idle);
 	ct_report_text(a, summary, to);
 	fclose(to);
 	ct_analysis_destroy(a);

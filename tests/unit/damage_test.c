@@ -20,9 +20,9 @@ static off_t write_sample(void)
 		put_fixed(&one, fixed_types[i]);
 		put_fixed(&two, fixed_types[i]);
 	}
-	for (int type = CT_RECORD_STRING; type <= CT_RECORD_SCRIPT; type++) {
-		put_variable(&one, (enum ct_record_type)type, 64);
-		put_variable(&two, (enum ct_record_type)type, 3);
+	for (size_t i = 0; i < VARIABLE_TYPES; i++) {
+		put_variable(&one, variable_types[i], 64);
+		put_variable(&two, variable_types[i], 3);
 	}
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_size, 3 * CT_CHUNK_UNIT);
@@ -40,10 +40,11 @@ static size_t read_all(struct ct_reader *reader, off_t size, struct seen *seen, 
 	size_t n = 0;
 
 	while (ct_reader_next(reader, &item)) {
-		assert_in_range(item.type, CT_RECORD_THREAD, CT_RECORD_TOTAL);
+		assert_in_range(item.type, CT_RECORD_THREAD, CT_RECORD_NVTX_NAME);
 		assert_true(item.offset + item.bytes <= (uint64_t)size);
 		assert_true(item.bytes >= CT_SLOT_BYTES);
-		if (item.type >= CT_RECORD_STRING && item.type <= CT_RECORD_SCRIPT)
+		if ((item.type >= CT_RECORD_STRING && item.type <= CT_RECORD_SCRIPT) ||
+		    item.type == CT_RECORD_NVTX_NAME)
 			assert_true(variable_head(item.type) +
 				    tail_bytes(item.type, item.record) <= item.bytes);
 		if (item.type == CT_RECORD_MODULE)
@@ -55,6 +56,9 @@ static size_t read_all(struct ct_reader *reader, off_t size, struct seen *seen, 
 	return n;
 }
 
+/* Some of all bytes: the tests of suite trust try each. A prime, less than a record is long. */
+#define STRIDE 17
+
 static void test_truncation(void **state)
 {
 	struct seen whole[64], part[64];
@@ -64,8 +68,8 @@ static void test_truncation(void **state)
 
 	(void)state;
 	ct_reader_close(reader);
-	assert_int_equal(count, 2 * (1 + FIXED_TYPES + 6));
-	while (size-- > 0) {
+	assert_int_equal(count, 2 * (1 + FIXED_TYPES + VARIABLE_TYPES));
+	while ((size -= STRIDE) > 0) {
 		size_t now;
 		int r;
 
@@ -75,7 +79,7 @@ static void test_truncation(void **state)
 		if (r)
 			continue;
 		now = read_all(reader, size, part, 64);
-		assert_true(now <= n && n - now <= 1); /* one byte takes one record at most */
+		assert_true(now <= n && n - now <= 1); /* so few bytes take one record at most */
 		assert_memory_equal(part, whole, now * sizeof(part[0]));
 		ct_reader_close(reader);
 		n = now;
@@ -83,7 +87,7 @@ static void test_truncation(void **state)
 	assert_int_equal(n, 0);
 }
 
-/* Flip every byte in turn, or only those that are not zero, and read what is left. */
+/* Flip bytes in turn, some of all or each that is not zero, and read what is left. */
 static void flip_all(uint8_t mask, bool zero_too)
 {
 	const off_t size = 3 * CT_CHUNK_UNIT;
@@ -94,7 +98,7 @@ static void flip_all(uint8_t mask, bool zero_too)
 	assert_true(fd >= 0);
 	bytes = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_ptr_not_equal(bytes, MAP_FAILED);
-	for (off_t at = 0; at < size; at++) {
+	for (off_t at = 0; at < size; at += zero_too ? STRIDE : 1) {
 		if (!bytes[at] && !zero_too)
 			continue;
 		bytes[at] ^= mask;

@@ -48,6 +48,7 @@ void mb_restart(struct model_builder *b)
 	b->note_count = 0;
 	memset(b->lost, 0, sizeof(b->lost));
 	b->cut_off = false;
+	b->device = 0;
 	mb_thread(b, MB_A);
 	gpu = put(b, CT_RECORD_GPU, WORKER);
 	gpu->multiprocessors = MB_FULL;
@@ -99,9 +100,9 @@ uint64_t mb_stream(struct model_builder *b, uint32_t id, enum ct_stream_flag fla
 {
 	struct ct_stream *stream = put(b, CT_RECORD_STREAM, WORKER);
 
-	stream->context = MB_CONTEXT;
+	stream->context = MB_CONTEXT + b->device;
 	stream->stream = id;
-	stream->handle = mb_handle(id);
+	stream->handle = mb_handle_on(b, id);
 	stream->seen_ns = mb_ns(-1000);
 	stream->flag = flag;
 	return stream->handle;
@@ -115,7 +116,7 @@ struct ct_call *mb_call(struct model_builder *b, enum ct_api api, double enter, 
 	call->enter_ns = mb_ns(enter);
 	call->leave_ns = mb_ns(leave);
 	call->stream = CT_STREAM_NONE;
-	call->context = MB_CONTEXT;
+	call->context = MB_CONTEXT + b->device;
 	call->correlation = ++b->correlation;
 	return call;
 }
@@ -125,7 +126,7 @@ struct ct_call *mb_call_on(struct model_builder *b, enum ct_api api, uint32_t st
 {
 	struct ct_call *call = mb_call(b, api, enter, leave);
 
-	call->stream = mb_handle(stream);
+	call->stream = mb_handle_on(b, stream);
 	return call;
 }
 
@@ -146,7 +147,8 @@ static struct ct_device_op *op_of(struct model_builder *b, const struct ct_call 
 	op->correlation = call->correlation;
 	op->start_ns = mb_ns(start);
 	op->end_ns = mb_ns(end);
-	op->context = MB_CONTEXT;
+	op->context = MB_CONTEXT + b->device;
+	op->device = (uint16_t)b->device;
 	op->stream = stream;
 	return op;
 }
@@ -202,7 +204,7 @@ static struct ct_sync *sync_of(struct model_builder *b, const struct ct_call *ca
 	sync->correlation = call->correlation;
 	sync->start_ns = call->enter_ns;
 	sync->end_ns = call->leave_ns;
-	sync->context = MB_CONTEXT;
+	sync->context = MB_CONTEXT + b->device;
 	sync->stream = stream;
 	sync->event = CT_ID_NONE;
 	sync->kind = (uint8_t)kind;
@@ -240,7 +242,7 @@ struct ct_event *mb_record_event(struct model_builder *b, uint32_t event, uint32
 	call->addr = mb_event_handle(event);
 	record->correlation = call->correlation;
 	record->event_sync = ++b->event_sync;
-	record->context = MB_CONTEXT;
+	record->context = MB_CONTEXT + b->device;
 	record->stream = stream;
 	record->event = event;
 	return record;
@@ -288,6 +290,7 @@ struct ct_context *mb_context(struct model_builder *b, uint32_t context, uint32_
 	struct ct_context *record = put(b, CT_RECORD_CONTEXT, seen < 0 ? WORKER : b->tid);
 
 	record->context = context;
+	record->device = b->device;
 	record->null_stream = null_stream;
 	record->seen_ns = mb_ns(seen);
 	return record;

@@ -2,7 +2,8 @@
 /*
  * Small traces whose analysis is known by construction. A test says what happened, in
  * microseconds; the builder writes it as a trace file and loads it as a model. There is
- * one GPU (device 0), one context with its legacy default stream, and CUPTI was at work.
+ * one GPU (device 0), one context with its legacy default stream, and CUPTI was at work. With
+ * mb_device() there are more.
  */
 #ifndef CT_TESTS_MODEL_BUILDER_H
 #define CT_TESTS_MODEL_BUILDER_H
@@ -55,6 +56,7 @@ struct model_builder {
 	struct mb_record *records; /* never move: tests keep pointers to them */
 	size_t count;
 	uint32_t tid;              /* whose calls follow */
+	uint32_t device;           /* which one is current, with context MB_CONTEXT + device */
 	uint32_t correlation;
 	uint64_t event_sync;
 	bool no_cupti;
@@ -91,6 +93,14 @@ uint64_t mb_stream(struct model_builder *b, uint32_t id, enum ct_stream_flag fla
 uint64_t mb_handle(uint32_t stream); /* 0 for MB_LEGACY */
 uint64_t mb_event_handle(uint32_t event);
 
+/* The same stream number may be one of each device: its handle differs, but for the default one. */
+static inline uint64_t mb_handle_on(const struct model_builder *b, uint32_t stream)
+{
+	uint64_t handle = mb_handle(stream);
+
+	return handle ? handle + ((uint64_t)b->device << 20) : 0;
+}
+
 /* A call of the current thread that names no stream. The record may be changed until the load. */
 struct ct_call *mb_call(struct model_builder *b, enum ct_api api, double enter, double leave);
 struct ct_call *mb_call_on(struct model_builder *b, enum ct_api api, uint32_t stream, double enter,
@@ -125,6 +135,21 @@ struct ct_overhead *mb_overhead(struct model_builder *b, enum ct_overhead_kind k
 				double end);
 struct ct_context *mb_context(struct model_builder *b, uint32_t context, uint32_t null_stream,
 			      double seen);
+
+/* What follows is about this device; a new one begins with its context and legacy default stream. */
+static inline void mb_device(struct model_builder *b, uint32_t device)
+{
+	bool known = device == 0;
+
+	for (size_t i = 0; i < b->count; i++)
+		known |= b->records[i].type == CT_RECORD_CONTEXT &&
+			 b->records[i].u.context.device == device;
+	b->device = device;
+	if (known)
+		return;
+	mb_context(b, MB_CONTEXT + device, MB_LEGACY, -1000);
+	mb_stream(b, MB_LEGACY, CT_STREAM_FLAG_LEGACY);
+}
 
 /* A note written at that time, such as a change of mode. */
 static inline void mb_note(struct model_builder *b, enum ct_note_code code, double us,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * No memory at one place after the other: a report, an export, a packed trace, one unpacked again.
+ * No memory at one place after the other: a report, a comparison, an export, a packed trace, one unpacked again.
  * Each says -ENOMEM or is whole, to the byte; none crashes or leaves something behind. A place is a
  * call stack: one allocation of each fails. Usage:
  * no_memory_test GEN_TRACE FOLDER_OF_GOLDEN_TRACES
@@ -15,8 +15,7 @@
 #include "tests/unit/unit.h"
 
 #include "analyze/analysis.h"
-#include "analyze/process.h"
-#include "analyze/run.h"
+#include "analyze/report_diff.h"
 #include "export/export.h"
 #include "tests/unit/scarce.h"
 #include "trace/pack.h"
@@ -235,6 +234,39 @@ static int write_run(const struct ct_analysis *analysis)
 	return r;
 }
 
+static struct ct_analysis *compared; /* made while there was memory */
+
+/* Two runs a side, all the same. */
+static int write_diff(void)
+{
+	struct ct_diff *diff = ct_diff_create(CT_DIFF_PERCENT);
+	struct ct_process process;
+	char path[512];
+	int r = diff ? 0 : -ENOMEM;
+	FILE *to;
+
+	for (int i = 0; r == 0 && i < 2 * CT_SIDES; i++) {
+		r = ct_diff_begin_run(&diff->sides[i % CT_SIDES]);
+		if (r == 0)
+			r = ct_process_take(compared, &process);
+		if (r == 0 && ct_diff_add(&diff->sides[i % CT_SIDES], &process) < 0) {
+			ct_process_free(&process);
+			r = -ENOMEM;
+		}
+	}
+	if (r == 0)
+		r = ct_diff_make(diff);
+	if (r == 0) {
+		snprintf(path, sizeof(path), "%s/diff.csv", directory);
+		to = fopen(path, "w");
+		assert_non_null(to);
+		ct_report_diff_csv(diff, to);
+		fclose(to);
+	}
+	ct_diff_destroy(diff);
+	return r;
+}
+
 static int report(const struct ct_analysis_options *options,
 		  int (*write)(const struct ct_analysis *analysis))
 {
@@ -394,6 +426,16 @@ static void test_run(void **state)
 	assert_true(each_fails(report_run) > 10); /* the analysis had its turn */
 }
 
+static void test_diff(void **state)
+{
+	const struct ct_analysis_options options = { .threads = 1, .process = true };
+
+	(void)state;
+	assert_int_equal(ct_analysis_run(directory, &options, &compared), 0);
+	assert_true(each_fails(write_diff) > 10);
+	ct_analysis_destroy(compared);
+}
+
 static void test_exports(void **state)
 {
 	size_t places;
@@ -441,6 +483,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_whole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_parts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_run, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_diff, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_exports, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_pack, set_up, tear_down),
 		cmocka_unit_test(test_golden),

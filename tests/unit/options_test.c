@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shim/options.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,6 +166,47 @@ static void test_number(void **state)
 	}
 }
 
+static void expect_start(const char *text, enum ct_start_by by, uint64_t delay_ns, int number)
+{
+	struct ct_start_setting start;
+
+	setenv("CUTRACE_START", text, 1);
+	start = read_options().start;
+	assert_int_equal(start.by, by);
+	assert_int_equal(start.delay_ns, delay_ns);
+	assert_int_equal(start.signal, number);
+}
+
+/* CUPTI is left for the first window, where the mode asks for it at all. */
+static void test_start(void **state)
+{
+	static const char *const bad[] = {
+		"later", "delay", "delay:", "delay:30", "delay:-1s", "signal:", "signal:KILL", "signal:12",
+		"now ", "api:1",
+	};
+
+	(void)state;
+	expect_start("", CT_START_NOW, 0, 0);
+	expect_start("now", CT_START_NOW, 0, 0);
+	assert_int_equal(read_options().cupti, CT_CUPTI_YIELD);
+	expect_start("delay:0s", CT_START_DELAY, 0, 0);
+	expect_start("delay:1500ms", CT_START_DELAY, 1500000000, 0);
+	expect_start("signal", CT_START_ASKED, 0, 0);
+	expect_start("Signal:usr1", CT_START_ASKED, 0, SIGUSR1);
+	expect_start("signal:USR2", CT_START_ASKED, 0, SIGUSR2);
+	expect_start("API", CT_START_API, 0, 0);
+	assert_int_equal(read_options().cupti, CT_CUPTI_LATE);
+	assert_int_equal(ct_options_cupti(), CT_CUPTI_LATE);
+	setenv("CUTRACE_MODE", "light", 1);
+	assert_int_equal(read_options().cupti, CT_CUPTI_OFF);
+	unsetenv("CUTRACE_MODE");
+	assert_int_equal(warnings, 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		expect_start(bad[i], CT_START_NOW, 0, 0);
+		assert_int_equal(warnings, (int)i + 1);
+	}
+}
+
 static void test_level(void **state)
 {
 	static const char *const bad[] = { "1", "on", "lite", "full ", "fullest" };
@@ -229,6 +271,7 @@ int main(void)
 		TEST(test_mode),
 		TEST(test_number),
 		TEST(test_level),
+		TEST(test_start),
 		TEST(test_duration),
 		TEST(test_unknown),
 	};

@@ -84,6 +84,7 @@ static void expect_same_records(const struct ct_analysis *a, const struct ct_ana
 	assert_int_equal(a->model->end_ns, b->model->end_ns);
 	assert_int_equal(a->idle->work_ns, b->idle->work_ns);
 	assert_int_equal(a->idle->busy_ns, b->idle->busy_ns);
+	assert_memory_equal(a->idle->devices, b->idle->devices, sizeof(a->idle->devices));
 	assert_int_equal(a->idle->idle_ns, b->idle->idle_ns);
 	assert_int_equal(ct_spans_total(&a->busy.active), ct_spans_total(&b->busy.active));
 }

@@ -35,6 +35,7 @@ static inline struct ct_process process(uint32_t rank, uint64_t begin, uint64_t 
 		.host = strdup("h"),
 		.variable = strdup(""),
 		.unseen = strdup(""),
+		.gpus = strdup("g"),
 		.pid = 100 + rank % 1000,
 		.rank = rank,
 		.local_rank = CT_NONE,

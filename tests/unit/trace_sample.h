@@ -100,6 +100,12 @@ static const enum ct_record_type fixed_types[FIXED_TYPES] = {
 	CT_RECORD_STREAM, CT_RECORD_CONTEXT, CT_RECORD_GPU,
 };
 
+enum { VARIABLE_TYPES = 7 };
+static const enum ct_record_type variable_types[VARIABLE_TYPES] = {
+	CT_RECORD_STRING, CT_RECORD_STACK, CT_RECORD_MODULE, CT_RECORD_API, CT_RECORD_NOTE,
+	CT_RECORD_SCRIPT, CT_RECORD_NVTX_NAME,
+};
+
 /* The records of variable length, each with `length` bytes or entries in its tail. */
 static inline uint32_t variable_head(enum ct_record_type type)
 {
@@ -114,6 +120,8 @@ static inline uint32_t variable_head(enum ct_record_type type)
 		return offsetof(struct ct_api_record, name);
 	case CT_RECORD_SCRIPT:
 		return offsetof(struct ct_script, text);
+	case CT_RECORD_NVTX_NAME:
+		return offsetof(struct ct_nvtx_name, text);
 	default:
 		return offsetof(struct ct_note, text);
 	}
@@ -138,6 +146,9 @@ static inline void set_length(enum ct_record_type type, void *record, uint32_t l
 		((struct ct_script *)record)->file_length = (uint16_t)(length / 3);
 		((struct ct_script *)record)->function_length = (uint16_t)(length - length / 3);
 		break;
+	case CT_RECORD_NVTX_NAME:
+		((struct ct_nvtx_name *)record)->length = length;
+		break;
 	default:
 		((struct ct_note *)record)->length = (uint16_t)length;
 	}
@@ -158,6 +169,8 @@ static inline uint64_t tail_bytes(enum ct_record_type type, const void *record)
 	case CT_RECORD_SCRIPT:
 		return (uint64_t)((const struct ct_script *)record)->file_length +
 		       ((const struct ct_script *)record)->function_length;
+	case CT_RECORD_NVTX_NAME:
+		return ((const struct ct_nvtx_name *)record)->length;
 	default:
 		return ((const struct ct_note *)record)->length;
 	}

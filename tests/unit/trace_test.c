@@ -156,14 +156,15 @@ static void test_variable_records(void **state)
 
 	(void)state;
 	ct_writer_init(&writer, &file, 1);
-	for (int type = CT_RECORD_STRING; type <= CT_RECORD_SCRIPT; type++)
+	for (int n = 0; n < VARIABLE_TYPES; n++)
 		for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
-			put_variable(&writer, (enum ct_record_type)type, lengths[i]);
+			put_variable(&writer, variable_types[n], lengths[i]);
 	reader = open_trace();
-	for (int type = CT_RECORD_STRING; type <= CT_RECORD_SCRIPT; type++)
+	for (int n = 0; n < VARIABLE_TYPES; n++)
 		for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+			enum ct_record_type type = variable_types[n];
 			struct ct_item item;
-			uint32_t head = variable_head((enum ct_record_type)type);
+			uint32_t head = variable_head(type);
 			uint64_t tail;
 
 			do /* the larger ones make the chunk overflow: THREAD comes again */

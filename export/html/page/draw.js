@@ -23,6 +23,20 @@ function timeAt(px) {
 	return view.from + (px - size.gutter) / size.plot * (view.to - view.from);
 }
 
+/* Of a kind, in order; where they are of several devices, in a group for each. */
+function groupsOf(kind, title, process) {
+	const lanes = data.lanes.map((lane, index) => ({ lane, index }))
+		.filter(({ lane }) => lane.process === process && lane.kind === kind)
+		.sort((a, b) => a.lane.id - b.lane.id);
+	const devices = [...new Set(lanes.map(({ lane }) => lane.device ?? Infinity))].sort((a, b) => a - b);
+
+	return devices.map((device) => ({
+		title: devices.length === 1 ? title :
+			device === Infinity ? `${title}, others` : `${title}, GPU ${device}`,
+		lanes: lanes.filter(({ lane }) => (lane.device ?? Infinity) === device),
+	}));
+}
+
 function makeRows() {
 	const groups = [['thread', 'Host threads'], ['stream', 'Streams'], ['copies', 'Copies']];
 
@@ -30,14 +44,9 @@ function makeRows() {
 	data.processes.forEach((process, number) => {
 		if (data.processes.length > 1)
 			rows.push({ group: process.label, wide: true });
-		for (const [kind, title] of groups) {
-			const lanes = data.lanes.map((lane, index) => ({ lane, index }))
-				.filter(({ lane }) => lane.process === number && lane.kind === kind)
-				.sort((a, b) => a.lane.id - b.lane.id);
-
-			if (lanes.length)
+		for (const [kind, name] of groups)
+			for (const { title, lanes } of groupsOf(kind, name, number))
 				rows.push({ group: title }, ...lanes);
-		}
 	});
 	view.lane = rows.findIndex((row) => row.lane);
 	rowOf.clear();

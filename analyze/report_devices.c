@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The part of a report about the devices of a run that has several. */
+#include <inttypes.h>
+
+#include "analyze/device.h"
+#include "analyze/report.h"
+#include "analyze/seen.h"
+
+#define STREAMS_SHOWN 4 /* of each device, those with most work */
+
+static double times(uint64_t ns, uint64_t of_ns)
+{
+	return of_ns ? (double)ns / (double)of_ns : 0;
+}
+
+const char *ct_report_device(const struct ct_model *model, uint32_t device, char ret[32])
+{
+	*ret = '\0';
+	if (ct_devices_several(model) && device != CT_NONE)
+		snprintf(ret, 32, " of device %u", device);
+	return ret;
+}
+
+uint32_t ct_report_wait_device(const struct ct_model *model, const struct ct_wait *wait)
+{
+	const struct ct_host_call *call = &model->calls.at[wait->call];
+
+	if (wait->op != CT_NONE)
+		return model->ops.at[wait->op].raw.device;
+	return ct_seen_unrecorded(model, wait) ? call->device : CT_NONE;
+}
+
+/* The stream of a device with most work below a limit, or as much and a later place. CT_NONE: none. */
+static uint32_t next_stream(const struct ct_model *model, uint32_t device, uint32_t last)
+{
+	uint32_t found = CT_NONE;
+
+	for (uint32_t i = 0; i < model->streams.count; i++) {
+		const struct ct_stream_info *s = &model->streams.at[i];
+		const struct ct_stream_info *before = last == CT_NONE ? NULL : &model->streams.at[last];
+
+		if (s->device != device || !s->core_ops ||
+		    (before && (s->work_ns > before->work_ns ||
+				(s->work_ns == before->work_ns && i <= last))))
+			continue;
+		if (found == CT_NONE || s->work_ns > model->streams.at[found].work_ns)
+			found = i;
+	}
+	return found;
+}
+
+static void print_streams(const struct ct_model *model, uint32_t device, FILE *to)
+{
+	uint32_t stream = next_stream(model, device, CT_NONE), shown = 0, more = 0;
+	char work[16], ops[48];
+
+	for (; stream != CT_NONE; stream = next_stream(model, device, stream)) {
+		const struct ct_stream_info *s = &model->streams.at[stream];
+
+		if (shown++ < STREAMS_SHOWN)
+			fprintf(to, "    stream %-6u %9s of work in %s\n", s->id,
+				ct_report_time(s->work_ns, work),
+				ct_report_count(s->core_ops, "operation", ops));
+		else
+			more++;
+	}
+	if (more)
+		fprintf(to, "    and %s more (streams.csv)\n", ct_report_count(more, "stream", ops));
+}
+
+static void print_device(const struct ct_analysis *a, uint32_t device, FILE *to)
+{
+	const struct ct_device_work *work = &a->idle->devices[device];
+	char busy[16], ops[48];
+
+	fprintf(to, "  device %-6u %9s busy, %.2f operations at a time, %s\n", device,
+		ct_report_time(work->busy_ns, busy), times(work->work_ns, work->busy_ns),
+		ct_report_count(work->ops, "operation", ops));
+	print_streams(a->model, device, to);
+}
+
+void ct_report_devices(const struct ct_analysis *a, FILE *to)
+{
+	const struct ct_device_work *unknown = &a->idle->devices[CT_DEVICES_MOST];
+	uint64_t busy_ns = 0, used = 0;
+	char count[48];
+
+	for (size_t i = 0; i <= CT_DEVICES_MOST; i++) {
+		busy_ns += a->idle->devices[i].busy_ns;
+		used += a->idle->devices[i].ops > 0;
+	}
+	fprintf(to, "%s had work, and %.2f worked at a time:\n", ct_report_count(used, "device", count),
+		times(busy_ns, a->idle->busy_ns));
+	for (uint32_t i = 0; i < CT_DEVICES_MOST; i++)
+		if (a->idle->devices[i].ops)
+			print_device(a, i, to);
+	if (unknown->ops)
+		fprintf(to, "  %s on devices whose numbers cannot be\n",
+			ct_report_count(unknown->ops, "operation", count));
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Question: what do copies between two devices wait for, when both are busy?
+ *
+ * A 20 ms kernel runs on each. cudaMemcpyPeerAsync in the stream of device 0 returns at once, and
+ * the copy follows that stream alone. cudaMemcpyPeer, says the manual, returns before
+ * the copy is done as well, which follows all work of both devices.
+ */
+#include "expect.h"
+
+#define KERNEL_NS (20 * MS)
+#define BYTES (4 * MIB)
+
+SPIN_KERNEL(first_spin)
+SPIN_KERNEL(second_spin)
+
+static void let_them_reach_each_other(void)
+{
+	int can;
+
+	CHECK(cudaDeviceCanAccessPeer(&can, 0, 1));
+	if (can)
+		CHECK(cudaDeviceEnablePeerAccess(1, 0));
+	seen("device 0 %s reach the memory of device 1", can ? "can" : "cannot");
+}
+
+int main(void)
+{
+	cudaStream_t s0, s1;
+	void *m0, *m1;
+	int async_line, sync_line, event_line;
+	cudaEvent_t copied;
+	long long start, took, copied_ns;
+
+	need_devices(2);
+	warm_up_two(first_spin, second_spin);
+	s1 = non_blocking_stream_on(1);
+	m1 = device_memory(BYTES);
+	s0 = non_blocking_stream_on(0);
+	m0 = device_memory(BYTES);
+	let_them_reach_each_other();
+	CHECK(cudaMemcpyPeer(m1, 1, m0, 0, BYTES)); /* the first one sets things up */
+	CHECK(cudaDeviceSynchronize());
+
+	launch_on(1, second_spin, 2 * KERNEL_NS, s1);
+	start = now_ns();
+	launch_on(0, first_spin, KERNEL_NS, s0);
+	AT(async_line, cudaMemcpyPeerAsync(m1, 1, m0, 0, BYTES, s0));
+	CHECK(cudaEventCreateWithFlags(&copied, cudaEventDisableTiming));
+	CHECK(cudaEventRecord(copied, s0));
+	AT(event_line, cudaEventSynchronize(copied));
+	copied_ns = now_ns() - start;
+	seen("a copy in a stream of its source %s work of its target (%.3f ms)",
+	     copied_ns > KERNEL_NS * 3 / 2 ? "waits for" : "does not wait for",
+	     (double)copied_ns / 1e6);
+
+	launch_on(0, first_spin, KERNEL_NS, s0);
+	start = now_ns();
+	AT(sync_line, cudaMemcpyPeer(m1, 1, m0, 0, BYTES));
+	took = now_ns() - start;
+	CHECK(cudaDeviceSynchronize());
+	CHECK(cudaSetDevice(1));
+	CHECK(cudaDeviceSynchronize());
+
+	expect("device copy 3");
+	expect("device kernel 4 device=0");
+	expect("device kernel 3 device=1");
+	expect("not_blocked cudaMemcpyPeerAsync at=%s", SITE(async_line));
+	expect("blocked cudaEventSynchronize class=device_wait on=\"copy P2P\" at=%s count=1 "
+	       "ns=15e6..", SITE(event_line));
+	expect_as_seen("cudaMemcpyPeer", SITE(sync_line), "cudaMemcpyPeer between busy devices",
+		       took, "first_spin", KERNEL_NS);
+	return done();
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A program that marks what it does by NVTX, in every way there is, around CUDA calls. It prints
+ * what it got back as a program may; with -DTOOL: another tool that has NVTX.
+ */
+#ifndef TOOL
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cuda_runtime_api.h>
+#include <nvtx3/nvToolsExt.h>
+
+static void work(void)
+{
+	void *memory;
+
+	cudaMalloc(&memory, 1 << 20);
+	cudaMemset(memory, 0, 1 << 20);
+	cudaFree(memory);
+}
+
+static nvtxEventAttributes_t attributes(void)
+{
+	nvtxEventAttributes_t a = { .version = NVTX_VERSION, .size = NVTX_EVENT_ATTRIB_STRUCT_SIZE,
+				    .colorType = NVTX_COLOR_ARGB, .color = 0xff112233, .category = 7 };
+
+	return a;
+}
+
+/* Names in each of the three ways, in the default domain and in one of ours. */
+static void every_way(void)
+{
+	nvtxDomainHandle_t domain = nvtxDomainCreateA("solver");
+	nvtxEventAttributes_t a = attributes();
+
+	nvtxRangePushW(L"w\u00efde");
+	work();
+	nvtxRangePop();
+	a.messageType = NVTX_MESSAGE_TYPE_ASCII;
+	a.message.ascii = "ex";
+	nvtxRangePushEx(&a);
+	work();
+	a.messageType = NVTX_MESSAGE_TYPE_REGISTERED;
+	a.message.registered = nvtxDomainRegisterStringA(domain, "registered");
+	nvtxDomainRangePushEx(domain, &a);
+	work();
+	nvtxRangePop(); /* of the default domain: not the innermost */
+	work();
+	nvtxDomainRangePop(domain);
+	work();
+}
+
+/* Started here, ended by another thread. */
+static void *end_it(void *id)
+{
+	nvtxRangeEnd(*(nvtxRangeId_t *)id);
+	return NULL;
+}
+
+static void started(void)
+{
+	nvtxRangeId_t outer = nvtxRangeStartA("outer span"), inner;
+	pthread_t thread;
+
+	work();
+	inner = nvtxRangeStartA("inner span");
+	work();
+	pthread_create(&thread, NULL, end_it, &outer);
+	pthread_join(thread, NULL);
+	work();
+	nvtxRangeEnd(inner);
+	nvtxRangeEnd(inner); /* once more, and one that never was */
+	nvtxRangeEnd(12345);
+}
+
+/* Its thread ends and leaves a range open. */
+static void *leaves_open(void *arg)
+{
+	nvtxRangePushA("left open");
+	work();
+	return arg;
+}
+
+static void deep(int levels)
+{
+	char name[32];
+
+	for (int i = 0; i < levels; i++) {
+		snprintf(name, sizeof(name), "level %d", i);
+		nvtxRangePushA(name);
+	}
+	work();
+	for (int i = 0; i < levels; i++)
+		nvtxRangePop();
+}
+
+static void many(int names)
+{
+	char name[32];
+
+	work();
+	for (int i = 0; i < names; i++) {
+		snprintf(name, sizeof(name), "name %d", i);
+		nvtxRangePushA(name);
+		nvtxRangePop();
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "ways";
+	pthread_t thread;
+
+	nvtxRangePushA("before the first call");
+	printf("%d\n", nvtxRangePushA("early"));
+	printf("%d\n", nvtxRangePop());
+	if (strcmp(what, "ways") == 0) {
+		work();
+		every_way();
+		started();
+		pthread_create(&thread, NULL, leaves_open, NULL);
+		pthread_join(thread, NULL);
+	} else if (strcmp(what, "killed") == 0) {
+		work();
+		nvtxRangePushA("under way");
+		work();
+		fflush(stdout);
+		kill(getpid(), 9);
+	} else if (strcmp(what, "deep") == 0) {
+		deep(atoi(argv[2]));
+	} else if (strcmp(what, "many") == 0) {
+		many(atoi(argv[2]));
+	} else if (strcmp(what, "none") == 0) {
+		nvtxRangePushA("without CUDA");
+		nvtxRangePop();
+	}
+	nvtxMarkA("a mark");
+	printf("%d\n", nvtxRangePop());
+	printf("%d\n", nvtxRangePop()); /* one too many */
+	return 0;
+}
+
+#else
+
+#include <stdio.h>
+
+int InitializeInjectionNvtx2(const void *(*get_table)(unsigned));
+
+int InitializeInjectionNvtx2(const void *(*get_table)(unsigned))
+{
+	printf("the other tool\n");
+	return get_table(1) != 0;
+}
+
+#endif
