@@ -279,6 +279,7 @@ int ct_run_finish(struct ct_run *run)
 	}
 	ct_run_find_own_times(run);
 	find_slowest(run, values);
+	ct_run_find_spread(run, values);
 	r = ct_run_merge_sites(run, values);
 	if (r == 0)
 		r = meet(run);

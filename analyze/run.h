@@ -66,13 +66,31 @@ struct ct_run_site {
 	uint64_t min_ns, median_ns, max_ns; /* blocked, over the processes that made them */
 };
 
+/* Columns of the report's table of processes. */
+enum ct_column {
+	CT_COLUMN_SPAN,
+	CT_COLUMN_OWN,
+	CT_COLUMN_DEVICE,
+	CT_COLUMN_BLOCKED,
+	CT_COLUMN_LOST,
+	CT_COLUMNS
+};
+
+/* A column over the processes of which it is known. */
+struct ct_spread {
+	uint64_t least, median, most;
+	uint32_t where; /* the process with most; CT_NONE = known of none */
+};
+
 struct ct_run {
 	CT_ARRAY(struct ct_process) processes; /* by rank, then start; without rank last */
 	CT_ARRAY(struct ct_run_site) sites;    /* most blocked time first */
 	uint64_t begin_ns, end_ns;             /* time of day, of all processes */
 	enum ct_run_basis basis;
 	uint64_t from_ns;                      /* time of day: first CUDA call of those compared */
+	uint64_t usual_begin_ns;               /* of those compared: the median of their first CUDA calls */
 	struct ct_slowest slowest;
+	struct ct_spread spread[CT_COLUMNS];
 	struct ct_meet meet;                   /* collectives of NCCL; processes are as above */
 	struct ct_names left_out;              /* traces that could not be used */
 	struct ct_lookup texts;                /* private: of the processes' sites, each once */
@@ -97,6 +115,7 @@ int ct_run_finish(struct ct_run *run);
 
 /* Internal steps of ct_run_finish(); values is room for a number of each process. */
 void ct_run_find_own_times(struct ct_run *run);
+void ct_run_find_spread(struct ct_run *run, uint64_t *values);
 int ct_run_merge_sites(struct ct_run *run, uint64_t *values);
 
 /* Orders the values; of an even number of them the mean of the two in the middle; 0 of none. */

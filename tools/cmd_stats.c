@@ -14,6 +14,7 @@
 #include "tools/args.h"
 #include "tools/grid.h"
 #include "tools/members.h"
+#include "tools/progress.h"
 #include "tools/tool.h"
 
 /* What was asked for, and how much of it has been printed. */
@@ -153,11 +154,17 @@ static int print_rows(const struct ct_analysis *analysis, const struct wish *wis
 static int stats_of(const char *directory, struct wish *wish)
 {
 	uint64_t part_records = ct_args_number(wish->args, CT_ARG_stats_part_records, 0);
+	struct ct_progress progress = { 0 };
 	const struct ct_analysis_options options = { .whole_records = part_records,
-						     .part_records = part_records };
+						     .part_records = part_records,
+						     .progress = ct_progress_part,
+						     .progress_arg = &progress };
 	struct ct_analysis *analysis;
-	int r = ct_analysis_run(directory, &options, &analysis);
+	int r;
 
+	ct_progress_begin(1, false);
+	r = ct_analysis_run(directory, &options, &analysis);
+	ct_progress_end();
 	if (r < 0)
 		return ct_fail(directory, ct_trace_error(r));
 	if (wish->format == CT_FORMAT_TABLE)

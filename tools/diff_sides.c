@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tools/members.h"
+#include "tools/progress.h"
 #include "tools/tool.h"
 
 void ct_diff_sides_free(struct ct_diff_sides *sides)
@@ -90,11 +91,14 @@ struct found {
 
 static int analyze(const char *directory, struct found *to)
 {
-	const struct ct_analysis_options options = { .process = true };
+	struct ct_progress progress = { 0 };
+	const struct ct_analysis_options options = { .process = true, .progress = ct_progress_part,
+						     .progress_arg = &progress };
 	struct ct_analysis *analysis;
 	struct ct_process process;
 	int r = ct_analysis_run(directory, &options, &analysis);
 
+	ct_progress_trace(&progress);
 	if (r == 0) {
 		r = ct_process_take(analysis, &process);
 		ct_analysis_destroy(analysis);
@@ -104,6 +108,8 @@ static int analyze(const char *directory, struct found *to)
 		if (r < 0)
 			ct_process_free(&process);
 	}
+	if (r < 0)
+		ct_progress_end(); /* before anything else is printed */
 	return r < 0 ? ct_fail(directory, ct_trace_error(r)) : 0;
 }
 
@@ -138,8 +144,10 @@ static int load_members(const struct ct_members *members, struct found *found)
 {
 	int status = members->bad ? CT_EXIT_FAILED : 0;
 
+	ct_progress_begin(members->count, false);
 	for (size_t i = 0; status == 0 && i < members->count; i++)
 		status = analyze(members->at[i].directory, found);
+	ct_progress_end();
 	return status;
 }
 
