@@ -193,6 +193,7 @@ static void add_orders(struct finder *f, const struct ct_op *op)
 		[CT_EDGE_REUSE] = CT_CHANGE_OTHER,
 		[CT_EDGE_ALIAS] = CT_CHANGE_QUEUE,
 		[CT_EDGE_LOADING] = CT_CHANGE_OTHER,
+		[CT_EDGE_PEERS] = CT_CHANGE_OTHER,
 	};
 
 	for (int kind = CT_EDGE_DEFAULT; kind < CT_EDGES; kind++) {
