@@ -25,6 +25,7 @@ struct finder {
 	uint32_t *first_of_site; /* its first call; CT_NONE */
 	uint8_t *seen;           /* by call: kinds of order that it was found to cause */
 	struct ct_lookup blocks;
+	uint64_t frees_until_ns; /* the shim changes none later */
 	int error;
 };
 
@@ -90,13 +91,13 @@ static bool to_host(const struct finder *f, const struct ct_host_call *call)
 	       f->model->ops.at[ct_model_op_of(f->model, call, 0)].raw.u.copy.direction == CT_DIRECTION_D2H;
 }
 
-/* Is what is freed known to be of another kind than what shim/fix.h says it changes? */
+/* Is a free known to be none of those that shim/fix.h says it changes? */
 static bool is_unfixed(struct finder *f, const struct ct_host_call *call)
 {
 	const struct block *block = find_block(f, call->raw.addr);
 	enum ct_api by = block ? f->model->calls.at[block->call].api : CT_API_cudaMalloc;
 
-	return call->past & CT_PAST_STREAM_ORDERED ||
+	return call->past & CT_PAST_STREAM_ORDERED || call->raw.enter_ns > f->frees_until_ns ||
 	       (by != CT_API_cudaMalloc && by != CT_API_cuMemAlloc_v2);
 }
 
@@ -192,6 +193,7 @@ static void add_orders(struct finder *f, const struct ct_op *op)
 		[CT_EDGE_REUSE] = CT_CHANGE_OTHER,
 		[CT_EDGE_ALIAS] = CT_CHANGE_QUEUE,
 		[CT_EDGE_LOADING] = CT_CHANGE_OTHER,
+		[CT_EDGE_PEERS] = CT_CHANGE_OTHER,
 	};
 
 	for (int kind = CT_EDGE_DEFAULT; kind < CT_EDGES; kind++) {
@@ -216,7 +218,8 @@ static void forget(struct finder *f)
 int ct_changes_find(const struct ct_model *model, const struct ct_sites *sites,
 		    struct ct_change_items *ret)
 {
-	struct finder f = { .model = model, .sites = sites, .out = ret };
+	struct finder f = { .model = model, .sites = sites, .out = ret,
+			    .frees_until_ns = ct_fixable_frees_until(model) };
 
 	f.first_of_site = malloc((sites->all.count + 1) * sizeof(*f.first_of_site));
 	f.seen = calloc(model->calls.count + 1, sizeof(*f.seen));

@@ -30,3 +30,20 @@ bool ct_fixable_copy(const struct ct_model *model, uint32_t index)
 	}
 	return bytes >= CT_PIN_LEAST_BYTES && bytes <= CT_PIN_MOST_BYTES;
 }
+
+uint64_t ct_fixable_frees_until(const struct ct_model *model)
+{
+	uint64_t first_ns = UINT64_MAX, second_ns = UINT64_MAX;
+
+	for (size_t i = 0; i < model->contexts.count; i++) {
+		uint64_t seen_ns = model->contexts.at[i].seen_ns;
+
+		if (seen_ns < first_ns) {
+			second_ns = first_ns;
+			first_ns = seen_ns;
+		} else if (seen_ns < second_ns) {
+			second_ns = seen_ns;
+		}
+	}
+	return second_ns;
+}

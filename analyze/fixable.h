@@ -11,4 +11,10 @@
  */
 bool ct_fixable_copy(const struct ct_model *model, uint32_t call);
 
+/*
+ * From when on the shim leaves frees alone, since it has seen a second context (CT_FIX_STOP_CONTEXTS):
+ * so in all programs that use several devices. UINT64_MAX: never.
+ */
+uint64_t ct_fixable_frees_until(const struct ct_model *model);
+
 #endif

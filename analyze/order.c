@@ -392,6 +392,45 @@ static int order_by_queues(struct ct_model *model)
 	return 0;
 }
 
+static bool is_barrier(const struct ct_model *model, const struct ct_op *op)
+{
+	return op->raw.kind == CT_DEVICE_COPY && op->raw.u.copy.direction == CT_DIRECTION_P2P &&
+	       op->call != CT_NONE && !(model->calls.at[op->call].effects & CT_ASYNC);
+}
+
+/*
+ * A copy in the default stream between two devices starts when all that was asked of either before
+ * is done, and what is asked of them later starts after it (Programming Guide, Peer-to-Peer
+ * Memory Copy). Which two they are is not recorded: that an operation started the moment
+ * another one ended tells.
+ */
+static void order_by_peer_copy(struct ct_model *model, uint32_t index)
+{
+	const struct ct_op *copy = &model->ops.at[index];
+
+	for (uint32_t s = 0; s < model->streams.count; s++) {
+		uint32_t before, behind;
+
+		if (s == copy->stream)
+			continue;
+		before = ct_model_last_before(model, s, copy->submit_ns, CT_NONE);
+		behind = ct_model_first_after(model, s, copy->submit_ns);
+		if (before != CT_NONE && model->ops.at[before].raw.end_ns <= copy->raw.start_ns &&
+		    started_behind(model, index, before))
+			follow(model, index, CT_EDGE_PEERS, before, copy->call);
+		if (behind != CT_NONE && copy->raw.end_ns <= model->ops.at[behind].raw.start_ns &&
+		    started_behind(model, behind, index))
+			follow(model, behind, CT_EDGE_PEERS, index, copy->call);
+	}
+}
+
+static void order_by_peer_copies(struct ct_model *model)
+{
+	for (uint32_t i = 0; ct_devices_several(model) && i < model->ops.count; i++)
+		if (is_barrier(model, &model->ops.at[i]))
+			order_by_peer_copy(model, i);
+}
+
 int ct_order_streams(struct ct_model *model)
 {
 	if (index_events(model) < 0 || order_by_events(model) < 0)
@@ -407,5 +446,6 @@ int ct_order_streams(struct ct_model *model)
 			order_by_default_stream(model, c, legacy);
 	}
 	order_by_allocator(model);
+	order_by_peer_copies(model);
 	return order_by_queues(model);
 }

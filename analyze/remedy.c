@@ -43,6 +43,9 @@ static const char *for_order(enum ct_edge_kind edge)
 		       "32)";
 	if (edge == CT_EDGE_LOADING)
 		return "load early: call each kernel once beforehand, or set CUDA_MODULE_LOADING=EAGER";
+	if (edge == CT_EDGE_PEERS)
+		return "copy between devices with cudaMemcpyPeerAsync, in a stream of its own made with "
+		       "cudaStreamNonBlocking";
 	return edge == CT_EDGE_DEFAULT
 		? "if the order is not needed: use a stream of its own instead of the default stream, "
 		  "made with cudaStreamNonBlocking, or compile with --default-stream per-thread"

@@ -22,6 +22,8 @@ const char *ct_report_edge(enum ct_edge_kind edge)
 		return "it lay behind this in a hardware queue that the streams share";
 	case CT_EDGE_LOADING:
 		return "loading code on its first use waited for the device";
+	case CT_EDGE_PEERS:
+		return "a copy between two devices is ordered with all work of both";
 	case CT_EDGE_HOST_FUNCTION:
 		return "host functions of different streams run one after the other";
 	default:

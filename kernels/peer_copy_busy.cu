@@ -2,9 +2,10 @@
 /*
  * Question: what do copies between two devices wait for, when both are busy?
  *
- * A 20 ms kernel runs on each. cudaMemcpyPeerAsync in the stream of device 0 returns at once, and
- * the copy follows that stream alone. cudaMemcpyPeer, says the manual, returns before
- * the copy is done as well, which follows all work of both devices.
+ * A kernel runs on each. cudaMemcpyPeerAsync in the stream of device 0 returns at once, and
+ * the copy follows that stream alone. cudaMemcpyPeer, says the manual, returns before the
+ * copy is done as well, which follows all work of both devices, and all later work follows it:
+ * then it keeps a kernel of device 0 and one of device 1 apart, and the report must say so.
  */
 #include "expect.h"
 
@@ -24,6 +25,14 @@ static void let_them_reach_each_other(void)
 	seen("device 0 %s reach the memory of device 1", can ? "can" : "cannot");
 }
 
+static void wait_for_both(void)
+{
+	CHECK(cudaSetDevice(1));
+	CHECK(cudaDeviceSynchronize());
+	CHECK(cudaSetDevice(0));
+	CHECK(cudaDeviceSynchronize());
+}
+
 int main(void)
 {
 	cudaStream_t s0, s1;
@@ -31,6 +40,7 @@ int main(void)
 	int async_line, sync_line, event_line;
 	cudaEvent_t copied;
 	long long start, took, copied_ns;
+	bool apart;
 
 	need_devices(2);
 	warm_up_two(first_spin, second_spin);
@@ -54,21 +64,29 @@ int main(void)
 	     copied_ns > KERNEL_NS * 3 / 2 ? "waits for" : "does not wait for",
 	     (double)copied_ns / 1e6);
 
+	wait_for_both();
+
 	launch_on(0, first_spin, KERNEL_NS, s0);
 	start = now_ns();
 	AT(sync_line, cudaMemcpyPeer(m1, 1, m0, 0, BYTES));
 	took = now_ns() - start;
-	CHECK(cudaDeviceSynchronize());
-	CHECK(cudaSetDevice(1));
-	CHECK(cudaDeviceSynchronize());
+	launch_on(1, second_spin, KERNEL_NS, s1);
+	wait_for_both();
+	apart = now_ns() - start > KERNEL_NS * 3 / 2;
+	seen("cudaMemcpyPeer %s kernels of two devices", apart ? "separates" : "does not separate");
 
 	expect("device copy 3");
 	expect("device kernel 4 device=0");
-	expect("device kernel 3 device=1");
+	expect("device kernel 4 device=1");
 	expect("not_blocked cudaMemcpyPeerAsync at=%s", SITE(async_line));
 	expect("blocked cudaEventSynchronize class=device_wait on=\"copy P2P\" at=%s count=1 "
 	       "ns=15e6..", SITE(event_line));
 	expect_as_seen("cudaMemcpyPeer", SITE(sync_line), "cudaMemcpyPeer between busy devices",
 		       took, "first_spin", KERNEL_NS);
+	if (apart)
+		expect_measured("serialized cudaMemcpyPeer at=%s victim=second_spin count=1 lost=%s",
+				SITE(sync_line), about(KERNEL_NS));
+	else
+		expect_measured("not_serialized cudaMemcpyPeer at=%s", SITE(sync_line));
 	return done();
 }

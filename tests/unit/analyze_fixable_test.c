@@ -60,6 +60,20 @@ static void test_prove_leaves(void **state)
 	expect_by_hand_only(b);
 }
 
+/* The shim stops deferring frees when a second context appears: with several devices, that is. */
+static void test_prove_stops(void **state)
+{
+	struct model_builder *b = *state;
+
+	pageable_copy(b);
+	mb_call_about(b, CT_API_cudaFree, BLOCK, 435, 1010);
+	mb_launch(b, S1, 1015, 1020, 1025, 2025);
+	assert_in_range(saving_of(b, CT_FIX_FREE, false).likely_ns, 500000, 600000);
+	mb_device(b, 1);
+	assert_int_equal(saving_of(b, CT_FIX_FREE, false).high_ns, 0);
+	assert_in_range(saving_of(b, CT_FIX_FREE, true).likely_ns, 500000, 600000);
+}
+
 /* Both: each alone saves what it saves, and what both would save is there once. */
 static void test_prove_all(void **state)
 {
@@ -82,6 +96,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MB_TEST(test_prove_stages),
 		MB_TEST(test_prove_leaves),
+		MB_TEST(test_prove_stops),
 		MB_TEST(test_prove_all),
 	};
 

@@ -290,6 +290,38 @@ static void test_odd_records(void **state)
 	assert_int_equal(mb_host(b, backwards)->raw.leave_ns, mb_ns(50));
 }
 
+/* k1 on device 0, a copy between devices in its default stream, k2 on device 1 that starts then. */
+static struct ct_device_op *peer_copy(struct model_builder *b, enum ct_api api, struct ct_device_op **k1,
+				      struct ct_device_op **copy, double start)
+{
+	mb_restart(b);
+	mb_stream(b, S1, CT_STREAM_FLAG_NON_BLOCKING);
+	*k1 = mb_launch(b, S1, 0, 5, 10, 500);
+	*copy = mb_copy(b, mb_call_on(b, api, MB_LEGACY, 6, 10), MB_LEGACY, CT_MEMORY_DEVICE, 505, 600);
+	(*copy)->u.copy.direction = CT_DIRECTION_P2P;
+	mb_device(b, 1);
+	mb_stream(b, S1, CT_STREAM_FLAG_NON_BLOCKING);
+	return mb_launch(b, S1, 11, 15, start, start + 500);
+}
+
+static void test_peer_copy(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_device_op *k1, *k2, *copy;
+
+	k2 = peer_copy(b, CT_API_cudaMemcpyPeer, &k1, &copy, 605);
+	mb_load(b);
+	expect_edge(b, copy, CT_EDGE_PEERS, k1, mb_launcher(b, copy));
+	expect_edge(b, k2, CT_EDGE_PEERS, copy, mb_launcher(b, copy));
+	expect_free(b, k1, CT_EDGES);
+	k2 = peer_copy(b, CT_API_cudaMemcpyPeerAsync, &k1, &copy, 605);
+	mb_load(b);
+	expect_free(b, k2, CT_EDGES);
+	k2 = peer_copy(b, CT_API_cudaMemcpyPeer, &k1, &copy, 20); /* it did not wait */
+	mb_load(b);
+	expect_free(b, k2, CT_EDGES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +332,7 @@ int main(void)
 		MB_TEST(test_reuse),
 		MB_TEST(test_shared_queue),
 		MB_TEST(test_loading),
+		MB_TEST(test_peer_copy),
 		MB_TEST(test_per_thread_default_streams),
 		MB_TEST(test_recycled_handle),
 		MB_TEST(test_odd_records),
