@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "shim/mode.h"
 #include "shim/shim.h"
 #include "shim/thread.h"
 
@@ -113,6 +114,13 @@ static void begin(const struct ct_thread *thread, struct open *open, enum ct_nvt
 	ct_nvtx_open_fill(open->place, &open->range);
 }
 
+/* Between two windows of recording no call was recorded that could be in it. */
+static bool outside(const struct ct_nvtx_range *range)
+{
+	return ct_mode() == CT_MODE_OFF &&
+	       range->begin_ns >= __atomic_load_n(&ct_mode_switched_ns, __ATOMIC_RELAXED);
+}
+
 static void end(struct ct_thread *thread, struct open *open, bool cut)
 {
 	uint64_t now_ns = ct_now_ns();
@@ -122,7 +130,8 @@ static void end(struct ct_thread *thread, struct open *open, bool cut)
 	open->range.cut = cut;
 	if (!ct_shim_alive()) /* it was over before the first CUDA call, or this is a child */
 		return;
-	ct_writer_put(&thread->writer, CT_RECORD_NVTX_RANGE, &open->range);
+	if (!outside(&open->range))
+		ct_writer_put(&thread->writer, CT_RECORD_NVTX_RANGE, &open->range);
 	ct_nvtx_open_empty(open->place);
 }
 

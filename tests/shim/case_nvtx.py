@@ -82,6 +82,7 @@ def nvtx_not_ours(here):
     folder = quiet(here.both(user("ways"), CUTRACE_NVTX="off")).trace()
     same(ranges(here, folder), [], "ranges")
     says_blind(folder, "NVTX ranges: they are switched off")
+    same(ranges(here, here.both(user("ways"), CUTRACE_START="signal").trace()), [], "ranges outside of any window")
     run = quiet(here.both(user("ways"), NVTX_INJECTION64_PATH=PATHS["NVTX_TOOL"]))
     check("the other tool" in run.out, "the other tool is loaded", run.out)
     same(ranges(here, run.trace()), [], "ranges")
