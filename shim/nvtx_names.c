@@ -40,7 +40,7 @@ static uint64_t key_of(const char *text, uint32_t length)
 static void record(struct ct_thread *thread, uint32_t id, const char *text, uint32_t length)
 {
 	uint32_t bytes = (uint32_t)sizeof(struct ct_nvtx_name) + length;
-	struct ct_nvtx_name *name = ct_keep_reserve(&thread->writer, bytes);
+	struct ct_nvtx_name *name = ct_keep_reserve_some(&thread->writer, bytes);
 
 	if (!name)
 		return;

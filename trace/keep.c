@@ -107,6 +107,20 @@ void *ct_keep_reserve(struct ct_writer *writer, uint32_t bytes)
 	return record;
 }
 
+/* Have records of which there may be any number taken their share? */
+static bool had_share(const struct ct_file *file)
+{
+	return kept_bytes(file) > file->limit_bytes / 4;
+}
+
+void *ct_keep_reserve_some(struct ct_writer *writer, uint32_t bytes)
+{
+	struct ct_file *file = writer->file;
+
+	return file && ct_flight_on(file) && had_share(file) ? ct_writer_reserve(writer, bytes)
+							       : ct_keep_reserve(writer, bytes);
+}
+
 /* A copy without its commit word, which is stored when all else is there. */
 static void fill(uint8_t *to, enum ct_record_type type, const void *record)
 {
@@ -138,7 +152,7 @@ bool ct_keep_put(struct ct_writer *writer, enum ct_record_type type, const void 
 	uint8_t *to;
 
 	if (!file || !ct_flight_on(file) || type <= CT_RECORD_OVERHEAD ||
-	    (type == CT_RECORD_STREAM && kept_bytes(file) > file->limit_bytes / 4))
+	    (type == CT_RECORD_STREAM && had_share(file)))
 		return ct_writer_put(writer, type, record);
 	if (type == CT_RECORD_CONTEXT)
 		return put_context(writer, record);

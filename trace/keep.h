@@ -21,6 +21,12 @@
 void *ct_keep_reserve(struct ct_writer *writer, uint32_t bytes);
 
 /*
+ * The same for records of which a program may make any number: they are kept within half of what
+ * kept records may take, and go to the events beyond that, where they may be overwritten.
+ */
+void *ct_keep_reserve_some(struct ct_writer *writer, uint32_t bytes);
+
+/*
  * Reserve, copy and commit a one-slot record of any type where it belongs. A context's record
  * says whose it is. STREAM records, of which a program may make any number, are kept only
  * within half of what kept records may take. Returns false if it was lost.

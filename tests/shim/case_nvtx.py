@@ -68,6 +68,8 @@ def nvtx_many(here):
     folder = quiet(here.both(user("deep", 200))).trace()
     same(len(ranges(here, folder)), 128, "ranges of a thread, with the one around")
     says_blind(folder, "73 NVTX ranges not kept")
+    flight = quiet(here.both(user("many", 20000), CUTRACE_LIMIT="1M")).trace()
+    check("names, stacks and totals dropped" not in report_text(flight), "names of ranges crowd out others")
     folder = quiet(here.both(user("many", 70000))).trace()
     found = ranges(here, folder)
     same(len(found), 70001, "ranges")
