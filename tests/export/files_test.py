@@ -21,6 +21,9 @@ import time
 
 import pftrace
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "trust"))
+import trace_file  # noqa: E402
+
 FORMATS = ("folded", "jsonl", "sqlite", "perfetto", "html")
 PID, PROGRAM, LOST = 28, 48, 152  # in the file's header
 ACTIVITY = "start end deviceId contextId streamId correlationId globalPid "
@@ -52,6 +55,7 @@ NSYS = {  # columns that are recorded, in its order; cutrace's own come behind t
                                     "memoryOperationType correlationId",
     "CUDA_CALLCHAINS": "id symbol stackDepth",
 }
+NVTX_RANGE, NVTX_NAME, CALL_TIMES = 17, 19, 8  # types of records, and where a call has its times
 BAD_NAME = b"a\x01\x1b[31m;\"\\\xff\xe2\x28 <b>"
 
 
@@ -212,8 +216,16 @@ def check_keys(case):
     table = page[page.index("| type | keys"):page.index("## Folded stacks")]
     keys = {row.split("`")[1]: set(re.findall("`(\\w+)`", row)[1:]) for row in table.splitlines()[2:] if "`" in row}
     keys["call"] = set(json.loads("".join(re.search(r'\n    \{"type":"call".*?\}\n', page, re.S)[0].split("\n    "))))
-    seen = set()
-    for line in case.export("jsonl", case.directory).read_text().splitlines():
+    assert "A call or wait in an NVTX range has `nvtx_range` besides" in page
+    for kind in ("call", "wait"):
+        keys[kind].add("nvtx_range")
+    trace, seen = trace_file.Trace(case.trace), set()
+    tid, = struct.unpack_from("<I", trace.all(trace_file.THREAD)[0], 4)
+    begin, end = struct.unpack_from("<QQ", trace.all(trace_file.CALL)[0], CALL_TIMES)
+    name = b"a range"
+    trace.add(trace_file.record(NVTX_NAME, struct.pack("<II", 1, len(name)) + name), trace_file.record(
+        NVTX_RANGE, struct.pack("<IQQIIIIIB", tid, begin, end, 1, 0, tid, 0, 0, 1)))
+    for line in case.export("jsonl", trace.save(case.folder / "with_range")).read_text().splitlines():
         line = json.loads(line)
         unknown = set(line) - keys[line["type"]] - {"type", "process"}
         assert not unknown, (line["type"], unknown)
