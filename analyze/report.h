@@ -49,8 +49,11 @@ void ct_report_windows(const struct ct_model *model, const char *lead, const cha
 void ct_report_totals(const struct ct_analysis *analysis, size_t limit, FILE *to);
 void ct_report_totals_csv(const struct ct_analysis *analysis, FILE *to);
 
-/* How many devices of a run with several worked at a time, and then each of them, with its streams. */
-void ct_report_devices(const struct ct_analysis *analysis, FILE *to);
+/* How many devices of a run with several worked at a time, and each of them; with its streams, or not. */
+void ct_report_devices(const struct ct_analysis *analysis, bool streams, FILE *to);
+
+/* "; on NVIDIA H200", "; on 8 NVIDIA H200": what the devices are; "" if that is not known. */
+void ct_report_gpus(const struct ct_model *model, char *ret, size_t size);
 
 /* " of device 1" behind the name of a stream, if the run has several; "" if it has one. */
 const char *ct_report_device(const struct ct_model *model, uint32_t device, char ret[32]);

@@ -40,18 +40,11 @@ static void print_title(const struct ct_model *model, FILE *to)
 	struct ct_identity id = ct_identity_of(model);
 	time_t when = (time_t)(model->header->start_realtime_ns / 1000000000u);
 	char date[32] = "", span[16], rank[48], gpus[512] = "";
-	size_t used = 0;
 	struct tm tm;
 
 	if (localtime_r(&when, &tm))
 		strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
-	for (size_t i = 0; i < model->gpus.count; i++) {
-		uint32_t name = model->gpus.at[i].name;
-
-		if (name < model->strings.count && model->strings.at[name] && used < sizeof(gpus))
-			used += (size_t)snprintf(gpus + used, sizeof(gpus) - used, "%s%s",
-						 i ? ", " : "; on ", model->strings.at[name]);
-	}
+	ct_report_gpus(model, gpus, sizeof(gpus));
 	ct_report_wrapped(to, "", "          ", "cutrace: %s (pid %u%s%s), %s, %s %s to last work%s", model->header->program, model->header->pid,
 			  id.rank == CT_NONE ? "" : ", ", ct_report_rank(id.rank, id.size, rank), date,
 			  ct_report_time(model->end_ns - model->begin_ns, span),

@@ -1,12 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The part of a report about the devices of a run that has several. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "analyze/device.h"
 #include "analyze/report.h"
 #include "analyze/seen.h"
 
 #define STREAMS_SHOWN 4 /* of each device, those with most work */
+
+static const char *name_of(const struct ct_model *model, size_t gpu)
+{
+	uint32_t name = model->gpus.at[gpu].name;
+
+	return name < model->strings.count ? model->strings.at[name] : NULL;
+}
+
+/* Neighbours of one name are told as one; a device has one record, but in damaged traces. */
+void ct_report_gpus(const struct ct_model *model, char *ret, size_t size)
+{
+	size_t used = 0, alike = 0;
+
+	*ret = '\0';
+	for (size_t i = 0; i < model->gpus.count && used < size; i++) {
+		const char *name = name_of(model, i);
+		const char *next = i + 1 < model->gpus.count ? name_of(model, i + 1) : NULL;
+		char count[24] = "";
+
+		if (!name)
+			continue;
+		alike++;
+		if (next && strcmp(name, next) == 0)
+			continue;
+		if (alike > 1)
+			snprintf(count, sizeof(count), "%zu ", alike);
+		used += (size_t)snprintf(ret + used, size - used, "%s%s%s", used ? ", " : "; on ", count,
+					 name);
+		alike = 0;
+	}
+}
 
 static double times(uint64_t ns, uint64_t of_ns)
 {
@@ -68,7 +100,7 @@ static void print_streams(const struct ct_model *model, uint32_t device, FILE *t
 		fprintf(to, "    and %s more (streams.csv)\n", ct_report_count(more, "stream", ops));
 }
 
-static void print_device(const struct ct_analysis *a, uint32_t device, FILE *to)
+static void print_device(const struct ct_analysis *a, uint32_t device, bool streams, FILE *to)
 {
 	const struct ct_device_work *work = &a->idle->devices[device];
 	char busy[16], ops[48];
@@ -76,10 +108,11 @@ static void print_device(const struct ct_analysis *a, uint32_t device, FILE *to)
 	fprintf(to, "  device %-6u %9s busy, %.2f operations at a time, %s\n", device,
 		ct_report_time(work->busy_ns, busy), times(work->work_ns, work->busy_ns),
 		ct_report_count(work->ops, "operation", ops));
-	print_streams(a->model, device, to);
+	if (streams)
+		print_streams(a->model, device, to);
 }
 
-void ct_report_devices(const struct ct_analysis *a, FILE *to)
+void ct_report_devices(const struct ct_analysis *a, bool streams, FILE *to)
 {
 	const struct ct_device_work *unknown = &a->idle->devices[CT_DEVICES_MOST];
 	uint64_t busy_ns = 0, used = 0;
@@ -93,7 +126,7 @@ void ct_report_devices(const struct ct_analysis *a, FILE *to)
 		times(busy_ns, a->idle->busy_ns));
 	for (uint32_t i = 0; i < CT_DEVICES_MOST; i++)
 		if (a->idle->devices[i].ops)
-			print_device(a, i, to);
+			print_device(a, i, streams, to);
 	if (unknown->ops)
 		fprintf(to, "  %s on devices whose numbers cannot be\n",
 			ct_report_count(unknown->ops, "operation", count));

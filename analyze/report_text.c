@@ -163,7 +163,7 @@ static void print_threads(const struct ct_analysis *a, FILE *to)
 		fprintf(to, "  and %zu threads more (calls.csv)\n", printed - THREADS_SHOWN);
 }
 
-static void print_device(const struct ct_analysis *a, FILE *to)
+static void print_device(const struct ct_analysis *a, bool streams, FILE *to)
 {
 	const struct ct_idle *idle = a->idle;
 	bool several = ct_devices_several(a->model);
@@ -191,7 +191,7 @@ static void print_device(const struct ct_analysis *a, FILE *to)
 			  ct_report_time(idle->idle_blocked_ns, blocked),
 			  idle->busy_ns ? (double)idle->work_ns / (double)idle->busy_ns : 0);
 	if (several)
-		ct_report_devices(a, to);
+		ct_report_devices(a, streams, to);
 }
 
 static void print_verdict(const struct ct_analysis *a, FILE *to)
@@ -358,7 +358,7 @@ void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)
 		print_threads(a, to);
 	if (a->filter)
 		fprintf(to, "Of the whole run, whatever is left out:\n");
-	print_device(a, to);
+	print_device(a, !summary_only, to);
 	print_verdict(a, to);
 	if (!summary_only)
 		print_model(a, to);
