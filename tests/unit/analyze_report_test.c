@@ -365,6 +365,42 @@ static void test_gpus(void **state)
 	expect(report(b, false, name_gpus), SAID("to last work; on Big GPU, Small GPU seen"), NULL);
 }
 
+/* Two of one name, each with its work; the summary leaves out their streams. */
+static void name_alike(struct ct_model *model)
+{
+	struct ct_gpu second = model->gpus.at[0];
+
+	assert_int_equal(CT_PUSH(&model->strings, strdup("H200")), 0);
+	second.device = 1;
+	model->gpus.at[0].name = second.name = (uint32_t)model->strings.count - 1;
+	assert_int_equal(CT_PUSH(&model->gpus, second), 0);
+}
+
+static void two_devices(struct model_builder *b)
+{
+	work(b, 0);
+	mb_device(b, 1);
+	mb_launch(b, MB_LEGACY, 20, 25, 30, 1030);
+	mb_sync_device(b, 30, 1035);
+}
+
+static void test_devices(void **state)
+{
+	const char *const both[SAYS] = { "; on 2 H200", "At least one device was busy",
+					 "2 devices had work, and", "device 0 ", "device 1 1.00 ms busy",
+					 "stream 7 of device 1" };
+	const char *const streams[SAYS] = { "stream 7 1.00 ms of work in 1 operation" };
+
+	two_devices(of(state));
+	expect(report(of(state), true, name_alike), both, streams);
+	mb_restart(of(state));
+	two_devices(of(state));
+	expect(report(of(state), false, name_alike), both, NULL);
+	mb_restart(of(state));
+	two_devices(of(state));
+	expect(report(of(state), false, name_alike), streams, NULL);
+}
+
 static void test_threads(void **state)
 {
 	struct model_builder *b = of(state);
@@ -445,6 +481,7 @@ int main(void)
 		MB_TEST(test_no_cupti), MB_TEST(test_late),    MB_TEST(test_yielded),
 		MB_TEST(test_notes),   MB_TEST(test_rank),     MB_TEST(test_losses),
 		MB_TEST(test_damage),  MB_TEST(test_unjoined), MB_TEST(test_gpus),
+		MB_TEST(test_devices),
 		MB_TEST(test_threads), MB_TEST(test_flight),   MB_TEST(test_modules),
 		cmocka_unit_test(test_wrapped),
 	};
