@@ -244,6 +244,14 @@ static bool matters(const struct ct_host_call *call)
 				!moves_nothing(call->name));
 }
 
+/* Stream-ordered memory is of its stream's context, whichever is current. */
+static uint32_t context_of(const struct ct_model *model, const struct ct_host_call *call)
+{
+	return call->effects & CT_ASYNC && call->stream < model->streams.count
+		       ? model->streams.at[call->stream].context
+		       : call->raw.context;
+}
+
 /*
  * A free gives its address away at some time after it was called, and an allocation has got
  * its own by the time that it returns: in this order, no address is had by two.
@@ -253,14 +261,15 @@ static int note(struct ct_memory_map *map, const struct ct_model *model,
 {
 	enum deed deed = resets(call) ? RESETS : call->effects & CT_ALLOC ? ALLOCATES : FREES;
 	enum ct_memory kind = kind_of(call);
+	uint32_t context = context_of(model, call);
 	const struct action action = {
 		.time_ns = deed == ALLOCATES ? call->raw.leave_ns : call->raw.enter_ns,
 		.deed = deed,
 		.kind = kind,
 		.place = place_of(call),
 		.bytes = call->raw.bytes,
-		.device = kind == CT_MEMORY_PINNED ? CT_NONE : device_of(model, call->raw.context),
-		.context = call->raw.context,
+		.device = kind == CT_MEMORY_PINNED ? CT_NONE : device_of(model, context),
+		.context = context,
 		.correlation = call->raw.correlation,
 	};
 	size_t at = map->due.count;

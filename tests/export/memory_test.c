@@ -15,6 +15,8 @@ static struct ct_context contexts[] = {
 	{ .context = 1, .device = 0 },
 	{ .context = 2, .device = 3 },
 };
+static struct ct_stream_info streams[] = { { .context = 1 }, { .context = 2, .device = 3 } };
+static uint32_t stream = CT_NONE; /* that calls name, into streams */
 static struct ct_model model;
 static struct ct_memory_map *map;
 static struct ct_memory_event events[8];
@@ -34,7 +36,7 @@ static void begin(const char *name, uint64_t address, uint64_t bytes, uint32_t c
 {
 	enum ct_api api = ct_api_find(name);
 	const struct ct_host_call call = {
-		.name = name, .api = api, .effects = ct_apis[api].effects,
+		.name = name, .api = api, .effects = ct_apis[api].effects, .stream = stream,
 		.raw = { .enter_ns = now_ns, .leave_ns = now_ns + ns, .addr = address,
 			 .bytes = bytes, .context = context },
 	};
@@ -57,6 +59,8 @@ static int set_up(void **state)
 	(void)state;
 	model.contexts.at = contexts;
 	model.contexts.count = 2;
+	model.streams.at = streams;
+	model.streams.count = 2;
 	now_ns = 100;
 	return ct_memory_create(&map);
 }
@@ -77,6 +81,11 @@ static void test_sums_by_kind_and_device(void **state)
 	assert_int_equal(events[0].now_bytes, 20);
 	take("cudaMallocAsync", 0x3000, 5, 1);
 	assert_int_equal(events[0].now_bytes, 15);
+	stream = 1; /* of the other device, which is not current */
+	take("cudaMallocAsync", 0x3500, 4, 1);
+	stream = CT_NONE;
+	assert_int_equal(events[0].device, 3);
+	assert_int_equal(events[0].now_bytes, 24);
 	take("cudaMallocHost", 0x4000, 7, 1);
 	assert_int_equal(events[0].kind, CT_MEMORY_PINNED);
 	assert_int_equal(events[0].device, CT_NONE);
