@@ -216,7 +216,7 @@ static void elsewhere_scope(const struct ct_model *model, const struct ct_host_c
 			    struct ct_scope *scope)
 {
 	uint64_t own_end_ns = end_of(model, call, scope), rest_ns = call->raw.leave_ns - own_end_ns;
-	uint64_t soon_ns = rest_ns / 10 > ELSEWHERE_RETURN_NS ? rest_ns / 10 : ELSEWHERE_RETURN_NS;
+	uint64_t soon_ns = rest_ns / 4 > ELSEWHERE_RETURN_NS ? rest_ns / 4 : ELSEWHERE_RETURN_NS;
 	struct ct_scope all = *scope;
 	uint64_t end_ns;
 
