@@ -54,6 +54,13 @@ def nvtx_ranges(here):
 
 
 @case
+def nvtx_old(here):
+    """Versions before 3 come by another name, and with fewer functions."""
+    folder = quiet(here.both(user("old"))).trace()
+    same({row["NVTX Range"] for row in calls(folder)}, {"old"}, "ranges of calls")
+
+
+@case
 def nvtx_killed(here):
     """Of a killed program the ranges that were under way are known, those from before CUDA too."""
     run = here.traced(user("killed"))
