@@ -38,7 +38,7 @@ int ct_analysis_of_model(struct ct_analysis *a, struct ct_places *places, bool p
 	if (a->filter)
 		ct_sites_narrow(a->model, a->sites, a->serialization);
 	ct_totals_show(a->model, a->serialization, &a->shown);
-	return ct_nvtx_add_up(&a->nvtx, a->model, a->serialization);
+	return ct_nvtx_add_up(&a->nvtx, a->model, a->serialization, &a->shown);
 }
 
 /* No more calls and operations than this are in a file. */

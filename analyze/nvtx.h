@@ -49,10 +49,14 @@ struct ct_nvtx_sums {
 	CT_ARRAY(struct ct_nvtx_sum *) all; /* in order of their appearance */
 };
 
-/* Add up the core of a model that has been analyzed. Returns 0 or -ENOMEM. */
+/*
+ * Add up the core of a model that has been analyzed; shown: what ct_totals_show() says of it.
+ * Returns 0 or -ENOMEM.
+ */
 struct ct_serialization;
+struct ct_totals;
 int ct_nvtx_add_up(struct ct_nvtx_sums *sums, const struct ct_model *model,
-		   const struct ct_serialization *serialization);
+		   const struct ct_serialization *serialization, const struct ct_totals *shown);
 /* Add those of another part of the run. Returns 0 or -ENOMEM. */
 int ct_nvtx_merge(struct ct_nvtx_sums *sums, const struct ct_nvtx_sums *more);
 /* Are there any but of calls in no range? */

@@ -7,6 +7,7 @@
 #include "analyze/blocking.h"
 #include "analyze/nvtx.h"
 #include "analyze/serialize.h"
+#include "analyze/totals.h"
 
 static struct ct_nvtx_sum *sum_of(struct ct_nvtx_sums *sums, uint32_t domain, uint32_t name)
 {
@@ -83,8 +84,27 @@ static uint64_t *losses_of(const struct ct_model *model, const struct ct_seriali
 	return lost;
 }
 
-int ct_nvtx_add_up(struct ct_nvtx_sums *sums, const struct ct_model *model,
-		   const struct ct_serialization *serialization)
+/* Without ranges all is in none of them: no call need be looked at again. */
+static int add_rangeless(struct ct_nvtx_sums *sums, const struct ct_totals *shown)
+{
+	struct ct_nvtx_sum *none = sum_of(sums, CT_NONE, CT_NONE);
+
+	if (!none)
+		return -ENOMEM;
+	none->calls += shown->calls;
+	none->total_ns += shown->call_ns;
+	none->blocked_ns += shown->blocked_ns;
+	none->lost_ns += shown->pairs_lost_ns;
+	none->all_calls += shown->calls;
+	none->all_blocked_ns += shown->blocked_ns;
+	none->all_lost_ns += shown->pairs_lost_ns;
+	for (int part = 0; part < CT_PART_COUNT; part++)
+		none->parts[part] += shown->parts_ns[part];
+	return 0;
+}
+
+static int add_by_range(struct ct_nvtx_sums *sums, const struct ct_model *model,
+			const struct ct_serialization *serialization)
 {
 	struct ct_nvtx_sum **of = sums_of_ranges(sums, model);
 	uint64_t *lost = of ? losses_of(model, serialization) : NULL;
@@ -106,6 +126,13 @@ int ct_nvtx_add_up(struct ct_nvtx_sums *sums, const struct ct_model *model,
 	free(of);
 	free(lost);
 	return lost ? 0 : -ENOMEM;
+}
+
+int ct_nvtx_add_up(struct ct_nvtx_sums *sums, const struct ct_model *model,
+		   const struct ct_serialization *serialization, const struct ct_totals *shown)
+{
+	return model->ranges.count ? add_by_range(sums, model, serialization)
+				   : add_rangeless(sums, shown);
 }
 
 int ct_nvtx_merge(struct ct_nvtx_sums *sums, const struct ct_nvtx_sums *more)

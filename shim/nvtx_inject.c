@@ -280,3 +280,12 @@ int InitializeInjectionNvtx2(NvtxGetExportTableFunc_t get_table)
 	}
 	return 1;
 }
+
+__attribute__((visibility("default"))) int
+InitializeInjectionNvtx(NvtxGetExportTableFunc_t get_table);
+
+/* Versions 1 and 2 of NVTX, libraries of their own, ask for this one, with tables of the same form. */
+int InitializeInjectionNvtx(NvtxGetExportTableFunc_t get_table)
+{
+	return InitializeInjectionNvtx2(get_table);
+}

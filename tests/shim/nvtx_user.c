@@ -5,6 +5,7 @@
  */
 #ifndef TOOL
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -111,6 +112,45 @@ static void many(int names)
 	}
 }
 
+/* As a library of NVTX before version 3: it has the first module's functions alone. */
+static NvtxFunctionPointer old_push, old_pop;
+
+static int old_tables(NvtxCallbackModule module, NvtxFunctionTable *table, unsigned *size)
+{
+	static NvtxFunctionPointer *functions[NVTX_CBID_CORE_SIZE + 1] = {
+		[NVTX_CBID_CORE_RangePushA] = &old_push,
+		[NVTX_CBID_CORE_RangePop] = &old_pop,
+	};
+
+	if (module != NVTX_CB_MODULE_CORE)
+		return 0;
+	*table = functions;
+	*size = NVTX_CBID_CORE_SIZE;
+	return 1;
+}
+
+static const void *old_export(uint32_t id)
+{
+	static const NvtxExportTableCallbacks callbacks = { sizeof(callbacks), old_tables };
+
+	return id == NVTX_ETID_CALLBACKS ? &callbacks : NULL;
+}
+
+static void old(void)
+{
+	const char *library = getenv("NVTX_INJECTION64_PATH");
+	void *injected = library ? dlopen(library, RTLD_LAZY) : NULL;
+	int (*begin)(const void *(*)(uint32_t)) = NULL;
+
+	if (injected)
+		*(void **)&begin = dlsym(injected, "InitializeInjectionNvtx");
+	if (begin && begin(old_export))
+		((int (*)(const char *))old_push)("old");
+	work();
+	if (old_pop)
+		((int (*)(void))old_pop)();
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "ways";
@@ -131,6 +171,8 @@ int main(int argc, char **argv)
 		work();
 		fflush(stdout);
 		kill(getpid(), 9);
+	} else if (strcmp(what, "old") == 0) {
+		old();
 	} else if (strcmp(what, "deep") == 0) {
 		deep(atoi(argv[2]));
 	} else if (strcmp(what, "many") == 0) {
