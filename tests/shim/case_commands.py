@@ -261,7 +261,7 @@ def help_and_version(here):
         run = here.bare(cutrace(*arguments))
         check(run.status == 2 and not run.out and run.err, f"{arguments}: status 2, on stderr",
               (run.status, run.out, run.err))
-        check(len(run.err.splitlines()) < 20, f"{arguments} is short", run.err)
+        check(len(run.err.splitlines()) < 25, f"{arguments} is short", run.err)
 
 
 @case

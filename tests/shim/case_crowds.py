@@ -8,7 +8,7 @@ from harness import calls, case, check, cutrace, quiet, same, says_clean, table,
 CHUNK_KB = 64        # of a thread that traces
 WAVES = 40
 WAVE_THREADS = 16
-SPARE_KB = 1024      # what a heap may grow by: far less than a page for each of the threads
+SPARE_KB = 2048      # what a heap may grow by: less than a page for each of the threads
 
 
 def thread_names(here, trace):

@@ -124,6 +124,12 @@ def until(holds):
     return holds()
 
 
+def heeded():
+    """As of a terminal, also if these tests were started by nohup."""
+    for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+        signal.signal(number, signal.SIG_DFL)
+
+
 def interrupted(here, number, trap=""):
     """
     Send a signal in the first run, whose program has started another one. Both must have ended
@@ -135,7 +141,7 @@ def interrupted(here, number, trap=""):
                f"echo $! $$ $CUTRACE_OUTPUT > {said}.new; mv {said}.new {said}; wait; wait")
     prove = subprocess.Popen(cutrace("prove", "--runs", "2", "--", "/bin/sh", "-c", program),
                              env=environment(), cwd=folder, stdin=subprocess.DEVNULL,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heeded)
     try:
         check(until(said.exists), "the program started")
         *pids, output = said.read_text().split()
