@@ -145,7 +145,7 @@ def reader_newer(here):
             struct.pack_into("<I", data, at, value)
             refused(here, bytes(data), OTHER_VERSION)
     later = Trace(plain.data())
-    later.add(record(200, b"of the future" * 9), record(17, b"x" * 60), record(0, b"", 3),
+    later.add(record(200, b"of the future" * 9), record(250, b"x" * 60), record(0, b"", 3),
               record(NOTE, struct.pack("<HHQQ", 999, 4, 1, 2) + b"note"),
               record(API, struct.pack("<HHI", 60000, 9, 1) + b"cudaLater"))
     for body in later.all(CALL)[:3]:
