@@ -69,8 +69,8 @@ static int make(const char *directory, const struct ct_report_wish *wish)
 	struct ct_progress progress = { 0 };
 	const struct ct_analysis_options options = { .progress = ct_progress_part,
 						     .progress_arg = &progress };
-	struct ct_report_files files;
-	struct ct_analysis *analysis;
+	struct ct_report_files files = { 0 };
+	struct ct_analysis *analysis = NULL;
 	int status, r;
 
 	if (wish->progress)
