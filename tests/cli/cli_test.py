@@ -95,6 +95,17 @@ def check_suggestions(cutrace, commands, options):
     refused(cutrace, ["no-such-program-at-all"], "no command, and no program on PATH")
 
 
+def check_filters(cutrace):
+    """What is no filter must not pass for none: the report would be of the whole run."""
+    for option, bad in (("--from", ("", "1", "1e9s", "-1s", "99999999999s")), ("--min-blocked", ("nans", "0x1s"))):
+        for value in bad:
+            refused(cutrace, ["report", f"{option}={value}", "x"], f'{option} takes a time', f'not "{value}"')
+    for words in (["--to=0s"], ["--from=1s", "--to=0s"], ["--to=0.1ns"], ["--from=2s", "--to=1s"]):
+        refused(cutrace, ["report", *words, "x"], "--to must be later than --from")
+    for names in ("", ",", "cudaFree,", ",cudaFree", "a,,b"):
+        refused(cutrace, ["report", f"--only={names}", "x"], "--only needs names")
+
+
 def check_operands(cutrace, commands):
     for name, operands in commands.items():
         if not operands or operands[0] != "[":
@@ -110,6 +121,7 @@ def main():
     check_accepted(cutrace, commands, options)
     check_suggestions(cutrace, commands, options)
     check_units(cutrace)
+    check_filters(cutrace)
     check_operands(cutrace, commands)
     print(f"{len(commands)} commands, {len(options)} options")
 
