@@ -9,6 +9,7 @@
 #include "analyze/report.h"
 #include "analyze/seen.h"
 #include "analyze/whatif.h"
+#include "trace/tame.h"
 
 #define LINE_WIDTH 98
 #define SITES_SHOWN 10
@@ -48,6 +49,7 @@ void ct_report_wrapped(FILE *to, const char *first, const char *indent, const ch
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	ct_tame(text, '?'); /* directories may have any name, and a long text is cut anywhere */
 	while (*rest) {
 		size_t width = LINE_WIDTH - strlen(lead), n = strlen(rest);
 
@@ -57,6 +59,8 @@ void ct_report_wrapped(FILE *to, const char *first, const char *indent, const ch
 				n--;
 			if (n == 0)
 				n = width;
+			while ((rest[n] & 0xc0) == 0x80) /* inside a character */
+				n--;
 		}
 		fprintf(to, "%s%.*s\n", lead, (int)n, rest);
 		rest += n;

@@ -49,11 +49,14 @@ int ct_report_make(const char *directory, const struct ct_report_wish *wish,
 
 int ct_report_tell(const char *directory, const struct ct_report_files *files)
 {
+	char name[PATH_MAX];
+
 	if (files->r == 0)
 		return 0;
-	fprintf(stderr, "cutrace: %s/%s: %s", files->to, files->failed, strerror(-files->r));
+	fprintf(stderr, "cutrace: %s/%s: %s", ct_shown(files->to, name), files->failed,
+		strerror(-files->r));
 	if (files->to == directory)
-		fprintf(stderr, "; make room or give rights, then run `cutrace report %s`", directory);
+		fprintf(stderr, "; make room or give rights, then run `cutrace report %s`", name);
 	putc('\n', stderr);
 	return CT_EXIT_FAILED;
 }

@@ -9,6 +9,7 @@
 #include "tests/unit/model_builder.h"
 
 #include "analyze/report.h"
+#include "trace/tame.h"
 
 static struct model_builder *of(void **state)
 {
@@ -438,6 +439,26 @@ static void test_wrapped(void **state)
 	free(text);
 }
 
+/* Characters stay whole where a line ends, and where a long text does. */
+static void test_wrapped_characters(void **state)
+{
+	char word[3 * 4096 + 2] = "x", *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	(void)state;
+	assert_non_null(to);
+	for (int i = 0; i < 4096; i++)
+		memcpy(word + 1 + 3 * i, "\xe6\x96\x87", 4);
+	ct_report_wrapped(to, "", "  ", "%s", word);
+	ct_report_wrapped(to, "", "  ", "in a\x1b[31m\xff directory");
+	fclose(to);
+	for (const char *c = text; *c; c += ct_utf8_length(c))
+		assert_true(ct_utf8_length(c) > 0);
+	assert_non_null(strstr(text, "\nin a?[31m? directory\n"));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -447,6 +468,7 @@ int main(void)
 		MB_TEST(test_damage),  MB_TEST(test_unjoined), MB_TEST(test_gpus),
 		MB_TEST(test_threads), MB_TEST(test_flight),   MB_TEST(test_modules),
 		cmocka_unit_test(test_wrapped),
+		cmocka_unit_test(test_wrapped_characters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
