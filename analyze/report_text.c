@@ -146,7 +146,8 @@ static void print_blocked(const struct ct_analysis *a, FILE *to)
 	print_polls(&a->shown, to);
 	if (!a->filter)
 		print_outside(a->model, to);
-	fprintf(to, "and besides, not counted as blocked,\n");
+	if (a->shown.parts_ns[CT_PART_DRIVER_WORK] >= WORTH_NS)
+		fprintf(to, "and besides, not counted as blocked,\n");
 	print_class(a, CT_PART_DRIVER_WORK, to);
 }
 
