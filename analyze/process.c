@@ -77,7 +77,7 @@ static int take_site(const struct ct_analysis *a, uint32_t of, struct ct_process
 static int take_others(const struct ct_analysis *a, size_t first, struct ct_process *p)
 {
 	struct ct_process_site sum = { .call = strdup("(other calls)"),
-				       .where = strdup("(other places)"), .remedy = "",
+				       .where = strdup(CT_PROCESS_OTHERS), .remedy = "",
 				       .worst = a->sites->all.at[a->sites->ranked[first]].worst };
 
 	for (size_t i = first; i < a->sites->all.count; i++) {

@@ -15,6 +15,7 @@
  */
 #define CT_PROCESS_SPANS 4096
 #define CT_PROCESS_SITES 2048
+#define CT_PROCESS_OTHERS "(other places)" /* where those others are */
 
 /* All calls of one API from one place, of one process. */
 struct ct_process_site {
