@@ -144,6 +144,10 @@ def annotations(diff, before, after, error):
     assert all(re.match("::(error|warning|notice) ", line) for line in lines.splitlines()), lines
     assert "::error" not in diff(before, after, "--annotate", "github").replace(stop, ""), "no gate, no error"
 
+    text = diff(before, after, "--annotate", "github", "-o", "github.txt")
+    assert re.fullmatch(r"::stop-commands::(\S+)\n(.*)^::\1::\n", text, re.S | re.M), text
+    assert (diff.folder / "github.txt").read_text().startswith("::warning title=cutrace::The run got worse")
+
     text = diff(before, after, "--fail-over", "5%", "--annotate", "junit", status=1, error=error)
     suite = xml.etree.ElementTree.fromstring(text).find("testsuite")
     cases, failures = suite.findall("testcase"), suite.findall("testcase/failure")
