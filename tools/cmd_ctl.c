@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analyze/report.h"
 #include "tools/args.h"
 #include "tools/control.h"
 #include "tools/members.h"
@@ -98,7 +99,7 @@ static int print_status(const char *directory, const struct ct_file_header *head
 {
 	uint64_t silence_ns, calls, ops;
 	enum ct_life_sign sign = ct_control_sign(header, &silence_ns);
-	char program[sizeof(header->program)], name[PATH_MAX];
+	char program[sizeof(header->program)], name[PATH_MAX], some[48], more[48];
 	int r = count(directory, &calls, &ops);
 
 	if (r < 0)
@@ -116,7 +117,8 @@ static int print_status(const char *directory, const struct ct_file_header *head
 		print_state(header, header->control.beat_ns + silence_ns);
 	if (sign == CT_SIGN_SILENT)
 		printf(", has not answered for %.1f s", (double)silence_ns / 1e9);
-	printf("; %" PRIu64 " calls, %" PRIu64 " device operations, %.1f MiB; ", calls, ops,
+	printf("; %s, %s, %.1f MiB; ", ct_report_count(calls, "call", some),
+	       ct_report_count(ops, "device operation", more),
 	       (double)header->claimed_bytes / (1 << 20));
 	if (lost(header))
 		printf("%" PRIu64 " lost (cutrace report says of what)\n", lost(header));

@@ -149,6 +149,11 @@ def check_list(cutrace, root, traces):
 def check_states(cutrace, root, trace):
     """Cut off, being written, damaged, no trace at all, hidden; other folders in between."""
     path = trace / "trace.cutrace"
+    whole = path.read_bytes()
+    for size in (100000, 4096):
+        path.write_bytes(whole[:size])  # a copy that did not come to its end
+        assert table(run(cutrace, "list", root, "--format=csv").stdout)[-1]["State"] == "damaged", size
+    path.write_bytes(whole)
     with open(path, "r+b") as file:
         for offset, size in ((FINISH_NS, 8), (FINISH, 4)):
             file.seek(offset)

@@ -275,8 +275,8 @@ static void test_unjoined(void **state)
 	mb_call(b, CT_API_cudaMallocManaged, 400, 405);
 	mb_call(b, CT_API_cudaFree, 410, 412)->api = 60000;
 	expect(report(b, false, NULL),
-	       SAID("what 1 calls submitted: no device record of it came (it had not ended",
-		    "the calls that submitted 1 device operations",
+	       SAID("what 1 call submitted: no device record of it came (it had not ended",
+		    "the calls that submitted 1 device operation",
 		    "page faults and migrations of managed memory (1 allocations)",
 		    "which call it was, of 1 calls: their names are missing in the trace"),
 	       SAID("nothing was dropped", "made while the mode was light"));
