@@ -211,7 +211,8 @@ static int help(const char *command)
 	return 0;
 }
 
-int main(int argc, char **argv)
+/* Returns the exit status. */
+static int command(int argc, char **argv)
 {
 	enum ct_command_id id;
 
@@ -235,4 +236,14 @@ int main(int argc, char **argv)
 	if (strchr(argv[1], '/'))
 		return run(CT_COMMAND_run, argc, argv);
 	return run_by_name(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	int status = command(argc, argv);
+
+	/* a line may have failed long before the last */
+	if (status == 0 && (fflush(stdout) != 0 || ferror(stdout)))
+		return ct_fail("standard output", "cannot be written");
+	return status;
 }

@@ -106,6 +106,14 @@ def check_filters(cutrace):
         refused(cutrace, ["report", f"--only={names}", "x"], "--only needs names")
 
 
+def check_full(cutrace):
+    """Help that could not be printed is a failure, as any output."""
+    for words in (["--help"], ["help"], ["--version"], ["report", "--help"], ["help", "report"]):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([cutrace, *words], stdout=full, stderr=subprocess.PIPE, check=False)
+        assert (done.returncode, done.stderr) == (1, b"cutrace: standard output: cannot be written\n"), (words, done)
+
+
 def check_operands(cutrace, commands):
     for name, operands in commands.items():
         if not operands or operands[0] != "[":
@@ -122,6 +130,7 @@ def main():
     check_suggestions(cutrace, commands, options)
     check_units(cutrace)
     check_filters(cutrace)
+    check_full(cutrace)
     check_operands(cutrace, commands)
     print(f"{len(commands)} commands, {len(options)} options")
 
