@@ -60,15 +60,20 @@ def check_accepted(cutrace, commands, options):
 
 
 def check_units(cutrace):
-    for option, good, bad in (("--limit", ("0", "4096", "64m", "1G"), ("", "64Q", "M", "-1", "64MB", "1.5G", "9" * 30)),
-                              ("--auto-window", ("1s", "500US", "2ms", "0ns"), ("", "1", "1 s", "1.5s", "s", "1min")),
-                              ("--runs", ("2", "30"), ("", "2x", " 2", "0x10"))):
+    for option, good, bad in (
+            ("--limit", ("0", "4096", "64m", "1G"), ("", "64Q", "M", "-1", "64MB", "1.5G", "9" * 30, f"{2 ** 54}k")),
+            ("--auto-window", ("1s", "500US", "2ms", "0ns"), ("", "1", "1 s", "1.5s", "s", "1min", "18446744074s")),
+            ("--runs", ("2", "30"), ("", "2x", " 2", "0x10"))):
         command = "prove" if option == "--runs" else "run"
         for value in good:
             assert run(cutrace, command, f"{option}={value}", "--help").returncode == 0, (option, value)
         for value in bad:
             if value or command != "run":  # an empty setting is none
                 refused(cutrace, [command, f"{option}={value}", "x"], f"{option} takes a ", f'not "{value}"')
+    for value in ("now", "API", "delay:30s", "Delay:1US", "signal", "signal:usr2", ""):
+        assert run(cutrace, "run", f"--start={value}", "--help").returncode == 0, value
+    for value in ("sometimes", "delay", "delay:", "delay:5", "delay:18446744074s", "signal:", "signal:KILL", "signal:12"):
+        refused(cutrace, ["run", f"--start={value}", "x"], "--start takes now|api|delay:TIME|", f'not "{value}"')
 
 
 def misspelt(word):
@@ -89,6 +94,7 @@ def check_suggestions(cutrace, commands, options):
     for option in options:
         if option.help:
             refused(cutrace, [option.command, "--" + misspelt(option.name)], f"did you mean --{option.name}?")
+    refused(cutrace, ["report", "--a", "x"], "--a may be --all-rows;")  # and what is shown nowhere
     refused(cutrace, ["help", "reprot"], "did you mean report?")
     refused(cutrace, ["help", "nothing-like-it"], "cutrace --help")
     refused(cutrace, ["--versoin"], "did you mean --version?")
