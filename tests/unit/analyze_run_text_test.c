@@ -173,6 +173,31 @@ static void test_many_pids(void **state)
 	free(text);
 }
 
+/* The trace of a process and a copy of it are not two processes. */
+static void test_copies(void **state)
+{
+	struct ct_run *run = *state;
+	char *text;
+
+	for (uint32_t i = 0; i < 4; i++) {
+		struct ct_process p = process(i < 3 ? i : 2, 0, 1000);
+
+		p.calls = 7;
+		free(p.directory);
+		p.directory = strdup(i < 3 ? "ranks" : "saved");
+		active(&p, 0, 100);
+		add(run, p);
+	}
+	assert_int_equal(ct_run_finish(run), 0);
+	text = text_of(run, false);
+	assert_true(says(text, "TWICE     saved: of a process whose trace is here before"));
+	free(text);
+	run->processes.at[3].clock_ns = 1; /* of another boot */
+	text = text_of(run, false);
+	assert_null(strstr(text, "TWICE"));
+	free(text);
+}
+
 static void test_names(void **state)
 {
 	struct ct_names few = { 0 }, many = { 0 }, wide = { 0 };
@@ -288,6 +313,7 @@ int main(void)
 		RUN_TEST(test_kept_part),
 		RUN_TEST(test_many),
 		RUN_TEST(test_many_pids),
+		RUN_TEST(test_copies),
 		cmocka_unit_test(test_names),
 		RUN_TEST(test_reservations),
 	};
