@@ -27,6 +27,8 @@ static void print_name(const char *name)
 				    "/._-+:@%,=";
 	char shown[PATH_MAX];
 
+	if (*name == '-' && name[1]) /* is no option */
+		fputs("./", stdout);
 	if (*name && name[strspn(name, plain)] == '\0') {
 		fputs(name, stdout);
 		return;

@@ -202,6 +202,9 @@ def check_hostile(cutrace, root, trace):
     word = line.split(b"run.html ")[1].partition(b"   #")[0]
     done = subprocess.run([b"bash", b"-c", b"printf %s " + word], capture_output=True, check=True)
     assert done.stdout == names[0], (line, "the name is the directory's, as bash takes it")
+    os.rename(names[1], folder + b"/-v")
+    done = subprocess.run([os.path.abspath(cutrace), "report", "--", "-v"], cwd=folder, capture_output=True, check=True)
+    assert b" -o run.html ./-v " in done.stdout, done.stdout
 
 
 def main():
