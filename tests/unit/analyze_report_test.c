@@ -93,6 +93,28 @@ static void test_clean(void **state)
 	       SAID("thread 11", "The model replays"));
 }
 
+static void test_idle(void **state)
+{
+	struct model_builder *b = of(state);
+
+	work(b, 0);
+	work(b, 500);
+	expect(report(b, false, NULL), SAID("The device was idle while 305 us in 1 gap"), NULL);
+}
+
+/* Gaps are those of all devices: "the device" would be any of them. */
+static void test_idle_devices(void **state)
+{
+	struct model_builder *b = of(state);
+
+	for (uint32_t device = 0; device < 2; device++) {
+		mb_device(b, device);
+		work(b, device * 500.0);
+	}
+	expect(report(b, false, NULL), SAID("At least one device was busy", "No device had work while 305 us in 1 gap"),
+	       SAID("The device was"));
+}
+
 /* The mode was light all the time: nothing about the device is concluded. */
 static void test_light(void **state)
 {
@@ -462,6 +484,7 @@ static void test_wrapped_characters(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		MB_TEST(test_idle),    MB_TEST(test_idle_devices),
 		MB_TEST(test_clean),   MB_TEST(test_light),    MB_TEST(test_windows),
 		MB_TEST(test_no_cupti), MB_TEST(test_late),    MB_TEST(test_yielded),
 		MB_TEST(test_notes),   MB_TEST(test_rank),     MB_TEST(test_losses),
