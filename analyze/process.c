@@ -230,6 +230,13 @@ void ct_process_free(struct ct_process *p)
 	ct_nccl_free(&p->nccl);
 }
 
+bool ct_process_same(const struct ct_process *a, const struct ct_process *b)
+{
+	return a->calls && a->pid == b->pid && a->rank == b->rank && a->begin_ns == b->begin_ns &&
+	       a->end_ns == b->end_ns && a->clock_ns == b->clock_ns && a->calls == b->calls &&
+	       strcmp(a->host, b->host) == 0;
+}
+
 uint64_t ct_process_outside_ns(const struct ct_process *p)
 {
 	return p->end_ns - p->begin_ns - ct_spans_total(&p->active);

@@ -56,12 +56,6 @@ static void print_title(const struct ct_run *run, FILE *to)
 			  ct_report_time(run->end_ns - run->begin_ns, span));
 }
 
-static bool same_process(const struct ct_process *a, const struct ct_process *b)
-{
-	return a->pid == b->pid && a->begin_ns == b->begin_ns && a->end_ns == b->end_ns &&
-	       a->clock_ns == b->clock_ns && a->calls == b->calls && strcmp(a->host, b->host) == 0;
-}
-
 /* A trace that was copied, as with `cp -r`; in their order copies are neighbours. */
 static void print_copies(const struct ct_run *run, FILE *to)
 {
@@ -69,7 +63,7 @@ static void print_copies(const struct ct_run *run, FILE *to)
 	struct ct_names names = { 0 };
 
 	for (size_t i = 1; i < run->processes.count; i++)
-		if (p[i].calls && same_process(&p[i - 1], &p[i]))
+		if (ct_process_same(&p[i - 1], &p[i]))
 			ct_names_add(&names, p[i].directory);
 	if (names.count)
 		ct_report_wrapped(to, "TWICE     ", INDENT, "%s: of a process whose trace is here before, a copy "

@@ -12,6 +12,7 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -208,6 +209,10 @@ def told_apart(diff, make):
     diff("--processes", "--before", "ranks/0/0", "ranks/0/1", "--after", "ranks/1", status=1, error=(wrong,))
     diff("--before", whole, "--after", *together.iterdir(), status=1, error=("at the same time",))
     diff("--before", whole / "0", whole, "--after", whole, status=1, error=("given twice",))
+    shutil.copytree(whole / "0", make.folder / "copied/0")
+    shutil.copytree(whole / "0", make.folder / "copied/1")
+    for words in (["copied"], ["--repeats", "copied"], ["--processes", "copied"]):
+        diff(whole, *words, status=1, error=("copied/1: a copy of another trace",) if len(words) > 1 else ("say ",))
     diff(whole, make.folder / "missing", status=1, error=("missing: No such file",))
 
 
