@@ -160,8 +160,8 @@ static void print_threads(const struct ct_analysis *a, FILE *to)
 		const struct ct_thread_info *thread = &a->model->threads.at[t];
 
 		if (thread->shown_calls && printed++ < THREADS_SHOWN)
-			fprintf(to, "  thread %u %-15s %8u calls, blocked %s\n", thread->tid,
-				thread->name, thread->shown_calls,
+			fprintf(to, "  thread %u %-15s %8u call%s, blocked %s\n", thread->tid,
+				thread->name, thread->shown_calls, thread->shown_calls == 1 ? "" : "s",
 				ct_report_time(thread->blocked_ns, blocked));
 	}
 	if (printed > THREADS_SHOWN)
