@@ -58,6 +58,15 @@ static bool same_ranks(const struct ct_diff_side *side, const struct ct_diff_run
 	return true;
 }
 
+const struct ct_process *ct_diff_copy(const struct ct_diff_side *side)
+{
+	for (size_t i = 0; i < side->processes.count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (ct_process_same(&side->processes.at[i], &side->processes.at[j]))
+				return &side->processes.at[i];
+	return NULL;
+}
+
 const char *ct_diff_mixed(const struct ct_diff_side *side)
 {
 	for (size_t i = 0; i < side->runs.count; i++) {

@@ -22,6 +22,9 @@ enum ct_diff_how {
  */
 const char *ct_diff_tell(const struct ct_process *processes, size_t count, enum ct_diff_how *ret);
 
+/* A process of a side that is the copy of one before it: no run of its own. NULL: there is none. */
+const struct ct_process *ct_diff_copy(const struct ct_diff_side *side);
+
 /* Why a side's runs are not the same run again and again, a clause; NULL: they may be. */
 const char *ct_diff_mixed(const struct ct_diff_side *side);
 

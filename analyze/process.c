@@ -77,7 +77,7 @@ static int take_site(const struct ct_analysis *a, uint32_t of, struct ct_process
 static int take_others(const struct ct_analysis *a, size_t first, struct ct_process *p)
 {
 	struct ct_process_site sum = { .call = strdup("(other calls)"),
-				       .where = strdup("(other places)"), .remedy = "",
+				       .where = strdup(CT_PROCESS_OTHERS), .remedy = "",
 				       .worst = a->sites->all.at[a->sites->ranked[first]].worst };
 
 	for (size_t i = first; i < a->sites->all.count; i++) {
@@ -228,6 +228,13 @@ void ct_process_free(struct ct_process *p)
 	free(p->unseen);
 	ct_spans_free(&p->active);
 	ct_nccl_free(&p->nccl);
+}
+
+bool ct_process_same(const struct ct_process *a, const struct ct_process *b)
+{
+	return a->calls && a->pid == b->pid && a->rank == b->rank && a->begin_ns == b->begin_ns &&
+	       a->end_ns == b->end_ns && a->clock_ns == b->clock_ns && a->calls == b->calls &&
+	       strcmp(a->host, b->host) == 0;
 }
 
 uint64_t ct_process_outside_ns(const struct ct_process *p)

@@ -15,6 +15,7 @@
  */
 #define CT_PROCESS_SPANS 4096
 #define CT_PROCESS_SITES 2048
+#define CT_PROCESS_OTHERS "(other places)" /* where those others are */
 
 /* All calls of one API from one place, of one process. */
 struct ct_process_site {
@@ -73,6 +74,9 @@ struct ct_process {
  */
 int ct_process_take(const struct ct_analysis *analysis, struct ct_process *ret);
 void ct_process_free(struct ct_process *process); /* its contents; all zeros is fine */
+
+/* Is one a copy of the other? Of those without a call nothing tells: false. */
+bool ct_process_same(const struct ct_process *a, const struct ct_process *b);
 
 /* Time between begin and end spent neither in a CUDA call nor with the device at work. */
 uint64_t ct_process_outside_ns(const struct ct_process *process);

@@ -316,6 +316,7 @@ static void print_end(const struct ct_model *model, const char *first, FILE *to)
 static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 {
 	const struct ct_model *model = a->model;
+	char count[48];
 
 	if (model->header->finish == CT_FINISH_CUT_OFF) {
 		print_end(model, lead(printed), to);
@@ -324,14 +325,15 @@ static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 	printed = print_damage(a, to, printed);
 	if (a->totals.without_work) {
 		printed = line(to, printed);
-		fprintf(to, "what %" PRIu64 " calls submitted: no device record of it came (it had not ended "
-			"when the program did, %sor CUPTI lost it)\n", a->totals.without_work,
+		fprintf(to, "what %s submitted: no device record of it came (it had not ended when the "
+			"program did, %sor CUPTI lost it)\n",
+			ct_report_count(a->totals.without_work, "call", count),
 			model->header->finish == CT_FINISH_CUT_OFF ? "CUPTI still had it, " : "");
 	}
 	if (a->totals.without_work_cut) {
 		printed = line(to, printed);
-		fprintf(to, "what %" PRIu64 " calls submitted: no device record of it came before %s\n",
-			a->totals.without_work_cut, ct_seen_windows(model) ? "the window ended" :
+		fprintf(to, "what %s submitted: no device record of it came before %s\n",
+			ct_report_count(a->totals.without_work_cut, "call", count), ct_seen_windows(model) ? "the window ended" :
 			"the mode was light again");
 	}
 	if (a->totals.managed) {
@@ -341,16 +343,16 @@ static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 	}
 	if (a->totals.unjoined_ops) {
 		printed = line(to, printed);
-		fprintf(to, "the calls that submitted %" PRIu64 " device operations%s\n",
-			a->totals.unjoined_ops,
+		fprintf(to, "the calls that submitted %s%s\n",
+			ct_report_count(a->totals.unjoined_ops, "device operation", count),
 			ct_seen_windows(model) ? ": made outside the windows, or at their edges" :
 			ct_seen_partly(model) ? ": made while the mode was light" : "");
 	}
 	printed = print_modules(a->sites->places->symbols, to, printed);
 	if (a->totals.without_line) {
 		printed = line(to, printed);
-		fprintf(to, "the source lines of %" PRIu64 " blocked calls: no module on their stacks has "
-			"debug information\n", a->totals.without_line);
+		fprintf(to, "the source lines of %s: no module on their stacks has debug information\n",
+			ct_report_count(a->totals.without_line, "blocked call", count));
 	}
 	if (a->totals.unknown_apis) {
 		printed = line(to, printed);

@@ -259,6 +259,17 @@ static size_t print_sites(const struct ct_diff *diff, bool worse, FILE *to)
 	return count;
 }
 
+/* Is one of the places that of all those beyond CT_PROCESS_SITES of a process? */
+static bool any_others(const struct ct_diff *diff)
+{
+	for (size_t i = 0; i < diff->sites.count; i++)
+		for (int s = 0; s < CT_SIDES; s++)
+			if (diff->sites.at[i].where[s] &&
+			    !strcmp(diff->sites.at[i].where[s], CT_PROCESS_OTHERS))
+				return true;
+	return false;
+}
+
 /* What is not listed: places of one side that hardly cost anything, and the rest. */
 static void print_rest(const struct ct_diff *diff, FILE *to)
 {
@@ -273,6 +284,10 @@ static void print_rest(const struct ct_diff *diff, FILE *to)
 			  "%zu gone that cost too little to matter; --format csv has all.",
 			  ct_report_count(same, "call site", text), counts[CT_DIFF_MOVED],
 			  counts[CT_DIFF_NEW], counts[CT_DIFF_GONE]);
+	if (any_others(diff))
+		ct_report_wrapped(to, "", "", "Of a process with more than %d call sites those that cost least are "
+				  "added up as " CT_PROCESS_OTHERS ": new and gone ones may be among them.",
+				  CT_PROCESS_SITES);
 }
 
 /* Figures of the whole run with one verdict: "duration +23.9 %, lost +100 %". */

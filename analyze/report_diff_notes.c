@@ -47,8 +47,8 @@ static size_t put_figure(char *ret, size_t size, const struct ct_diff_figure *fi
 	if (!isnan(figure->p))
 		snprintf(p, sizeof(p), figure->p < 0.001 ? ", p < 0.001" : ", p = %.3f", figure->p);
 	return (size_t)snprintf(ret, size, "%s %s -> %s (%s%s)", name,
-				ct_report_time((uint64_t)figure->side[CT_BEFORE].mean, before),
-				ct_report_time((uint64_t)figure->side[CT_AFTER].mean, after),
+				ct_report_time((uint64_t)(figure->side[CT_BEFORE].mean + 0.5), before),
+				ct_report_time((uint64_t)(figure->side[CT_AFTER].mean + 0.5), after),
 				ct_report_change(figure, change), p);
 }
 

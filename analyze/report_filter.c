@@ -58,7 +58,8 @@ void ct_report_filter(const struct ct_analysis *a, FILE *to)
 			  ct_report_count(all->calls - shown->calls, "call", left),
 			  ct_report_time(all->blocked_ns - shown->blocked_ns, rest));
 	if (a->model->has_device)
-		ct_report_wrapped(to, INDENT, INDENT, "lost in calls shown: %s of %s; causes were looked for in "
-				  "the whole run", ct_report_time(shown->pairs_lost_ns, some),
+		ct_report_wrapped(to, INDENT, INDENT, "lost by operations that calls shown delayed: %s "
+				  "(serialized.csv); by the run in all: %s. Causes were looked for in the whole "
+				  "run", ct_report_time(shown->pairs_lost_ns, some),
 				  ct_report_time(a->serialization->lost_ns, whole));
 }

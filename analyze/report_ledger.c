@@ -5,6 +5,7 @@
 
 #include "analyze/csv.h"
 #include "analyze/demangle.h"
+#include "analyze/device.h"
 #include "analyze/report.h"
 
 #define LINES_SHOWN 40
@@ -219,7 +220,8 @@ void ct_report_idle(const struct ct_analysis *a, FILE *to)
 
 	for (size_t i = 0; i < n && i < IDLERS_SHOWN && idlers[i].share.ns >= WORTH_NS; i++) {
 		if (i == 0)
-			fprintf(to, "\nThe device was idle while\n");
+			fprintf(to, "\n%s while\n", ct_devices_several(a->model)
+				? "No device had work" : "The device was idle");
 		print_idler(a, &idlers[i], to);
 	}
 	free(idlers);

@@ -16,8 +16,8 @@
 static const char *const before_texts[CT_BEFORE_COUNT + 1] = {
 	[CT_BEFORE_OWN] = "in its own code",
 	[CT_BEFORE_CALLS] = "in calls that did not wait, most in ",
-	[CT_BEFORE_BLOCKED] = "blocked in ",
-	[CT_BEFORE_DEVICE] = "while its device was at ",
+	[CT_BEFORE_BLOCKED] = "blocked, most in ",
+	[CT_BEFORE_DEVICE] = "while its device was at work, most in ",
 	[CT_BEFORE_COUNT] = "as its process came later to the first of all",
 };
 
@@ -35,11 +35,11 @@ static void print_delay(const struct ct_meet_share *delay, FILE *to)
 static void print_named(const struct ct_meet *m, size_t limit, FILE *to)
 {
 	const struct ct_meet_member *member = &m->members.at[m->named];
-	char median[16], sum[16];
+	char median[16], sum[16], met[48];
 
-	ct_report_wrapped(to, "", INDENT, "Late: %s came last to %" PRIu64 " of %" PRIu64 " collectives, %s "
-			  "after all others (median), %s in all. Before, longer than the others:",
-			  member->label, member->late, member->met,
+	ct_report_wrapped(to, "", INDENT, "Late: %s came last to %" PRIu64 " of %s, %s after all others "
+			  "(median), %s in all. Before, longer than the others:",
+			  member->label, member->late, ct_report_count(member->met, "collective", met),
 			  ct_report_time(member->late_median_ns, median),
 			  ct_report_time(member->late_ns, sum));
 	for (size_t i = 0; i < member->delays.count && i < limit; i++)
@@ -109,8 +109,8 @@ static void print_members(const struct ct_meet *m, size_t limit, FILE *to)
 				ct_report_time(member->time_ns - member->waited_ns, work));
 	}
 	if (m->members.count > limit)
-		fprintf(to, "  and %zu more that were late for less (`cutrace report --output DIR` writes all "
-			"to ranks_nccl.csv)\n", m->members.count - limit);
+		fprintf(to, "  and %zu more that were late for no longer (`cutrace report --output DIR` writes "
+			"all to ranks_nccl.csv)\n", m->members.count - limit);
 }
 
 /* A host thread's wait: the k-th of a member; who: NULL = none. */

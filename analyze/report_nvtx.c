@@ -14,7 +14,7 @@ static const char *text_of(const struct ct_analysis *a, const struct ct_nvtx_sum
 					: ct_nvtx_text(a->model, sum->key.domain, sum->key.name, ret);
 }
 
-/* The class that most of the time blocked is of; "" if there is none. */
+/* The class that more than half of the time blocked is of; "" if there is none. */
 static const char *class_of(const struct ct_nvtx_sum *sum)
 {
 	int most = CT_PART_DRIVER_WORK;
@@ -23,7 +23,9 @@ static const char *class_of(const struct ct_nvtx_sum *sum)
 		if (part != CT_PART_DRIVER_WORK && part != CT_PART_TOOL && sum->parts[part] &&
 		    (most == CT_PART_DRIVER_WORK || sum->parts[part] > sum->parts[most]))
 			most = part;
-	return most == CT_PART_DRIVER_WORK ? "" : ct_part_names[most];
+	if (most == CT_PART_DRIVER_WORK || sum->parts[most] <= sum->blocked_ns / 2)
+		return "";
+	return ct_part_names[most];
 }
 
 void ct_report_nvtx(const struct ct_analysis *a, FILE *to)
@@ -33,19 +35,19 @@ void ct_report_nvtx(const struct ct_analysis *a, FILE *to)
 
 	if (!ct_nvtx_any(&a->nvtx))
 		return;
-	fprintf(to, "\nNVTX ranges, by the innermost one around each call\n"
-		"    blocked   with inner ones      lost    calls  range\n");
 	for (size_t i = 0; i < a->nvtx.all.count; i++) {
 		const struct ct_nvtx_sum *sum = a->nvtx.all.at[i];
 		const char *class = class_of(sum);
 
 		if (!sum->all_calls)
 			continue;
-		if (shown == SHOWN) {
+		if (shown == SHOWN || (shown && !sum->all_blocked_ns && !sum->all_lost_ns)) {
 			left++;
 			continue;
 		}
-		shown++;
+		if (!shown++)
+			fprintf(to, "\nNVTX ranges, by the innermost one around each call\n"
+				"    blocked   with inner ones      lost    calls  range\n");
 		snprintf(head, sizeof(head), "  %9s         %9s %9s %8llu  ",
 			 ct_report_time(sum->blocked_ns, blocked), ct_report_time(sum->all_blocked_ns, all),
 			 sum->lost_ns ? ct_report_time(sum->lost_ns, lost) : "-",

@@ -56,6 +56,21 @@ static void print_title(const struct ct_run *run, FILE *to)
 			  ct_report_time(run->end_ns - run->begin_ns, span));
 }
 
+/* A trace that was copied, as with `cp -r`; in their order copies are neighbours. */
+static void print_copies(const struct ct_run *run, FILE *to)
+{
+	const struct ct_process *p = run->processes.at;
+	struct ct_names names = { 0 };
+
+	for (size_t i = 1; i < run->processes.count; i++)
+		if (ct_process_same(&p[i - 1], &p[i]))
+			ct_names_add(&names, p[i].directory);
+	if (names.count)
+		ct_report_wrapped(to, "TWICE     ", INDENT, "%s: of a process whose trace is here before, a copy "
+				  "most likely. It was taken for another process: leave it out",
+				  ct_names_text(&names));
+}
+
 /* One comparison of the slowest process with the others, if there is something in it. */
 static void print_versus(FILE *to, const char *what, struct ct_versus versus, const char *detail)
 {
@@ -296,6 +311,7 @@ void ct_report_run(const struct ct_run *run, bool summary_only, FILE *to)
 		return;
 	print_title(run, to);
 	ct_report_run_coverage(run, to);
+	print_copies(run, to);
 	fputc('\n', to);
 	print_slowest(run, to);
 	ct_report_run_late(run, to);

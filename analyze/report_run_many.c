@@ -1,16 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What tells one of hundreds of processes from the others, in a few lines. */
 #include <stdio.h>
+#include <string.h>
 
 #include "analyze/report.h"
 #include "analyze/run.h"
 
+#define COLUMN_WIDTH 9
 #define LATE_PERCENT 5 /* of the run: who starts later by so much is named */
 
 /* One of "least", "median", "most". */
 static uint64_t pick(const struct ct_spread *spread, int row)
 {
 	return row == 0 ? spread->least : row == 1 ? spread->median : spread->most;
+}
+
+/* Of a label what a column has room for: "rank 3", "pid 123", and of longer numbers only these. */
+static const char *short_label(const char *label, char ret[16])
+{
+	size_t word = strcspn(label, " "), both = word + (label[word] == ' ');
+	size_t number = strcspn(label + both, " ");
+
+	if (both + number > COLUMN_WIDTH)
+		snprintf(ret, 16, "%.*s", (int)number, label + both);
+	else
+		snprintf(ret, 16, "%.*s", (int)(both + number), label);
+	return ret;
 }
 
 void ct_report_run_spread(const struct ct_run *run, int width, FILE *to)
@@ -27,8 +42,8 @@ void ct_report_run_spread(const struct ct_run *run, int width, FILE *to)
 	}
 	fprintf(to, "  %-*s", width, "most in");
 	for (int c = 0; c < CT_COLUMNS; c++)
-		fprintf(to, " %9.9s", run->spread[c].most
-			? run->processes.at[run->spread[c].where].label : "");
+		fprintf(to, " %*s", COLUMN_WIDTH, run->spread[c].most
+			? short_label(run->processes.at[run->spread[c].where].label, text) : "");
 	fputc('\n', to);
 }
 

@@ -9,6 +9,7 @@
 #include "analyze/report.h"
 #include "analyze/seen.h"
 #include "analyze/whatif.h"
+#include "trace/tame.h"
 
 #define LINE_WIDTH 98
 #define SITES_SHOWN 10
@@ -48,6 +49,7 @@ void ct_report_wrapped(FILE *to, const char *first, const char *indent, const ch
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	ct_tame(text, '?'); /* directories may have any name, and a long text is cut anywhere */
 	while (*rest) {
 		size_t width = LINE_WIDTH - strlen(lead), n = strlen(rest);
 
@@ -57,6 +59,8 @@ void ct_report_wrapped(FILE *to, const char *first, const char *indent, const ch
 				n--;
 			if (n == 0)
 				n = width;
+			while ((rest[n] & 0xc0) == 0x80) /* inside a character */
+				n--;
 		}
 		fprintf(to, "%s%.*s\n", lead, (int)n, rest);
 		rest += n;
@@ -142,7 +146,8 @@ static void print_blocked(const struct ct_analysis *a, FILE *to)
 	print_polls(&a->shown, to);
 	if (!a->filter)
 		print_outside(a->model, to);
-	fprintf(to, "and besides, not counted as blocked,\n");
+	if (a->shown.parts_ns[CT_PART_DRIVER_WORK] >= WORTH_NS)
+		fprintf(to, "and besides, not counted as blocked,\n");
 	print_class(a, CT_PART_DRIVER_WORK, to);
 }
 
@@ -155,8 +160,8 @@ static void print_threads(const struct ct_analysis *a, FILE *to)
 		const struct ct_thread_info *thread = &a->model->threads.at[t];
 
 		if (thread->shown_calls && printed++ < THREADS_SHOWN)
-			fprintf(to, "  thread %u %-15s %8u calls, blocked %s\n", thread->tid,
-				thread->name, thread->shown_calls,
+			fprintf(to, "  thread %u %-15s %8u call%s, blocked %s\n", thread->tid,
+				thread->name, thread->shown_calls, thread->shown_calls == 1 ? "" : "s",
 				ct_report_time(thread->blocked_ns, blocked));
 	}
 	if (printed > THREADS_SHOWN)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,15 +112,39 @@ static const struct {
 	[CT_KIND_TIME] = { "ns|us|ms|s", "a time such as 500us" },
 };
 
+static unsigned long long scale_of(const char *unit)
+{
+	static const struct {
+		const char *name;
+		unsigned long long scale;
+	} scales[] = { { "k", 1 << 10 }, { "m", 1 << 20 }, { "g", 1 << 30 },
+		       { "us", 1000 },   { "ms", 1000000 }, { "s", 1000000000 } };
+
+	for (size_t i = 0; i < sizeof(scales) / sizeof(scales[0]); i++)
+		if (strcasecmp(unit, scales[i].name) == 0)
+			return scales[i].scale;
+	return 1;
+}
+
+/* A number that is too large with its unit is none to the library either. */
 static bool is_measure(const char *units, const char *text)
 {
+	unsigned long long n;
 	char *end;
 
 	if (*text < '0' || *text > '9')
 		return false;
 	errno = 0;
-	strtoull(text, &end, 10);
-	return !errno && is_word(units, end);
+	n = strtoull(text, &end, 10);
+	return !errno && is_word(units, end) && n <= ULLONG_MAX / scale_of(end);
+}
+
+/* When recording begins, as the library takes it. */
+static bool is_start(const char *text)
+{
+	if (strncasecmp(text, "delay:", strlen("delay:")) == 0)
+		return is_measure(measures[CT_KIND_TIME].units, text + strlen("delay:"));
+	return is_word("now|api|signal|signal:USR1|signal:USR2", text);
 }
 
 /* May this option have that value? */
@@ -127,6 +152,8 @@ static bool is_value(const struct ct_arg *arg, const char *text)
 {
 	if (arg->variable && !*text)
 		return true; /* an empty setting is none */
+	if (arg == &ct_args_known[CT_ARG_run_START])
+		return is_start(text);
 	if (measures[arg->kind].units)
 		return is_measure(measures[arg->kind].units, text);
 	if (arg->kind == CT_KIND_SWITCH && is_word("1|0|yes|no|true|false", text))
@@ -171,6 +198,11 @@ static int refuse_missing(const struct ct_args *args, const struct ct_arg *arg)
 	return refuse(args, problem, NULL);
 }
 
+static bool is_shown(const struct table *table, size_t i)
+{
+	return i == table->count || *ct_args_known[table->options[i].val - LONG_BASE].help;
+}
+
 /* What begins as was written: getopt_long() takes that, if it is the only one. */
 static size_t count_beginnings(const struct table *table, const char *text, size_t length,
 			       char *ret, size_t size)
@@ -180,8 +212,11 @@ static size_t count_beginnings(const struct table *table, const char *text, size
 	for (size_t i = 0; i <= table->count; i++) {
 		if (strncmp(table->options[i].name, text, length) != 0)
 			continue;
+		count++;
+		if (!is_shown(table, i))
+			continue;
 		used += (size_t)snprintf(ret + used, used < size ? size - used : 0, "%s--%s",
-					 count++ ? " or " : "", table->options[i].name);
+					 used ? " or " : "", table->options[i].name);
 		used = used < size ? used : size;
 	}
 	return count;
@@ -210,7 +245,7 @@ static int refuse_option(const struct ct_args *args, const struct table *table, 
 	snprintf(begin, sizeof(begin), "%.*s", (int)length, word);
 	spelling.word = begin;
 	for (size_t i = 0; i <= table->count; i++) {
-		if (i < table->count && !*ct_args_known[table->options[i].val - LONG_BASE].help)
+		if (!is_shown(table, i))
 			continue;
 		snprintf(candidate, sizeof(candidate), "--%s", table->options[i].name);
 		ct_spelling_offer(&spelling, candidate);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analyze/report.h"
 #include "tools/args.h"
 #include "tools/control.h"
 #include "tools/members.h"
@@ -98,14 +99,14 @@ static int print_status(const char *directory, const struct ct_file_header *head
 {
 	uint64_t silence_ns, calls, ops;
 	enum ct_life_sign sign = ct_control_sign(header, &silence_ns);
-	char program[sizeof(header->program)];
+	char program[sizeof(header->program)], name[PATH_MAX], some[48], more[48];
 	int r = count(directory, &calls, &ops);
 
 	if (r < 0)
 		return ct_fail(directory, ct_trace_error(r));
 	snprintf(program, sizeof(program), "%.63s", header->program);
 	ct_tame(program, '?');
-	printf("%s: %s (pid %u), ", directory, program, header->pid);
+	printf("%s: %s (pid %u), ", ct_shown(directory, name), program, header->pid);
 	if (sign == CT_SIGN_ENDED)
 		printf("ended");
 	else if (sign == CT_SIGN_DIED)
@@ -116,7 +117,8 @@ static int print_status(const char *directory, const struct ct_file_header *head
 		print_state(header, header->control.beat_ns + silence_ns);
 	if (sign == CT_SIGN_SILENT)
 		printf(", has not answered for %.1f s", (double)silence_ns / 1e9);
-	printf("; %" PRIu64 " calls, %" PRIu64 " device operations, %.1f MiB; ", calls, ops,
+	printf("; %s, %s, %.1f MiB; ", ct_report_count(calls, "call", some),
+	       ct_report_count(ops, "device operation", more),
 	       (double)header->claimed_bytes / (1 << 20));
 	if (lost(header))
 		printf("%" PRIu64 " lost (cutrace report says of what)\n", lost(header));
@@ -128,13 +130,14 @@ static int print_status(const char *directory, const struct ct_file_header *head
 static int tell(const char *directory, struct ct_file_header *header, enum verb verb)
 {
 	int r = ct_control_ask(header, verb == START ? CT_ASK_START : CT_ASK_STOP);
+	char name[PATH_MAX];
 
 	if (r < 0 && r != -EALREADY)
 		return ct_fail(directory, why_not(r));
 	if (verb == START)
-		printf("%s: recording%s\n", directory, r ? " already" : "");
+		printf("%s: recording%s\n", ct_shown(directory, name), r ? " already" : "");
 	else
-		printf("%s: not recording%s\n", directory, r ? ", as before" : "");
+		printf("%s: not recording%s\n", ct_shown(directory, name), r ? ", as before" : "");
 	return 0;
 }
 

@@ -181,7 +181,7 @@ static int write_all(const struct ct_diff *diff, const struct wish *wish,
 		write_notes(diff, wish, notes, output.to);
 		status = ct_output_close(&output, 0);
 	}
-	if (wish->annotate == GITHUB && !wish->output)
+	if (wish->annotate == GITHUB && wish->format == TABLE) /* the file may be printed behind it */
 		write_sheltered(diff, wish);
 	else if (wish->annotate != JUNIT || wish->output)
 		write_main(diff, wish);

@@ -56,13 +56,16 @@ static void time_field(struct ct_csv *csv, uint64_t realtime_ns)
 	ct_csv_text(csv, text);
 }
 
-static const char *state_of(const char *path, const struct ct_file_header *header,
-			    const struct contents *contents)
+static const char *state_of(const char *path, struct ct_reader *reader, const struct contents *contents)
 {
+	const struct ct_file_header *header = ct_reader_header(reader);
+	bool short_of = header->claimed_bytes > CT_CHUNK_UNIT &&
+			header->claimed_bytes > ct_reader_size(reader); /* as the report has it */
+
 	if (contents->damaged_bytes)
 		return "damaged";
 	if (header->finish != CT_FINISH_CUT_OFF)
-		return "whole";
+		return short_of ? "damaged" : "whole";
 	return ct_in_use(path, header) ? "being written" : "cut off";
 }
 
@@ -87,7 +90,7 @@ static void write_row(struct ct_csv *csv, const struct ct_member *member, const 
 	time_field(csv, header->start_realtime_ns);
 	ct_csv_number(csv, end_ns > header->start_ns ? end_ns - header->start_ns : 0);
 	ct_csv_number(csv, contents->calls);
-	ct_csv_text(csv, state_of(path, header, contents));
+	ct_csv_text(csv, state_of(path, reader, contents));
 	ct_csv_number(csv, (uint64_t)member->bytes);
 	ct_csv_text(csv, ct_reader_packed(reader) ? "yes" : "no");
 	ct_csv_number(csv, lost_of(header));

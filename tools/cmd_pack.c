@@ -128,8 +128,9 @@ static int replace(struct job *job)
 static void tell(const struct job *job)
 {
 	double before = (double)job->before.st_size, after = (double)job->after.st_size;
+	char name[PATH_MAX];
 
-	printf("%s: %.2f MB -> %.2f MB, 1 : %.2f", job->directory, before / 1e6, after / 1e6,
+	printf("%s: %.2f MB -> %.2f MB, 1 : %.2f", ct_shown(job->directory, name), before / 1e6, after / 1e6,
 	       job->unpack ? after / before : before / after);
 	if (job->records)
 		printf(", %" PRIu64 " records, %.1f bytes each", job->records,
@@ -137,15 +138,16 @@ static void tell(const struct job *job)
 	putchar('\n');
 	if (job->damaged)
 		printf("%s: %" PRIu64 " bytes of the trace were damaged, and are so still\n",
-		       job->directory, job->damaged);
+		       name, job->damaged);
 }
 
 static int handle(struct job *job)
 {
+	char name[PATH_MAX];
 	int status;
 
 	if (ct_reader_packed(job->reader) != job->unpack) {
-		printf("%s: %s already\n", job->directory, job->unpack ? "not packed" : "packed");
+		printf("%s: %s already\n", ct_shown(job->directory, name), job->unpack ? "not packed" : "packed");
 		return 0;
 	}
 	if (ct_in_use(job->path, ct_reader_header(job->reader)))

@@ -49,11 +49,14 @@ int ct_report_make(const char *directory, const struct ct_report_wish *wish,
 
 int ct_report_tell(const char *directory, const struct ct_report_files *files)
 {
+	char name[PATH_MAX];
+
 	if (files->r == 0)
 		return 0;
-	fprintf(stderr, "cutrace: %s/%s: %s", files->to, files->failed, strerror(-files->r));
+	fprintf(stderr, "cutrace: %s/%s: %s", ct_shown(files->to, name), files->failed,
+		strerror(-files->r));
 	if (files->to == directory)
-		fprintf(stderr, "; make room or give rights, then run `cutrace report %s`", directory);
+		fprintf(stderr, "; make room or give rights, then run `cutrace report %s`", name);
 	putc('\n', stderr);
 	return CT_EXIT_FAILED;
 }
@@ -176,10 +179,13 @@ void ct_keep_memory(void)
 static int read_time(const struct ct_args *args, enum ct_arg_id id, uint64_t *ret_ns)
 {
 	const char *value = ct_args_value(args, id);
+	char name[CT_ARG_NAME_BYTES], problem[320];
 
 	if (!value || ct_filter_duration(value, ret_ns) == 0)
 		return 0;
-	return ct_usage("report", "a time is a number and ns, us, ms or s, such as 2.5s");
+	snprintf(problem, sizeof(problem), "--%s takes a time such as 2.5s or 100us, not \"%.200s\"",
+		 ct_arg_name(&ct_args_known[id], name), value);
+	return ct_usage("report", problem);
 }
 
 static int read_filter(const struct ct_args *args, struct ct_filter *filter)
@@ -191,9 +197,9 @@ static int read_filter(const struct ct_args *args, struct ct_filter *filter)
 		status = read_time(args, CT_ARG_report_from, &filter->from_ns);
 	if (!status)
 		status = read_time(args, CT_ARG_report_to, &filter->to_ns);
-	if (!status && filter->to_ns && filter->to_ns <= filter->from_ns)
+	if (!status && ct_args_has(args, CT_ARG_report_to) && filter->to_ns <= filter->from_ns)
 		status = ct_usage("report", "--to must be later than --from");
-	if (!status && only && (!*only || *only == ',' || strstr(only, ",,")))
+	if (!status && only && (!*only || *only == ',' || strstr(only, ",,") || only[strlen(only) - 1] == ','))
 		status = ct_usage("report", "--only needs names, with commas between them");
 	filter->only = only;
 	filter->nvtx = ct_args_value(args, CT_ARG_report_nvtx);

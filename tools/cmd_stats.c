@@ -70,9 +70,10 @@ static int print_stat(const struct ct_analysis *analysis, const struct ct_stat *
 
 static int print_tables(const struct ct_analysis *analysis, const struct wish *wish)
 {
+	char name[PATH_MAX];
 	int r = 0;
 
-	printf("%strace %s\n", wish->printed ? "\n" : "", analysis->directory);
+	printf("%strace %s\n", wish->printed ? "\n" : "", ct_shown(analysis->directory, name));
 	ct_report_coverage(analysis, stdout);
 	for (const struct ct_stat *stat = ct_stats; r == 0 && stat->name; stat++) {
 		if (!wanted(wish->args, stat))
@@ -136,12 +137,14 @@ static int count_loss(void *arg, uint64_t count, const char *text)
 static int print_rows(const struct ct_analysis *analysis, const struct wish *wish)
 {
 	const struct ct_stat *stat = ct_stats;
+	char name[PATH_MAX], count[48];
 	size_t losses = 0;
 	int r = ct_export_losses(analysis, count_loss, &losses);
 
+	ct_shown(analysis->directory, name);
 	if (losses)
-		fprintf(stderr, "cutrace: %s: not all was seen (%zu reasons): `cutrace report %s` lists "
-			"them\n", analysis->directory, losses, analysis->directory);
+		fprintf(stderr, "cutrace: %s: not all was seen (%s): `cutrace report %s` lists them\n",
+			name, ct_report_count(losses, "reason", count), name);
 	while (!wanted(wish->args, stat))
 		stat++;
 	if (r == 0)

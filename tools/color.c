@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define BOLD "\033[1m"
@@ -154,8 +155,8 @@ static bool wanted(const char *when)
 {
 	const char *none = getenv("NO_COLOR"), *terminal = getenv("TERM");
 
-	if (when && strcmp(when, "auto") != 0)
-		return strcmp(when, "always") == 0;
+	if (when && strcasecmp(when, "auto") != 0) /* words are taken in any case of letters */
+		return strcasecmp(when, "always") == 0;
 	return !(none && *none) && terminal && strcmp(terminal, "dumb") != 0 && isatty(STDOUT_FILENO);
 }
 

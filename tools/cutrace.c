@@ -12,6 +12,7 @@
 #include "tools/args.h"
 #include "tools/spelling.h"
 #include "tools/tool.h"
+#include "trace/tame.h"
 
 static int (*const runs[CT_COMMAND_COUNT])(const struct ct_args *args) = {
 #define CT_COMMAND(name, operands, least, most, summary, text) [CT_COMMAND_##name] = ct_cmd_##name,
@@ -23,9 +24,18 @@ static int (*const runs[CT_COMMAND_COUNT])(const struct ct_args *args) = {
 #undef CT_COMMAND
 };
 
+const char *ct_shown(const char *name, char ret[PATH_MAX])
+{
+	snprintf(ret, PATH_MAX, "%s", name);
+	ct_tame(ret, '?');
+	return ret;
+}
+
 int ct_fail(const char *what, const char *why)
 {
-	fprintf(stderr, "cutrace: %s: %s\n", what, why);
+	char name[PATH_MAX], reason[PATH_MAX];
+
+	fprintf(stderr, "cutrace: %s: %s\n", ct_shown(what, name), ct_shown(why, reason));
 	return CT_EXIT_FAILED;
 }
 
@@ -201,7 +211,8 @@ static int help(const char *command)
 	return 0;
 }
 
-int main(int argc, char **argv)
+/* Returns the exit status. */
+static int command(int argc, char **argv)
 {
 	enum ct_command_id id;
 
@@ -225,4 +236,14 @@ int main(int argc, char **argv)
 	if (strchr(argv[1], '/'))
 		return run(CT_COMMAND_run, argc, argv);
 	return run_by_name(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	int status = command(argc, argv);
+
+	/* a line may have failed long before the last */
+	if (status == 0 && (fflush(stdout) != 0 || ferror(stdout)))
+		return ct_fail("standard output", "cannot be written");
+	return status;
 }

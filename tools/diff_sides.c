@@ -196,12 +196,17 @@ static int refuse_twice(const struct ct_diff_names *names, bool foreign)
 static int load_side(const struct ct_diff_sides *sides, int s, struct ct_diff_side *side)
 {
 	const struct ct_diff_names *names = &sides->directories[s];
+	const struct ct_process *copy = NULL;
 	const char *why = NULL;
 	int status = refuse_twice(names, sides->foreign);
 
 	side->name = sides->name[s];
 	for (size_t i = 0; status == 0 && i < names->count; i++)
 		status = load_directory(sides, side, names->at[i]);
+	if (status == 0)
+		copy = ct_diff_copy(side);
+	if (copy)
+		return ct_fail(copy->directory, "a copy of another trace on this side: it is no run of its own");
 	if (status == 0 && !sides->repeated)
 		why = ct_diff_mixed(side);
 	return why ? refuse(side->name, why, "--repeats if they are the same run again and again")

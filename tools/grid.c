@@ -9,6 +9,7 @@
 
 #include "analyze/csv.h"
 #include "export/json.h"
+#include "trace/tame.h"
 
 #define CELL_WIDTH 56 /* of texts in a table, in characters */
 #define SHOWN_BYTES 256
@@ -153,8 +154,10 @@ static void print_tsv(const struct ct_grid *grid, const char *lead_header, const
 		      bool headers, FILE *to)
 {
 	for (size_t row = headers ? 0 : 1; row <= grid->rows; row++) {
+		for (const char *at = !lead ? "" : row ? lead : lead_header; *at; at++)
+			fputc((unsigned char)*at < ' ' ? '?' : *at, to); /* as ct_csv_text() does */
 		if (lead)
-			fprintf(to, "%s\t", row ? lead : lead_header);
+			fputc('\t', to);
 		for (size_t column = 0; column < grid->columns; column++)
 			fprintf(to, "%s%c", cell_of(grid, row, column),
 				column + 1 < grid->columns ? '\t' : '\n');
@@ -202,7 +205,8 @@ static bool show(const struct ct_grid *grid, size_t row, size_t column, char ret
 	size_t bytes = bytes_of(cell, CELL_WIDTH);
 	bool cut = cell[bytes] || bytes >= SHOWN_BYTES - 4;
 
-	if (row && is_numeric(grid, column) && is_number(cell)) {
+	if (row && is_numeric(grid, column) && is_number(cell) &&
+	    strcmp(cell_of(grid, 0, column), "PID") != 0) {
 		group(cell, ret, SHOWN_BYTES);
 		return false;
 	}
@@ -211,6 +215,7 @@ static bool show(const struct ct_grid *grid, size_t row, size_t column, char ret
 	if (bytes > SHOWN_BYTES - 4)
 		bytes = SHOWN_BYTES - 4;
 	snprintf(ret, SHOWN_BYTES, "%.*s%s", (int)bytes, cell, cut ? "..." : "");
+	ct_tame(ret, '?');
 	return cut;
 }
 

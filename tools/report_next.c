@@ -4,17 +4,37 @@
 #include <string.h>
 
 #include "tools/report.h"
+#include "tools/tool.h"
 
 #define NAMED 3 /* operands that are named again; more are DIRECTORY... */
+
+/* As bash, zsh and POSIX since 2024 take what a terminal should not get. */
+static void print_escaped(const char *name)
+{
+	fputs("$'", stdout);
+	for (; *name; name++)
+		if (*name >= ' ' && *name < 127 && *name != '\'' && *name != '\\')
+			putchar(*name);
+		else
+			printf("\\%03o", (unsigned char)*name);
+	putchar('\'');
+}
 
 /* A name as a shell takes it. */
 static void print_name(const char *name)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 				    "/._-+:@%,=";
+	char shown[PATH_MAX];
 
+	if (*name == '-' && name[1]) /* is no option */
+		fputs("./", stdout);
 	if (*name && name[strspn(name, plain)] == '\0') {
 		fputs(name, stdout);
+		return;
+	}
+	if (strcmp(ct_shown(name, shown), name) != 0) {
+		print_escaped(name);
 		return;
 	}
 	putchar('\'');

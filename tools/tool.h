@@ -3,6 +3,7 @@
 #ifndef CT_TOOLS_TOOL_H
 #define CT_TOOLS_TOOL_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -43,8 +44,11 @@ int ct_report_several(const struct ct_members *members, enum ct_report_mode mode
  */
 void ct_keep_memory(void);
 
-/* Print "cutrace: what: why" to stderr. Returns CT_EXIT_FAILED. */
+/* Print "cutrace: what: why" to stderr, fit for a terminal. Returns CT_EXIT_FAILED. */
 int ct_fail(const char *what, const char *why);
+
+/* A directory's name as it may be printed: who made it may have put anything in. Returns ret. */
+const char *ct_shown(const char *name, char ret[PATH_MAX]);
 
 /* Is a setting, as "CUTRACE_QUIET", switched on? fallback: it is not set, or to no such thing. */
 bool ct_switched_on(const char *variable, bool fallback);

@@ -60,15 +60,20 @@ def check_accepted(cutrace, commands, options):
 
 
 def check_units(cutrace):
-    for option, good, bad in (("--limit", ("0", "4096", "64m", "1G"), ("", "64Q", "M", "-1", "64MB", "1.5G", "9" * 30)),
-                              ("--auto-window", ("1s", "500US", "2ms", "0ns"), ("", "1", "1 s", "1.5s", "s", "1min")),
-                              ("--runs", ("2", "30"), ("", "2x", " 2", "0x10"))):
+    for option, good, bad in (
+            ("--limit", ("0", "4096", "64m", "1G"), ("", "64Q", "M", "-1", "64MB", "1.5G", "9" * 30, f"{2 ** 54}k")),
+            ("--auto-window", ("1s", "500US", "2ms", "0ns"), ("", "1", "1 s", "1.5s", "s", "1min", "18446744074s")),
+            ("--runs", ("2", "30"), ("", "2x", " 2", "0x10"))):
         command = "prove" if option == "--runs" else "run"
         for value in good:
             assert run(cutrace, command, f"{option}={value}", "--help").returncode == 0, (option, value)
         for value in bad:
             if value or command != "run":  # an empty setting is none
                 refused(cutrace, [command, f"{option}={value}", "x"], f"{option} takes a ", f'not "{value}"')
+    for value in ("now", "API", "delay:30s", "Delay:1US", "signal", "signal:usr2", ""):
+        assert run(cutrace, "run", f"--start={value}", "--help").returncode == 0, value
+    for value in ("sometimes", "delay", "delay:", "delay:5", "delay:18446744074s", "signal:", "signal:KILL", "signal:12"):
+        refused(cutrace, ["run", f"--start={value}", "x"], "--start takes now|api|delay:TIME|", f'not "{value}"')
 
 
 def misspelt(word):
@@ -89,10 +94,30 @@ def check_suggestions(cutrace, commands, options):
     for option in options:
         if option.help:
             refused(cutrace, [option.command, "--" + misspelt(option.name)], f"did you mean --{option.name}?")
+    refused(cutrace, ["report", "--a", "x"], "--a may be --all-rows;")  # and what is shown nowhere
     refused(cutrace, ["help", "reprot"], "did you mean report?")
     refused(cutrace, ["help", "nothing-like-it"], "cutrace --help")
     refused(cutrace, ["--versoin"], "did you mean --version?")
     refused(cutrace, ["no-such-program-at-all"], "no command, and no program on PATH")
+
+
+def check_filters(cutrace):
+    """What is no filter must not pass for none: the report would be of the whole run."""
+    for option, bad in (("--from", ("", "1", "1e9s", "-1s", "99999999999s")), ("--min-blocked", ("nans", "0x1s"))):
+        for value in bad:
+            refused(cutrace, ["report", f"{option}={value}", "x"], f'{option} takes a time', f'not "{value}"')
+    for words in (["--to=0s"], ["--from=1s", "--to=0s"], ["--to=0.1ns"], ["--from=2s", "--to=1s"]):
+        refused(cutrace, ["report", *words, "x"], "--to must be later than --from")
+    for names in ("", ",", "cudaFree,", ",cudaFree", "a,,b"):
+        refused(cutrace, ["report", f"--only={names}", "x"], "--only needs names")
+
+
+def check_full(cutrace):
+    """Help that could not be printed is a failure, as any output."""
+    for words in (["--help"], ["help"], ["--version"], ["report", "--help"], ["help", "report"]):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([cutrace, *words], stdout=full, stderr=subprocess.PIPE, check=False)
+        assert (done.returncode, done.stderr) == (1, b"cutrace: standard output: cannot be written\n"), (words, done)
 
 
 def check_operands(cutrace, commands):
@@ -110,6 +135,8 @@ def main():
     check_accepted(cutrace, commands, options)
     check_suggestions(cutrace, commands, options)
     check_units(cutrace)
+    check_filters(cutrace)
+    check_full(cutrace)
     check_operands(cutrace, commands)
     print(f"{len(commands)} commands, {len(options)} options")
 

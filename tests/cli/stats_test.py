@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -139,6 +140,7 @@ def check_list(cutrace, root, traces):
                   str((trace / "trace.cutrace").stat().st_size), "no", "0"]
         assert list(row.values()) == wanted and row["Started"].endswith("Z"), (row, wanted)
     assert json.loads(run(cutrace, "list", root, "--format=json").stdout)[0]["PID"] == int(rows[0]["PID"])
+    assert all(f" {row['PID']} " in run(cutrace, "list", root).stdout for row in rows), "a pid has no comma in it"
     run(cutrace, "pack", traces[0])
     first = table(run(cutrace, "list", root, "--format=csv").stdout)[0]
     assert (first["Packed"], first["Calls"]) == ("yes", rows[0]["Calls"]), first
@@ -147,6 +149,11 @@ def check_list(cutrace, root, traces):
 def check_states(cutrace, root, trace):
     """Cut off, being written, damaged, no trace at all, hidden; other folders in between."""
     path = trace / "trace.cutrace"
+    whole = path.read_bytes()
+    for size in (100000, 4096):
+        path.write_bytes(whole[:size])  # a copy that did not come to its end
+        assert table(run(cutrace, "list", root, "--format=csv").stdout)[-1]["State"] == "damaged", size
+    path.write_bytes(whole)
     with open(path, "r+b") as file:
         for offset, size in ((FINISH_NS, 8), (FINISH, 4)):
             file.seek(offset)
@@ -170,6 +177,36 @@ def check_states(cutrace, root, trace):
     assert not done.stdout and "no trace below it" in done.stderr, done
 
 
+def check_hostile(cutrace, root, trace):
+    """A directory may have any name: it gives a terminal no commands and tables no rows or columns."""
+    folder = os.fsencode(root / "hostile")
+    names = [folder + b"/\x1b]0;x\x07\n::error::\xff\xc2\x9b", folder + b"/tab\tb", folder + b"/broken\x1b[2J"]
+    for name in names:
+        os.makedirs(name)
+        with open(name + b"/trace.cutrace", "wb") as file:
+            file.write(b"" if name == names[-1] else (trace / "trace.cutrace").read_bytes())
+
+    def outputs(*words):
+        done = subprocess.run([cutrace, *words], capture_output=True, check=False, timeout=60)
+        return (done.stdout + done.stderr).decode()  # is UTF-8
+
+    for words in (["stats", folder], ["list", folder], ["report", folder], ["report", names[0]], ["diff", *names[:2]],
+                  ["ctl", folder, "status"], ["ctl", folder, "start"], ["pack", folder], ["pack", folder],
+                  ["export", "--folded", folder]):
+        text = outputs(*words)
+        bad = [c for c in text if (c < " " and c != "\n") or "\x7f" <= c < "\xa0"]
+        assert not bad and "\n::error" not in text, (words, bad, text)
+    done = subprocess.run([cutrace, "stats", "--format=tsv", "-r", "blocked", folder], capture_output=True, check=False)
+    assert {row.count(b"\t") for row in done.stdout.splitlines()} == {4}, done
+    line = subprocess.run([cutrace, "report", names[0]], capture_output=True, check=False).stdout.splitlines()[-1]
+    word = line.split(b"run.html ")[1].partition(b"   #")[0]
+    done = subprocess.run([b"bash", b"-c", b"printf %s " + word], capture_output=True, check=True)
+    assert done.stdout == names[0], (line, "the name is the directory's, as bash takes it")
+    os.rename(names[1], folder + b"/-v")
+    done = subprocess.run([os.path.abspath(cutrace), "report", "--", "-v"], cwd=folder, capture_output=True, check=True)
+    assert b" -o run.html ./-v " in done.stdout, done.stdout
+
+
 def main():
     cutrace, *packed = sys.argv[1:]
     with tempfile.TemporaryDirectory(prefix="cutrace-stats.") as folder:
@@ -183,6 +220,8 @@ def main():
         check_formats(cutrace, traces[0])
         check_several(cutrace, root, traces)
         check_list(cutrace, root, traces)
+        check_hostile(cutrace, root, traces[-1])
+        shutil.rmtree(root / "hostile")
         check_states(cutrace, root, traces[-1])
 
 

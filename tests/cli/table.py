@@ -13,7 +13,7 @@ class Option:
     def good(self):
         """A command line's words that give it a value it takes."""
         value = {"FLAG": "", "FILE": "=x", "NUMBER": "=7", "SIZE": "=64M", "TIME": "=500us", "TEXT": "=x"}
-        return f"--{self.name}" + value.get(self.kind, "=" + self.value.split("|", maxsplit=1)[0])
+        return f"--{self.name}" + ("=" + self.value.partition("|")[0] if "|" in self.value else value[self.kind])
 
 
 def text_of(strings):

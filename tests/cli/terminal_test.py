@@ -71,6 +71,8 @@ def check_colors(cutrace, trace):
     assert "\033[33mNOT seen\033[0m" in colored, colored
     for text in (colored, run(cutrace, "report", "--color", "always", trace, NO_COLOR="1", TERM="dumb")[0]):
         assert SGR.search(text) and SGR.sub("", text) == plain, "colors change no text"
+    assert SGR.search(run(cutrace, "report", "--color=ALWAYS", trace)[0]), "words are taken in any case of letters"
+    assert SGR.search(run(cutrace, "report", "--color=Auto", trace, terminals="out")[0])
     for words, variables in ((("--color=never",), {}), ((), {"NO_COLOR": "1"}), ((), {"TERM": "dumb"})):
         assert run(cutrace, "report", *words, trace, terminals="out", **variables)[0] == plain, (words, variables)
     assert SGR.search(run(cutrace, "report", trace, terminals="out", NO_COLOR="")[0]), "an empty NO_COLOR is none"

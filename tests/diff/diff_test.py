@@ -12,6 +12,7 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -144,6 +145,10 @@ def annotations(diff, before, after, error):
     assert all(re.match("::(error|warning|notice) ", line) for line in lines.splitlines()), lines
     assert "::error" not in diff(before, after, "--annotate", "github").replace(stop, ""), "no gate, no error"
 
+    text = diff(before, after, "--annotate", "github", "-o", "github.txt")
+    assert re.fullmatch(r"::stop-commands::(\S+)\n(.*)^::\1::\n", text, re.S | re.M), text
+    assert (diff.folder / "github.txt").read_text().startswith("::warning title=cutrace::The run got worse")
+
     text = diff(before, after, "--fail-over", "5%", "--annotate", "junit", status=1, error=error)
     suite = xml.etree.ElementTree.fromstring(text).find("testsuite")
     cases, failures = suite.findall("testcase"), suite.findall("testcase/failure")
@@ -204,6 +209,10 @@ def told_apart(diff, make):
     diff("--processes", "--before", "ranks/0/0", "ranks/0/1", "--after", "ranks/1", status=1, error=(wrong,))
     diff("--before", whole, "--after", *together.iterdir(), status=1, error=("at the same time",))
     diff("--before", whole / "0", whole, "--after", whole, status=1, error=("given twice",))
+    shutil.copytree(whole / "0", make.folder / "copied/0")
+    shutil.copytree(whole / "0", make.folder / "copied/1")
+    for words in (["copied"], ["--repeats", "copied"], ["--processes", "copied"]):
+        diff(whole, *words, status=1, error=("copied/1: a copy of another trace",) if len(words) > 1 else ("say ",))
     diff(whole, make.folder / "missing", status=1, error=("missing: No such file",))
 
 

@@ -6,6 +6,7 @@
 
 #include "analyze/diff.h"
 #include "analyze/diff_runs.h"
+#include "analyze/report_diff.h"
 
 #define RUN_MS 1000 /* of most runs here */
 
@@ -404,12 +405,39 @@ static void test_mixed(void **state)
 	assert_non_null(ct_diff_mixed(&diff->sides[CT_AFTER]));
 }
 
+/* Places beyond those kept of a process are not said to be gone, or new, without more. */
+static void test_others(void **state)
+{
+	static const char *const places[] = { "a.cu:1 f", CT_PROCESS_OTHERS };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct ct_diff *diff = ct_diff_create(CT_DIFF_PERCENT);
+		char *text = NULL;
+		size_t size;
+		FILE *to = open_memstream(&text, &size);
+
+		assert_non_null(to);
+		for (int side = 0; side < CT_SIDES; side++) {
+			diff->sides[side].name = "runs";
+			simple_run(diff, side, places[side && i], RUN_MS, 1);
+		}
+		assert_int_equal(ct_diff_make(diff), 0);
+		ct_report_diff(diff, to);
+		fclose(to);
+		assert_int_equal(strstr(text, "new and gone ones may be among them") != NULL, i);
+		free(text);
+		ct_diff_destroy(diff);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		DIFF_TEST(test_unchanged),    DIFF_TEST(test_planted),
 		DIFF_TEST(test_better),       DIFF_TEST(test_ranks_add_up),
 		DIFF_TEST(test_mixed),        cmocka_unit_test(test_one_run),
+		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_noise), cmocka_unit_test(test_match),
 		cmocka_unit_test(test_unlike), cmocka_unit_test(test_match_more),
 		cmocka_unit_test(test_tell),

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* In which NVTX range a call was made: ranges that nest, overlap, begin together, never end. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/unit.h"
 
 #include "analyze/nvtx.h"
+#include "analyze/report.h"
 
 #define CALLS 8
 
@@ -174,6 +176,53 @@ static void test_damage(void **state)
 	clear(&s);
 }
 
+/* The table as it is printed of these sums, of which only those with calls are shown. */
+static char *table_of(struct ct_nvtx_sum *sums, size_t count)
+{
+	struct ct_nvtx_sum *at[4];
+	struct ct_model model = { 0 };
+	struct ct_analysis a = { .model = &model };
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	assert_non_null(to);
+	for (size_t i = 0; i < count; i++)
+		at[i] = &sums[i];
+	a.nvtx.all.at = at;
+	a.nvtx.all.count = count;
+	ct_report_nvtx(&a, to);
+	fclose(to);
+	return text;
+}
+
+/* Rows that nobody can act upon are counted, and most is more than half. */
+static void test_table(void **state)
+{
+	struct ct_nvtx_sum sums[] = {
+		{ .key = { 0, 1 }, .calls = 3, .blocked_ns = 10, .all_calls = 3, .all_blocked_ns = 10 },
+		{ .key = { 0, 2 }, .calls = 1, .all_calls = 1 },
+		{ .key = { 0, 3 }, .calls = 1, .all_calls = 1 },
+	};
+	char *text;
+
+	(void)state;
+	sums[0].parts[CT_PART_DEVICE_WAIT] = 5;
+	sums[0].parts[CT_PART_LOCK_WAIT] = 3;
+	sums[0].parts[CT_PART_TRANSFER] = 2;
+	text = table_of(sums, 3);
+	assert_non_null(strstr(text, " 3  (unnamed)\n  and 2 more (nvtx.csv)\n"));
+	free(text);
+	sums[0].parts[CT_PART_DEVICE_WAIT] = 6;
+	text = table_of(sums, 1);
+	assert_non_null(strstr(text, "(unnamed), most of it device_wait\n"));
+	free(text);
+	sums[0].all_calls = 0; /* a filter leaves them out */
+	text = table_of(sums, 1);
+	assert_string_equal(text, "");
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +231,7 @@ int main(void)
 		cmocka_unit_test(test_together),
 		cmocka_unit_test(test_open),
 		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

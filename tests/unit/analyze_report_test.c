@@ -9,6 +9,7 @@
 #include "tests/unit/model_builder.h"
 
 #include "analyze/report.h"
+#include "trace/tame.h"
 
 static struct model_builder *of(void **state)
 {
@@ -90,6 +91,28 @@ static void test_clean(void **state)
 	expect(report(b, true, NULL),
 	       SAID("cutrace: the whole report is in somewhere/report.txt", "Serialization: none found."),
 	       SAID("thread 11", "The model replays"));
+}
+
+static void test_idle(void **state)
+{
+	struct model_builder *b = of(state);
+
+	work(b, 0);
+	work(b, 500);
+	expect(report(b, false, NULL), SAID("The device was idle while 305 us in 1 gap"), NULL);
+}
+
+/* Gaps are those of all devices: "the device" would be any of them. */
+static void test_idle_devices(void **state)
+{
+	struct model_builder *b = of(state);
+
+	for (uint32_t device = 0; device < 2; device++) {
+		mb_device(b, device);
+		work(b, device * 500.0);
+	}
+	expect(report(b, false, NULL), SAID("At least one device was busy", "No device had work while 305 us in 1 gap"),
+	       SAID("The device was"));
 }
 
 /* The mode was light all the time: nothing about the device is concluded. */
@@ -274,8 +297,8 @@ static void test_unjoined(void **state)
 	mb_call(b, CT_API_cudaMallocManaged, 400, 405);
 	mb_call(b, CT_API_cudaFree, 410, 412)->api = 60000;
 	expect(report(b, false, NULL),
-	       SAID("what 1 calls submitted: no device record of it came (it had not ended",
-		    "the calls that submitted 1 device operations",
+	       SAID("what 1 call submitted: no device record of it came (it had not ended",
+		    "the calls that submitted 1 device operation",
 		    "page faults and migrations of managed memory (1 allocations)",
 		    "which call it was, of 1 calls: their names are missing in the trace"),
 	       SAID("nothing was dropped", "made while the mode was light"));
@@ -412,7 +435,7 @@ static void test_threads(void **state)
 	expect(report(b, false, NULL),
 	       SAID("thread 11 ", "thread 14 ", "and 2 threads more (calls.csv)", "threads add up",
 		    "The device had nothing to do: no operation was seen."),
-	       SAID("thread 15 ", "nothing is known"));
+	       SAID("thread 15 ", "nothing is known", " 1 calls,"));
 }
 
 /* Older than what is kept, but not overwritten: it is left out, and said to be. */
@@ -474,9 +497,30 @@ static void test_wrapped(void **state)
 	free(text);
 }
 
+/* Characters stay whole where a line ends, and where a long text does. */
+static void test_wrapped_characters(void **state)
+{
+	char word[3 * 4096 + 2] = "x", *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	(void)state;
+	assert_non_null(to);
+	for (int i = 0; i < 4096; i++)
+		memcpy(word + 1 + 3 * i, "\xe6\x96\x87", 4);
+	ct_report_wrapped(to, "", "  ", "%s", word);
+	ct_report_wrapped(to, "", "  ", "in a\x1b[31m\xff directory");
+	fclose(to);
+	for (const char *c = text; *c; c += ct_utf8_length(c))
+		assert_true(ct_utf8_length(c) > 0);
+	assert_non_null(strstr(text, "\nin a?[31m? directory\n"));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		MB_TEST(test_idle),    MB_TEST(test_idle_devices),
 		MB_TEST(test_clean),   MB_TEST(test_light),    MB_TEST(test_windows),
 		MB_TEST(test_no_cupti), MB_TEST(test_late),    MB_TEST(test_yielded),
 		MB_TEST(test_notes),   MB_TEST(test_rank),     MB_TEST(test_losses),
@@ -484,6 +528,7 @@ int main(void)
 		MB_TEST(test_devices),
 		MB_TEST(test_threads), MB_TEST(test_flight),   MB_TEST(test_modules),
 		cmocka_unit_test(test_wrapped),
+		cmocka_unit_test(test_wrapped_characters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -153,6 +153,51 @@ static void test_many(void **state)
 	}
 }
 
+/* The number of a process is never cut: it would be another's. */
+static void test_many_pids(void **state)
+{
+	struct ct_run *run = *state;
+	char *text;
+
+	for (uint32_t i = 0; i < 40; i++) {
+		struct ct_process p = process(CT_NONE, 0, i == 7 ? 1100 : 1000);
+
+		p.pid = 4194200 + i;
+		active(&p, 0, i == 9 ? 900 : 100);
+		add(run, p);
+	}
+	run->processes.at[9].pid = 12345;
+	assert_int_equal(ct_run_finish(run), 0);
+	text = text_of(run, false);
+	assert_non_null(strstr(text, "\n  most in       4194207 pid 12345 "));
+	free(text);
+}
+
+/* The trace of a process and a copy of it are not two processes. */
+static void test_copies(void **state)
+{
+	struct ct_run *run = *state;
+	char *text;
+
+	for (uint32_t i = 0; i < 4; i++) {
+		struct ct_process p = process(i < 3 ? i : 2, 0, 1000);
+
+		p.calls = 7;
+		free(p.directory);
+		p.directory = strdup(i < 3 ? "ranks" : "saved");
+		active(&p, 0, 100);
+		add(run, p);
+	}
+	assert_int_equal(ct_run_finish(run), 0);
+	text = text_of(run, false);
+	assert_true(says(text, "TWICE     saved: of a process whose trace is here before"));
+	free(text);
+	run->processes.at[3].clock_ns = 1; /* of another boot */
+	text = text_of(run, false);
+	assert_null(strstr(text, "TWICE"));
+	free(text);
+}
+
 static void test_names(void **state)
 {
 	struct ct_names few = { 0 }, many = { 0 }, wide = { 0 };
@@ -267,6 +312,8 @@ int main(void)
 		RUN_TEST(test_coverage),
 		RUN_TEST(test_kept_part),
 		RUN_TEST(test_many),
+		RUN_TEST(test_many_pids),
+		RUN_TEST(test_copies),
 		cmocka_unit_test(test_names),
 		RUN_TEST(test_reservations),
 	};
