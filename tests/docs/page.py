@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 
+TRIES = 3
 FENCE = re.compile(r"^( *)```(\S*) ?(.*)$")
 COMMAND = re.compile(r"^\s*(\$ )?([A-Z_]+=\S+ )*(cutrace(?!:)|LD_PRELOAD=)\b")
 MASKS = [
@@ -142,21 +143,39 @@ def check_links(page):
     return bad
 
 
-def main():
-    build, page = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2])
-    bad = check_links(page)
+def check_commands(build, page):
+    """Run its commands, in a folder of their own."""
+    bad = 0
     with tempfile.TemporaryDirectory(prefix="cutrace-docs.") as folder:
         terminal = Terminal(build, pathlib.Path(folder))
-        for line, kind, rest, lines in blocks(page):
-            where = f"{page.name}:{line}"
+        for line, kind, _, lines in blocks(page):
             if kind == "console":
-                bad += check(terminal, where, lines)
-            elif kind == "sh" and rest:
-                print(f"skipped {where}: {rest}")
-            elif any(COMMAND.match(one) for one in lines):
-                print(f"not ok {where}: a command that no test runs: say ```console or ```sh REASON")
-                bad += 1
-    return 1 if bad else 0
+                bad += check(terminal, f"{page.name}:{line}", lines)
+    return bad
+
+
+def check_others(page):
+    """Is there a command that none of this runs, without a reason?"""
+    bad = 0
+    for line, kind, rest, lines in blocks(page):
+        where = f"{page.name}:{line}"
+        if kind == "sh" and rest:
+            print(f"skipped {where}: {rest}")
+        elif kind != "console" and any(COMMAND.match(one) for one in lines):
+            print(f"not ok {where}: a command that no test runs: say ```console or ```sh REASON")
+            bad += 1
+    return bad
+
+
+def main():
+    """What the fake device shows depends on how busy the machine is: a wrong page is wrong thrice."""
+    build, page = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2])
+    bad = check_links(page) + check_others(page)
+    for _ in range(TRIES):
+        wrong = check_commands(build, page)
+        if not wrong:
+            break
+    return 1 if bad or wrong else 0
 
 
 if __name__ == "__main__":
