@@ -89,6 +89,42 @@ static void test_wrap(void **state)
 	assert_true(dropped(UINT32_MAX - 2));
 }
 
+/* Stopped and started at once, before any call: what came behind the second window is of none. */
+static void test_at_once(void **state)
+{
+	(void)state;
+	ct_windows_begin(CT_MODE_FULL);
+	ct_windows_switch(CT_MODE_OFF, 1000);
+	ct_windows_switch(CT_MODE_FULL, 1001);
+	ct_windows_called(71);
+	ct_windows_switch(CT_MODE_OFF, 1002);
+	ct_windows_called(72);
+	assert_true(ct_windows_settled());
+	assert_false(dropped(70));
+	assert_false(dropped(71));
+	assert_true(dropped(72));
+	ct_windows_begin(CT_MODE_FULL);
+	ct_windows_switch(CT_MODE_OFF, 1000);
+	ct_windows_switch(CT_MODE_FULL, 1001);
+	ct_windows_switch(CT_MODE_OFF, 1002);
+	assert_false(ct_windows_settled());
+	ct_windows_called(71);
+	assert_true(ct_windows_settled());
+	assert_true(dropped(71));
+}
+
+/* A window from the start may have more calls than half of all ids: its last ones count. */
+static void test_long(void **state)
+{
+	(void)state;
+	ct_windows_begin(CT_MODE_FULL);
+	ct_windows_switch(CT_MODE_OFF, 1000);
+	ct_windows_called(3000000001u);
+	assert_false(dropped(3000000000u));
+	assert_false(dropped(2999000000u));
+	assert_true(dropped(3000000001u));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -96,6 +132,8 @@ int main(void)
 		cmocka_unit_test(test_windows),
 		cmocka_unit_test(test_light_window),
 		cmocka_unit_test(test_wrap),
+		cmocka_unit_test(test_at_once),
+		cmocka_unit_test(test_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
