@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cupti/window.h"
 
-#define WINDOWS 4 /* that are remembered */
+#define WINDOWS 16 /* that are remembered */
 #define FROM_START 0 /* of them the only one that may have been open from the start */
 
 struct window {
@@ -14,6 +14,7 @@ struct window {
 static struct windows {
 	struct window at[WINDOWS];
 	uint32_t current;                  /* of them */
+	uint32_t forgotten;                /* the last id of those before; 0 = there were none */
 	enum { EVER, OPEN, CLOSED } state; /* EVER: all, from the start; nobody looks at ids */
 } sorts[CT_WHEN_FULL + 1];
 
@@ -101,6 +102,13 @@ bool ct_windows_drop(enum ct_when when, uint32_t correlation)
 	return true;
 }
 
+bool ct_windows_forgot(enum ct_when when, uint32_t correlation)
+{
+	uint32_t forgotten = __atomic_load_n(&sorts[when].forgotten, __ATOMIC_RELAXED);
+
+	return forgotten && !before(forgotten, correlation);
+}
+
 bool ct_windows_drop_time(uint64_t start_ns, uint64_t end_ns)
 {
 	const struct windows *w = &sorts[CT_WHEN_LIGHT];
@@ -144,6 +152,8 @@ static void open_window(struct windows *w, uint64_t now_ns)
 {
 	uint32_t next = (w->current + 1) % WINDOWS;
 
+	if (w->at[next].last)
+		__atomic_store_n(&w->forgotten, w->at[next].last, __ATOMIC_RELAXED);
 	__atomic_store_n(&w->at[next].ever, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&w->at[next].first, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&w->at[next].last, 0, __ATOMIC_RELAXED);

@@ -242,6 +242,15 @@ def control_api(here):
 
 
 @case
+def control_late(here):
+    """Work that ends many windows later: what is no longer known to be of one is counted."""
+    folder = quiet(here.both(victim("profiled_behind", "20"), CUTRACE_START="api")).trace()
+    same(len(calls(folder)), 20, "calls")
+    same(len(table(folder, "device")), 16, "device operations")
+    says_blind(folder, "4 device records that came many windows late")
+
+
+@case
 def control_not_asked(here):
     """Without CUTRACE_START the profiler's functions mean nothing to us."""
     run = quiet(here.both(victim("profiled")))

@@ -125,6 +125,24 @@ static void test_long(void **state)
 	assert_true(dropped(3000000001u));
 }
 
+/* Windows are forgotten in the end, which is known of what comes so late. */
+static void test_forgotten(void **state)
+{
+	(void)state;
+	ct_windows_begin(CT_MODE_OFF);
+	for (uint32_t n = 1; n <= 30; n++) {
+		assert_true(n > 16 || !ct_windows_forgot(CT_WHEN_FULL, 10));
+		ct_windows_switch(CT_MODE_FULL, n);
+		ct_windows_called(n * 10);
+		ct_windows_switch(CT_MODE_OFF, n);
+	}
+	assert_false(dropped(300));
+	assert_false(dropped(150));
+	assert_false(ct_windows_forgot(CT_WHEN_FULL, 145)); /* of none, for certain */
+	assert_true(dropped(140));
+	assert_true(ct_windows_forgot(CT_WHEN_FULL, 140));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +152,7 @@ int main(void)
 		cmocka_unit_test(test_wrap),
 		cmocka_unit_test(test_at_once),
 		cmocka_unit_test(test_long),
+		cmocka_unit_test(test_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
