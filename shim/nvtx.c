@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "shim/mode.h"
 #include "shim/shim.h"
 #include "shim/thread.h"
 
@@ -122,7 +123,8 @@ static void end(struct ct_thread *thread, struct open *open, bool cut)
 	open->range.cut = cut;
 	if (!ct_shim_alive()) /* it was over before the first CUDA call, or this is a child */
 		return;
-	ct_writer_put(&thread->writer, CT_RECORD_NVTX_RANGE, &open->range);
+	if (!ct_mode_outside(open->range.begin_ns)) /* it may reach into a window from both sides */
+		ct_writer_put(&thread->writer, CT_RECORD_NVTX_RANGE, &open->range);
 	ct_nvtx_open_empty(open->place);
 }
 

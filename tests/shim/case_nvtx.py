@@ -63,6 +63,14 @@ def nvtx_killed(here):
 
 
 @case
+def nvtx_windows(here):
+    """Of ranges, too, only what is in a window has a record, be it in part."""
+    folder = quiet(here.both(user("windows"), CUTRACE_START="api")).trace()
+    same(sorted(one["name"] for one in ranges(here, folder)),
+         sorted(["before the first call", "around", "into it", "in it", "out of it"]), "ranges")
+
+
+@case
 def nvtx_many(here):
     """What is too deep, and names beyond those that there is room for, is counted."""
     folder = quiet(here.both(user("deep", 200))).trace()

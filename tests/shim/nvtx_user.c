@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <cuda_profiler_api.h>
 #include <cuda_runtime_api.h>
 #include <nvtx3/nvToolsExt.h>
 
@@ -111,6 +112,28 @@ static void many(int names)
 	}
 }
 
+/* Ranges inside and outside of a window, and across its borders. */
+static void windows(void)
+{
+	nvtxRangeId_t around = nvtxRangeStartA("around");
+
+	work();
+	nvtxRangePushA("before it");
+	nvtxRangePop();
+	nvtxRangePushA("into it");
+	cudaProfilerStart();
+	nvtxRangePop();
+	nvtxRangePushA("in it");
+	work();
+	nvtxRangePop();
+	nvtxRangePushA("out of it");
+	cudaProfilerStop();
+	nvtxRangePop();
+	nvtxRangeEnd(around);
+	nvtxRangePushA("behind it");
+	nvtxRangePop();
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "ways";
@@ -135,6 +158,8 @@ int main(int argc, char **argv)
 		deep(atoi(argv[2]));
 	} else if (strcmp(what, "many") == 0) {
 		many(atoi(argv[2]));
+	} else if (strcmp(what, "windows") == 0) {
+		windows();
 	} else if (strcmp(what, "none") == 0) {
 		nvtxRangePushA("without CUDA");
 		nvtxRangePop();
