@@ -30,6 +30,7 @@ static uint64_t due_ns = UINT64_MAX; /* when recording begins by itself */
 static uint32_t signals;             /* that have come */
 static uint32_t profiler;            /* the last call: a number << 1 | is it a start; 0 = none */
 static uint32_t profiler_done;       /* the last one that was carried out */
+static bool in_vain;                 /* somebody waited for that too long: nobody else is to */
 
 static struct ct_control *header(void)
 {
@@ -152,6 +153,7 @@ static void answer_profiler(void)
 	if (word == profiler_done)
 		return;
 	record(word & 1);
+	__atomic_store_n(&in_vain, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&profiler_done, word, __ATOMIC_RELEASE);
 	syscall(SYS_futex, &profiler_done, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
@@ -195,12 +197,15 @@ static void await(uint32_t word)
 	const struct timespec slice = { .tv_nsec = SLICE_NS };
 	uint64_t deadline_ns = ct_now_ns() + DEADLINE_NS;
 
-	while (ct_shim_alive() && ct_flusher_running() && ct_now_ns() < deadline_ns) {
+	while (ct_shim_alive() && ct_flusher_running() && !__atomic_load_n(&in_vain, __ATOMIC_RELAXED)) {
 		uint32_t done = __atomic_load_n(&profiler_done, __ATOMIC_ACQUIRE);
 
 		if ((int32_t)(done - word) >= 0)
 			return;
-		syscall(SYS_futex, &profiler_done, FUTEX_WAIT_PRIVATE, done, &slice, NULL, 0);
+		if (ct_now_ns() >= deadline_ns)
+			__atomic_store_n(&in_vain, true, __ATOMIC_RELAXED);
+		else
+			syscall(SYS_futex, &profiler_done, FUTEX_WAIT_PRIVATE, done, &slice, NULL, 0);
 	}
 }
 
