@@ -10,6 +10,7 @@
 #include "shim/thread.h"
 
 #define DEPTH_MAX 128   /* of a thread, all domains together */
+#define DEPTH_KEEPS 4   /* to which a thread that is back keeps the places, to have them at hand */
 #define SPANS 1024      /* started and not ended, of the process; a power of two */
 #define SPAN_PROBES 64
 #define PATIENCE 1000000  /* readings while show_spans() is at one: some stores */
@@ -17,7 +18,7 @@
 
 /*
  * A range under way, and where the trace says so (NULL: it does not). Those that are pushed leave
- * their place to the next one at their depth.
+ * their place to the next one at their depth, if that is small.
  */
 struct open {
 	struct ct_nvtx_range range;
@@ -151,6 +152,10 @@ static void pop_at(struct ct_thread *thread, uint32_t i)
 	ranges->depth--;
 	memmove(&ranges->open[i], &ranges->open[i + 1],
 		(ranges->depth - i) * sizeof(ranges->open[0]));
+	if (ranges->depth >= DEPTH_KEEPS && ct_shim_alive()) {
+		ct_nvtx_open_give(place);
+		place = NULL;
+	}
 	ranges->open[ranges->depth].place = place;
 }
 

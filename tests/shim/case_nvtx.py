@@ -60,6 +60,9 @@ def nvtx_killed(here):
     same(run.status, -signal.SIGKILL, "status")
     same([(one["name"], one["open"]) for one in ranges(here, run.trace())],
          [("before the first call", True), ("under way", True)], "ranges")
+    run = here.traced(user("killed", "divers"))
+    same([one["name"] for one in ranges(here, run.trace()) if one["open"]], ["before the first call", "under way"],
+         "ranges under way, where other threads have had many")
 
 
 @case

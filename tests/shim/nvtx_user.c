@@ -100,6 +100,30 @@ static void deep(int levels)
 		nvtxRangePop();
 }
 
+static pthread_barrier_t all_back;
+
+/* Has been deep, and lives on. */
+static void *back_again(void *arg)
+{
+	deep(100);
+	pthread_barrier_wait(&all_back);
+	pause();
+	return arg;
+}
+
+#define DIVERS 12 /* who have had more ranges under way than there are places for */
+
+static void divers(void)
+{
+	pthread_t thread;
+
+	work();
+	pthread_barrier_init(&all_back, NULL, DIVERS + 1);
+	for (int i = 0; i < DIVERS; i++)
+		pthread_create(&thread, NULL, back_again, NULL);
+	pthread_barrier_wait(&all_back);
+}
+
 static void many(int names)
 {
 	char name[32];
@@ -149,6 +173,8 @@ int main(int argc, char **argv)
 		pthread_create(&thread, NULL, leaves_open, NULL);
 		pthread_join(thread, NULL);
 	} else if (strcmp(what, "killed") == 0) {
+		if (argc > 2)
+			divers();
 		work();
 		nvtxRangePushA("under way");
 		work();
