@@ -69,6 +69,14 @@ static uint32_t number(const void *handle)
 	return (uint32_t)(uintptr_t)handle;
 }
 
+/* NULL is what we returned where there was no room for one more. */
+static uint32_t registered(nvtxStringHandle_t string)
+{
+	if (!string)
+		ct_nvtx_nameless();
+	return number(string);
+}
+
 static uint32_t message(struct ct_thread *thread, const nvtxEventAttributes_t *attributes)
 {
 	switch (attributes->messageType) {
@@ -77,7 +85,7 @@ static uint32_t message(struct ct_thread *thread, const nvtxEventAttributes_t *a
 	case NVTX_MESSAGE_TYPE_UNICODE:
 		return intern_wide(thread, attributes->message.unicode);
 	case NVTX_MESSAGE_TYPE_REGISTERED:
-		return number(attributes->message.registered);
+		return registered(attributes->message.registered);
 	default:
 		return 0;
 	}

@@ -126,12 +126,21 @@ static void divers(void)
 
 static void many(int names)
 {
+	nvtxEventAttributes_t a = attributes();
 	char name[32];
 
 	work();
 	for (int i = 0; i < names; i++) {
 		snprintf(name, sizeof(name), "name %d", i);
 		nvtxRangePushA(name);
+		nvtxRangePop();
+	}
+	a.messageType = NVTX_MESSAGE_TYPE_REGISTERED;
+	do
+		snprintf(name, sizeof(name), "name %d", names++);
+	while ((a.message.registered = nvtxDomainRegisterStringA(NULL, name))); /* no room for it */
+	for (int i = 0; i < 100; i++) {
+		nvtxRangePushEx(&a);
 		nvtxRangePop();
 	}
 }
