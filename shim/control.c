@@ -86,10 +86,11 @@ static void take_signal(int number)
 void ct_control_start(void)
 {
 	const struct ct_start_setting *start = &ct_shim.options.start;
+	uint64_t now_ns = ct_now_ns();
 
 	publish();
-	if (start->by == CT_START_DELAY)
-		due_ns = ct_now_ns() + start->delay_ns;
+	if (start->by == CT_START_DELAY && start->delay_ns < UINT64_MAX - now_ns)
+		due_ns = now_ns + start->delay_ns;
 	if (start->signal)
 		take_signal(start->signal);
 }
