@@ -11,6 +11,7 @@
 
 #define DEPTH_MAX 128   /* of a thread, all domains together */
 #define DEPTH_KEEPS 4   /* to which a thread that is back keeps the places, to have them at hand */
+#define DOMAINS_BEYOND 8
 #define SPANS 1024      /* started and not ended, of the process; a power of two */
 #define SPAN_PROBES 64
 #define PATIENCE 1000000  /* readings while show_spans() is at one: some stores */
@@ -26,8 +27,11 @@ struct open {
 };
 
 struct ct_ranges {
-	uint32_t depth, beyond; /* pushed and kept; pushed and not kept, as there were too many */
-	struct open open[DEPTH_MAX];
+	uint32_t depth, domains;
+	struct open open[DEPTH_MAX]; /* pushed and kept */
+	struct {
+		uint32_t domain, count;
+	} beyond[DOMAINS_BEYOND]; /* `domains` of them: pushed and not kept, as there were too many */
 	char text[CT_NVTX_TEXT_BYTES];
 };
 
@@ -129,13 +133,33 @@ static void end(struct ct_thread *thread, struct open *open, bool cut)
 	ct_nvtx_open_empty(open->place);
 }
 
+/* How many of a domain are beyond; NULL: none ever was. */
+static uint32_t *beyond_of(struct ct_ranges *ranges, uint32_t domain)
+{
+	for (uint32_t i = 0; i < ranges->domains; i++)
+		if (ranges->beyond[i].domain == domain)
+			return &ranges->beyond[i].count;
+	return NULL;
+}
+
+static void leave_out(struct ct_ranges *ranges, uint32_t *beyond, uint32_t domain)
+{
+	if (!beyond && ranges->domains < DOMAINS_BEYOND) {
+		ranges->beyond[ranges->domains].domain = domain;
+		beyond = &ranges->beyond[ranges->domains++].count;
+	}
+	if (beyond)
+		++*beyond;
+	lose();
+}
+
 void ct_nvtx_push(struct ct_thread *thread, const struct ct_nvtx_range *range)
 {
 	struct ct_ranges *ranges = thread->ranges;
+	uint32_t *beyond = beyond_of(ranges, range->domain);
 
-	if (ranges->depth == DEPTH_MAX) {
-		ranges->beyond++;
-		lose();
+	if (ranges->depth == DEPTH_MAX || (beyond && *beyond)) {
+		leave_out(ranges, beyond, range->domain);
 	} else {
 		ranges->open[ranges->depth].range = *range;
 		begin(thread, &ranges->open[ranges->depth++], CT_NVTX_PUSHED);
@@ -162,11 +186,13 @@ static void pop_at(struct ct_thread *thread, uint32_t i)
 void ct_nvtx_pop(uint32_t domain)
 {
 	struct ct_thread *thread = enter_to_end();
+	uint32_t *beyond;
 
 	if (!thread)
 		return;
-	if (thread->ranges->beyond)
-		thread->ranges->beyond--;
+	beyond = beyond_of(thread->ranges, domain);
+	if (beyond && *beyond)
+		--*beyond;
 	else
 		for (uint32_t i = thread->ranges->depth; i-- > 0;)
 			if (thread->ranges->open[i].range.domain == domain) {

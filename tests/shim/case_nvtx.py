@@ -77,8 +77,11 @@ def nvtx_windows(here):
 def nvtx_many(here):
     """What is too deep, and names beyond those that there is room for, is counted."""
     folder = quiet(here.both(user("deep", 200))).trace()
-    same(len(ranges(here, folder)), 128, "ranges of a thread, with the one around")
-    says_blind(folder, "73 NVTX ranges not kept")
+    found = ranges(here, folder)
+    same(len(found), 128 + 128, "ranges of a thread, twice, with the one around")
+    says_blind(folder, "75 NVTX ranges not kept")
+    outer, after = (next(one for one in found if one["name"] == name) for name in ("outer", "next"))
+    check(outer["end"] <= after["begin"], "a pop ends what is of its domain", found)
     folder = quiet(here.both(user("many", 70000))).trace()
     found = ranges(here, folder)
     same(len(found), 70101, "ranges")

@@ -100,6 +100,24 @@ static void deep(int levels)
 		nvtxRangePop();
 }
 
+/* The first that is too deep to be kept is followed by one of another domain. */
+static void deep_in_two(void)
+{
+	nvtxDomainHandle_t domain = nvtxDomainCreateA("another");
+	nvtxEventAttributes_t a = attributes();
+
+	nvtxRangePushA("outer");
+	for (int i = 0; i < 127; i++)
+		nvtxRangePushA("inner");
+	nvtxDomainRangePushEx(domain, &a);
+	for (int i = 0; i < 127; i++)
+		nvtxRangePop();
+	nvtxDomainRangePop(domain);
+	nvtxRangePop();
+	nvtxRangePushA("next");
+	nvtxRangePop();
+}
+
 static pthread_barrier_t all_back;
 
 /* Has been deep, and lives on. */
@@ -191,6 +209,7 @@ int main(int argc, char **argv)
 		kill(getpid(), 9);
 	} else if (strcmp(what, "deep") == 0) {
 		deep(atoi(argv[2]));
+		deep_in_two();
 	} else if (strcmp(what, "many") == 0) {
 		many(atoi(argv[2]));
 	} else if (strcmp(what, "windows") == 0) {
