@@ -26,6 +26,8 @@ void ct_nvtx_offer(const char *library)
 		setenv(VARIABLE, library, 1);
 	else
 		taken_by_other = strcmp(before, library) != 0;
+	if (!taken_by_other)
+		ct_nvtx_load_offer(library);
 }
 
 void ct_nvtx_note(void)
@@ -267,6 +269,8 @@ static const struct {
 
 __attribute__((visibility("default"))) int
 InitializeInjectionNvtx2(NvtxGetExportTableFunc_t get_table);
+
+void *const ct_nvtx_initialize = (void *)InitializeInjectionNvtx2;
 
 /* Called by each copy of NVTX in the process on its first use. Returns 0: there is no tool. */
 int InitializeInjectionNvtx2(NvtxGetExportTableFunc_t get_table)

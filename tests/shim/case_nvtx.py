@@ -54,6 +54,12 @@ def nvtx_ranges(here):
 
 
 @case
+def nvtx_constructor(here):
+    """NVTX finds us without the loader, whose lock the thread has that waits for NVTX's first use."""
+    says_clean(quiet(here.both(user("load", PATHS["NVTX_WAITS"]))).trace())
+
+
+@case
 def nvtx_killed(here):
     """Of a killed program the ranges that were under way are known, those from before CUDA too."""
     run = here.traced(user("killed"))

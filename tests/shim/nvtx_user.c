@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A program that marks what it does by NVTX, in every way there is, around CUDA calls. It prints
- * what it got back as a program may; with -DTOOL: another tool that has NVTX.
+ * what it got back as a program may; with -DTOOL: another tool that has NVTX; with -DWAITS: a
+ * library whose constructor waits for a thread that uses NVTX.
  */
-#ifndef TOOL
+#if !defined(TOOL) && !defined(WAITS)
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -214,6 +216,9 @@ int main(int argc, char **argv)
 		many(atoi(argv[2]));
 	} else if (strcmp(what, "windows") == 0) {
 		windows();
+	} else if (strcmp(what, "load") == 0) {
+		printf("%d\n", dlopen(argv[2], RTLD_NOW) != NULL);
+		work();
 	} else if (strcmp(what, "none") == 0) {
 		nvtxRangePushA("without CUDA");
 		nvtxRangePop();
@@ -222,6 +227,27 @@ int main(int argc, char **argv)
 	printf("%d\n", nvtxRangePop());
 	printf("%d\n", nvtxRangePop()); /* one too many */
 	return 0;
+}
+
+#elif defined(WAITS)
+
+#include <pthread.h>
+
+#include <nvtx3/nvToolsExt.h>
+
+static void *range(void *arg)
+{
+	nvtxRangePushA("in a constructor");
+	nvtxRangePop();
+	return arg;
+}
+
+__attribute__((constructor)) static void constructor(void)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, range, NULL);
+	pthread_join(thread, NULL);
 }
 
 #else
