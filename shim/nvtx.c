@@ -13,7 +13,6 @@
 #define DEPTH_KEEPS 4   /* to which a thread that is back keeps the places, to have them at hand */
 #define DOMAINS_BEYOND 8
 #define SPANS 1024      /* started and not ended, of the process; a power of two */
-#define SPAN_PROBES 64
 #define PATIENCE 1000000  /* readings while show_spans() is at one: some stores */
 #define BUSY 1          /* no id of a span: those have more bits */
 
@@ -41,6 +40,7 @@ static struct {
 	struct open open;
 } spans[SPANS];
 static uint64_t span_serial;
+static uint32_t spans_taken; /* a program that ends none of them is not to search all each time */
 
 static bool attached;       /* some NVTX has called us */
 static uint32_t lost_early; /* before there was a trace */
@@ -205,15 +205,18 @@ void ct_nvtx_pop(uint32_t domain)
 uint64_t ct_nvtx_start(struct ct_thread *thread, const struct ct_nvtx_range *range)
 {
 	uint64_t serial = __atomic_add_fetch(&span_serial, 1, __ATOMIC_RELAXED), id = 0;
+	bool full = __atomic_load_n(&spans_taken, __ATOMIC_RELAXED) >= SPANS;
 
-	for (uint64_t n = 0; !id && n < SPAN_PROBES; n++) {
+	for (uint64_t n = 0; !full && !id && n < SPANS; n++) { /* those that stay lie side by side */
 		uint64_t i = (serial + n) % SPANS, none = 0;
 
-		if (!__atomic_compare_exchange_n(&spans[i].id, &none, BUSY, false, __ATOMIC_ACQUIRE,
+		if (__atomic_load_n(&spans[i].id, __ATOMIC_RELAXED) ||
+		    !__atomic_compare_exchange_n(&spans[i].id, &none, BUSY, false, __ATOMIC_ACQUIRE,
 						 __ATOMIC_RELAXED))
 			continue;
 		spans[i].open = (struct open){ .range = *range };
 		begin(thread, &spans[i].open, CT_NVTX_STARTED);
+		__atomic_fetch_add(&spans_taken, 1, __ATOMIC_RELAXED);
 		id = serial * SPANS + i;
 		__atomic_store_n(&spans[i].id, id, __ATOMIC_RELEASE);
 	}
@@ -241,6 +244,7 @@ void ct_nvtx_end(uint64_t id)
 		if (ct_shim_alive())
 			ct_nvtx_open_give(spans[i].open.place);
 		__atomic_store_n(&spans[i].id, 0, __ATOMIC_RELEASE);
+		__atomic_fetch_sub(&spans_taken, 1, __ATOMIC_RELAXED);
 	}
 	ct_nvtx_leave(thread);
 }

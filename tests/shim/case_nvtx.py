@@ -60,6 +60,17 @@ def nvtx_constructor(here):
 
 
 @case
+def nvtx_requests(here):
+    """Hundreds of started ranges may be open, and no other one is lost for it."""
+    folder = quiet(here.both(user("requests", 900))).trace()
+    says_clean(folder)
+    found = ranges(here, folder)
+    same(sum(one["name"] == "request" for one in found), 1100, "those that ended")
+    same(sum(one["open"] for one in found), 900, "those under way")
+    says_blind(quiet(here.both(user("requests", 1030))).trace(), f"{6 + 1100} NVTX ranges not kept")
+
+
+@case
 def nvtx_killed(here):
     """Of a killed program the ranges that were under way are known, those from before CUDA too."""
     run = here.traced(user("killed"))

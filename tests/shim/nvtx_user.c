@@ -102,6 +102,16 @@ static void deep(int levels)
 		nvtxRangePop();
 }
 
+/* So many requests under way, as of a server, while others come and go. */
+static void requests(int under_way)
+{
+	work();
+	for (int i = 0; i < under_way; i++)
+		nvtxRangeStartA("long request");
+	for (int i = 0; i < 1100; i++)
+		nvtxRangeEnd(nvtxRangeStartA("request"));
+}
+
 /* The first that is too deep to be kept is followed by one of another domain. */
 static void deep_in_two(void)
 {
@@ -216,6 +226,8 @@ int main(int argc, char **argv)
 		many(atoi(argv[2]));
 	} else if (strcmp(what, "windows") == 0) {
 		windows();
+	} else if (strcmp(what, "requests") == 0) {
+		requests(atoi(argv[2]));
 	} else if (strcmp(what, "load") == 0) {
 		printf("%d\n", dlopen(argv[2], RTLD_NOW) != NULL);
 		work();
