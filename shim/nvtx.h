@@ -43,7 +43,7 @@ void ct_nvtx_finish(struct ct_thread *thread);
 /* nvtx_names.c: the id of a text of so many bytes (cut), 0 if the table is full. From any thread. */
 uint32_t ct_nvtx_intern(struct ct_thread *thread, const char *text, uint32_t length);
 
-/* Count a range or a domain that has lost its name. */
+/* Count a range whose name is 0, if that may be as there was no room for it. */
 void ct_nvtx_nameless(void);
 
 /* The names that were interned before there was a trace. Once, when there is one. */

@@ -50,12 +50,20 @@ static void record(struct ct_thread *thread, uint32_t id, const char *text, uint
 	ct_writer_commit(name, CT_RECORD_NVTX_NAME, bytes);
 }
 
-void ct_nvtx_nameless(void)
+static bool full; /* some name had no room */
+
+static void lose(void)
 {
 	if (ct_shim_alive())
 		ct_file_lose(&ct_shim.file, CT_LOSS_RANGE_NAMES, 1);
 	else
 		__atomic_fetch_add(&early.lost, 1, __ATOMIC_RELAXED);
+}
+
+void ct_nvtx_nameless(void)
+{
+	if (__atomic_load_n(&full, __ATOMIC_RELAXED))
+		lose();
 }
 
 /* Take n of what has a bound; returns where they begin, or the bound. */
@@ -134,6 +142,7 @@ uint32_t ct_nvtx_intern(struct ct_thread *thread, const char *text, uint32_t len
 		if (seen == key)
 			return slot + 1;
 	}
-	ct_nvtx_nameless();
+	__atomic_store_n(&full, true, __ATOMIC_RELAXED);
+	lose();
 	return 0;
 }
