@@ -120,9 +120,17 @@ static uint32_t correlation_of(enum ct_record_type type, const union ct_converte
 static bool dropped(CUpti_ActivityKind kind, enum ct_record_type type,
 		    const union ct_converted *record)
 {
+	enum ct_when when = when_of(kind);
+	uint32_t correlation;
+
 	if (type == CT_RECORD_OVERHEAD)
 		return ct_windows_drop_time(record->overhead.start_ns, record->overhead.end_ns);
-	return ct_windows_drop(when_of(kind), correlation_of(type, record));
+	correlation = correlation_of(type, record);
+	if (!ct_windows_drop(when, correlation))
+		return false;
+	if (ct_windows_forgot(when, correlation))
+		host->lose(CT_LOSS_FORGOTTEN, 1);
+	return true;
 }
 
 static void store(const CUpti_Activity *activity)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cupti/window.h"
 
-#define WINDOWS 4 /* that are remembered */
+#define WINDOWS 16 /* that are remembered */
+#define FROM_START 0 /* of them the only one that may have been open from the start */
 
 struct window {
 	uint32_t first, last;    /* correlation ids; 0 = none yet */
@@ -13,6 +14,7 @@ struct window {
 static struct windows {
 	struct window at[WINDOWS];
 	uint32_t current;                  /* of them */
+	uint32_t forgotten;                /* the last id of those before; 0 = there were none */
 	enum { EVER, OPEN, CLOSED } state; /* EVER: all, from the start; nobody looks at ids */
 } sorts[CT_WHEN_FULL + 1];
 
@@ -61,11 +63,12 @@ static void called(struct windows *w, uint32_t id)
 	struct window *at = &w->at[__atomic_load_n(&w->current, __ATOMIC_RELAXED)];
 	int state = state_of(w);
 
+	if (state == EVER)
+		return;
+	settle(&w->at[FROM_START], id); /* the next window may have begun already */
 	if (state == OPEN) {
 		extend(&at->first, id, true);
 		extend(&at->last, id, false);
-	} else if (state == CLOSED) {
-		settle(at, id);
 	}
 }
 
@@ -82,7 +85,8 @@ static bool holds(const struct window *at, uint32_t id)
 
 	if (is_ever(at) && !last)
 		return true;
-	first = is_ever(at) ? 1 : first;
+	if (is_ever(at)) /* or as far back as ids can be told from later ones */
+		first = last > INT32_MAX ? last - INT32_MAX : 1;
 	return first && last && !before(id, first) && !before(last, id);
 }
 
@@ -96,6 +100,13 @@ bool ct_windows_drop(enum ct_when when, uint32_t correlation)
 		if (holds(&w->at[i], correlation))
 			return false;
 	return true;
+}
+
+bool ct_windows_forgot(enum ct_when when, uint32_t correlation)
+{
+	uint32_t forgotten = __atomic_load_n(&sorts[when].forgotten, __ATOMIC_RELAXED);
+
+	return forgotten && !before(forgotten, correlation);
 }
 
 bool ct_windows_drop_time(uint64_t start_ns, uint64_t end_ns)
@@ -117,7 +128,7 @@ bool ct_windows_drop_time(uint64_t start_ns, uint64_t end_ns)
 bool ct_windows_settled(void)
 {
 	for (int when = CT_WHEN_LIGHT; when <= CT_WHEN_FULL; when++) {
-		const struct window *at = &sorts[when].at[sorts[when].current];
+		const struct window *at = &sorts[when].at[FROM_START];
 
 		if (state_of(&sorts[when]) == CLOSED && is_ever(at) &&
 		    !__atomic_load_n(&at->last, __ATOMIC_RELAXED))
@@ -131,8 +142,9 @@ void ct_windows_begin(enum ct_mode mode)
 	for (int when = CT_WHEN_LIGHT; when <= CT_WHEN_FULL; when++) {
 		struct windows *w = &sorts[when];
 
-		w->at[0].ever = mode <= least((enum ct_when)when);
-		__atomic_store_n(&w->state, w->at[0].ever ? EVER : CLOSED, __ATOMIC_RELAXED);
+		*w = (struct windows){ 0 };
+		w->at[FROM_START].ever = mode <= least((enum ct_when)when);
+		__atomic_store_n(&w->state, w->at[FROM_START].ever ? EVER : CLOSED, __ATOMIC_RELAXED);
 	}
 }
 
@@ -140,6 +152,8 @@ static void open_window(struct windows *w, uint64_t now_ns)
 {
 	uint32_t next = (w->current + 1) % WINDOWS;
 
+	if (w->at[next].last)
+		__atomic_store_n(&w->forgotten, w->at[next].last, __ATOMIC_RELAXED);
 	__atomic_store_n(&w->at[next].ever, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&w->at[next].first, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&w->at[next].last, 0, __ATOMIC_RELAXED);

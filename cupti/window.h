@@ -31,7 +31,10 @@ void ct_windows_called(uint32_t correlation);
 /* Is a record of this kind of no window's call? Of calls of the last few windows it is known. */
 bool ct_windows_drop(enum ct_when when, uint32_t correlation);
 
-/* The same for a record of the light mode that knows no call, by its time. */
+/* It is; but may it be of a window before those, and have come too late? */
+bool ct_windows_forgot(enum ct_when when, uint32_t correlation);
+
+/* As ct_windows_drop(), for a record of the light mode that knows no call, by its time. */
 bool ct_windows_drop_time(uint64_t start_ns, uint64_t end_ns);
 
 /*

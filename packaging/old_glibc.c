@@ -19,13 +19,13 @@
 		".symver old_" #name ", " #name "@GLIBC_" version "\n")
 
 OLD(dlerror, "2.2.5");
-OLD(dlopen, "2.2.5");
 OLD(pthread_create, "2.2.5");
 OLD(pthread_once, "2.2.5");
 OLD(pthread_sigmask, "2.2.5");
 
 #ifdef COMMAND
 OLD(dlclose, "2.2.5");
+OLD(dlopen, "2.2.5");
 OLD(dlsym, "2.2.5");
 OLD(exp, "2.2.5"); /* the mathematical ones: 2.29, without errno by SVID's rules */
 OLD(log, "2.2.5");

@@ -30,6 +30,7 @@ static uint64_t due_ns = UINT64_MAX; /* when recording begins by itself */
 static uint32_t signals;             /* that have come */
 static uint32_t profiler;            /* the last call: a number << 1 | is it a start; 0 = none */
 static uint32_t profiler_done;       /* the last one that was carried out */
+static bool in_vain;                 /* somebody waited for that too long: nobody else is to */
 
 static struct ct_control *header(void)
 {
@@ -85,10 +86,11 @@ static void take_signal(int number)
 void ct_control_start(void)
 {
 	const struct ct_start_setting *start = &ct_shim.options.start;
+	uint64_t now_ns = ct_now_ns();
 
 	publish();
-	if (start->by == CT_START_DELAY)
-		due_ns = ct_now_ns() + start->delay_ns;
+	if (start->by == CT_START_DELAY && start->delay_ns < UINT64_MAX - now_ns)
+		due_ns = now_ns + start->delay_ns;
 	if (start->signal)
 		take_signal(start->signal);
 }
@@ -152,6 +154,7 @@ static void answer_profiler(void)
 	if (word == profiler_done)
 		return;
 	record(word & 1);
+	__atomic_store_n(&in_vain, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&profiler_done, word, __ATOMIC_RELEASE);
 	syscall(SYS_futex, &profiler_done, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
@@ -195,12 +198,15 @@ static void await(uint32_t word)
 	const struct timespec slice = { .tv_nsec = SLICE_NS };
 	uint64_t deadline_ns = ct_now_ns() + DEADLINE_NS;
 
-	while (ct_shim_alive() && ct_flusher_running() && ct_now_ns() < deadline_ns) {
+	while (ct_shim_alive() && ct_flusher_running() && !__atomic_load_n(&in_vain, __ATOMIC_RELAXED)) {
 		uint32_t done = __atomic_load_n(&profiler_done, __ATOMIC_ACQUIRE);
 
 		if ((int32_t)(done - word) >= 0)
 			return;
-		syscall(SYS_futex, &profiler_done, FUTEX_WAIT_PRIVATE, done, &slice, NULL, 0);
+		if (ct_now_ns() >= deadline_ns)
+			__atomic_store_n(&in_vain, true, __ATOMIC_RELAXED);
+		else
+			syscall(SYS_futex, &profiler_done, FUTEX_WAIT_PRIVATE, done, &slice, NULL, 0);
 	}
 }
 

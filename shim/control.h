@@ -35,7 +35,8 @@ void ct_control_fetch(void);
 /*
  * The program has called cudaProfilerStart() (on) or is about to call cudaProfilerStop(). Under
  * CUTRACE_START=api, waits until the window has begun or ended, so that all calls between the
- * two are recorded and no others; ten seconds at most. As the CUDA manual says of both, a
+ * two are recorded and no others; ten seconds at most, and not again while the cutrace thread
+ * does not come round, as in a CUPTI that hangs. As the CUDA manual says of both, a
  * second call in a row changes nothing. Never changes errno.
  */
 void ct_control_profiler(bool on);

@@ -18,9 +18,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "shim/nvtx.h"
 #include "shim/options.h"
 #include "shim/real.h"
 #include "shim/self.h"
+#include "shim/trampoline.h"
 
 typedef void *dlsym_function(void *handle, const char *name);
 
@@ -28,59 +30,19 @@ typedef void *dlsym_function(void *handle, const char *name);
 __attribute__((used, visibility("hidden"))) void *ct_dlsym_pick(void *handle, const char *name,
 								const void *caller);
 
+CT_TRAMPOLINE("dlsym", "ct_dlsym_pick")
 #if defined(__x86_64__)
-__asm__(".text\n"
-	".p2align 4\n"
-	".globl dlsym\n"
-	".type dlsym, @function\n"
-	"dlsym:\n"
-	".cfi_startproc\n"
-	"	endbr64\n"
-	"	push %rdi\n"
-	".cfi_adjust_cfa_offset 8\n"
-	"	push %rsi\n"
-	".cfi_adjust_cfa_offset 8\n"
-	"	sub $8, %rsp\n"
-	".cfi_adjust_cfa_offset 8\n"
-	"	mov 24(%rsp), %rdx\n"
-	"	call ct_dlsym_pick\n"
-	"	add $8, %rsp\n"
-	".cfi_adjust_cfa_offset -8\n"
-	"	pop %rsi\n"
-	".cfi_adjust_cfa_offset -8\n"
-	"	pop %rdi\n"
-	".cfi_adjust_cfa_offset -8\n"
-	"	mov (%rsp), %rdx\n" /* answer() takes the caller as well */
-	"	jmp *%rax\n"
-	".cfi_endproc\n"
-	".size dlsym, . - dlsym\n");
 #define OLDEST "GLIBC_2.2.5"
-#elif defined(__aarch64__)
-__asm__(".text\n"
-	".p2align 4\n"
-	".globl dlsym\n"
-	".type dlsym, @function\n"
-	"dlsym:\n"
-	".cfi_startproc\n"
-	"	stp x29, x30, [sp, #-32]!\n"
-	".cfi_def_cfa_offset 32\n"
-	".cfi_offset 29, -32\n"
-	".cfi_offset 30, -24\n"
-	"	stp x0, x1, [sp, #16]\n"
-	"	mov x2, x30\n"
-	"	bl ct_dlsym_pick\n"
-	"	mov x16, x0\n"
-	"	ldp x0, x1, [sp, #16]\n"
-	"	ldp x29, x30, [sp], #32\n"
-	".cfi_def_cfa_offset 0\n"
-	"	mov x2, x30\n"
-	"	br x16\n"
-	".cfi_endproc\n"
-	".size dlsym, . - dlsym\n");
-#define OLDEST "GLIBC_2.17"
 #else
-#define OLDEST "GLIBC_2.17" /* no trampoline is written: dlsym() is left alone */
+#define OLDEST "GLIBC_2.17" /* where no trampoline is written, dlsym() is left alone */
 #endif
+
+void *ct_dlsym_loaders(const char *name)
+{
+	void *found = dlvsym(RTLD_NEXT, name, "GLIBC_2.34");
+
+	return found ? found : dlvsym(RTLD_NEXT, name, OLDEST);
+}
 
 /*
  * Found by version, since by name we would find ourselves. Called before any constructor
@@ -94,9 +56,7 @@ static dlsym_function *real_dlsym(void)
 
 	if (found)
 		return found;
-	*(void **)&found = dlvsym(RTLD_NEXT, "dlsym", "GLIBC_2.34");
-	if (!found)
-		*(void **)&found = dlvsym(RTLD_NEXT, "dlsym", OLDEST);
+	*(void **)&found = ct_dlsym_loaders("dlsym");
 	__atomic_store_n(&known, found, __ATOMIC_RELAXED);
 	errno = saved;
 	return found;
@@ -228,7 +188,10 @@ static bool is_tool(const void *caller)
 void *ct_dlsym_pick(void *handle, const char *name, const void *caller)
 {
 	bool global = handle == RTLD_DEFAULT || handle == RTLD_NEXT;
+	void *nvtx = ct_nvtx_pick(handle, name);
 
+	if (nvtx)
+		return nvtx;
 	if (name && name[0] == 'c' && name[1] == 'u' && ct_real_knows(table_of(name), name) &&
 	    !(global && table_of(name) == &ct_real_driver) && !is_tool(caller) &&
 	    (handle != RTLD_NEXT || ahead_of_us(caller)))

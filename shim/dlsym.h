@@ -9,4 +9,7 @@
  */
 void *ct_dlsym(void *handle, const char *name);
 
+/* The loader's own function of this name, such as dlopen(), by its version; NULL: not found. */
+void *ct_dlsym_loaders(const char *name);
+
 #endif

@@ -13,6 +13,7 @@
 uint32_t ct_mode_now;
 uint64_t ct_mode_threshold_ns = UINT64_MAX;
 uint64_t ct_mode_switched_ns;
+uint64_t ct_mode_off_ns;
 
 static uint64_t alarm_ns; /* when the last long call ended; 0 = there was none */
 static bool refused;      /* there is no way back to full: CUPTI's refusal, or no room to say so */
@@ -75,6 +76,9 @@ static void stamp(void)
 
 static void leave(enum ct_mode to)
 {
+	if (to == CT_MODE_OFF)
+		__atomic_store_n(&ct_mode_off_ns, ct_now_ns(), __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE); /* who sees the mode sees since when */
 	set(to);
 	ct_cupti_switch(to);
 	stamp();

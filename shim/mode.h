@@ -21,10 +21,20 @@
 extern uint32_t ct_mode_now;           /* enum ct_mode; only the cutrace thread changes it */
 extern uint64_t ct_mode_threshold_ns;  /* UINT64_MAX: no call is that long; 0: every one */
 extern uint64_t ct_mode_switched_ns;   /* when the callbacks were last changed; 0 = never */
+extern uint64_t ct_mode_off_ns;        /* when the last window ended; 0 = none has */
 
 static inline enum ct_mode ct_mode(void)
 {
 	return (enum ct_mode)__atomic_load_n(&ct_mode_now, __ATOMIC_RELAXED);
+}
+
+/* Is there no window now, and was there none since then? */
+static inline bool ct_mode_outside(uint64_t since_ns)
+{
+	if (ct_mode() != CT_MODE_OFF)
+		return false;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return since_ns >= __atomic_load_n(&ct_mode_off_ns, __ATOMIC_RELAXED);
 }
 
 /* Is a call with these effects to be passed on at once? */

@@ -10,14 +10,15 @@
 #include "shim/thread.h"
 
 #define DEPTH_MAX 128   /* of a thread, all domains together */
+#define DEPTH_KEEPS 4   /* to which a thread that is back keeps the places, to have them at hand */
+#define DOMAINS_BEYOND 8
 #define SPANS 1024      /* started and not ended, of the process; a power of two */
-#define SPAN_PROBES 64
 #define PATIENCE 1000000  /* readings while show_spans() is at one: some stores */
 #define BUSY 1          /* no id of a span: those have more bits */
 
 /*
  * A range under way, and where the trace says so (NULL: it does not). Those that are pushed leave
- * their place to the next one at their depth.
+ * their place to the next one at their depth, if that is small.
  */
 struct open {
 	struct ct_nvtx_range range;
@@ -25,8 +26,11 @@ struct open {
 };
 
 struct ct_ranges {
-	uint32_t depth, beyond; /* pushed and kept; pushed and not kept, as there were too many */
-	struct open open[DEPTH_MAX];
+	uint32_t depth, domains;
+	struct open open[DEPTH_MAX]; /* pushed and kept */
+	struct {
+		uint32_t domain, count;
+	} beyond[DOMAINS_BEYOND]; /* `domains` of them: pushed and not kept, as there were too many */
 	char text[CT_NVTX_TEXT_BYTES];
 };
 
@@ -36,6 +40,7 @@ static struct {
 	struct open open;
 } spans[SPANS];
 static uint64_t span_serial;
+static uint32_t spans_taken; /* a program that ends none of them is not to search all each time */
 
 static bool attached;       /* some NVTX has called us */
 static uint32_t lost_early; /* before there was a trace */
@@ -114,13 +119,6 @@ static void begin(const struct ct_thread *thread, struct open *open, enum ct_nvt
 	ct_nvtx_open_fill(open->place, &open->range);
 }
 
-/* Between two windows of recording no call was recorded that could be in it. */
-static bool outside(const struct ct_nvtx_range *range)
-{
-	return ct_mode() == CT_MODE_OFF &&
-	       range->begin_ns >= __atomic_load_n(&ct_mode_switched_ns, __ATOMIC_RELAXED);
-}
-
 static void end(struct ct_thread *thread, struct open *open, bool cut)
 {
 	uint64_t now_ns = ct_now_ns();
@@ -130,18 +128,38 @@ static void end(struct ct_thread *thread, struct open *open, bool cut)
 	open->range.cut = cut;
 	if (!ct_shim_alive()) /* it was over before the first CUDA call, or this is a child */
 		return;
-	if (!outside(&open->range))
+	if (!ct_mode_outside(open->range.begin_ns)) /* it may reach into a window from both sides */
 		ct_writer_put(&thread->writer, CT_RECORD_NVTX_RANGE, &open->range);
 	ct_nvtx_open_empty(open->place);
+}
+
+/* How many of a domain are beyond; NULL: none ever was. */
+static uint32_t *beyond_of(struct ct_ranges *ranges, uint32_t domain)
+{
+	for (uint32_t i = 0; i < ranges->domains; i++)
+		if (ranges->beyond[i].domain == domain)
+			return &ranges->beyond[i].count;
+	return NULL;
+}
+
+static void leave_out(struct ct_ranges *ranges, uint32_t *beyond, uint32_t domain)
+{
+	if (!beyond && ranges->domains < DOMAINS_BEYOND) {
+		ranges->beyond[ranges->domains].domain = domain;
+		beyond = &ranges->beyond[ranges->domains++].count;
+	}
+	if (beyond)
+		++*beyond;
+	lose();
 }
 
 void ct_nvtx_push(struct ct_thread *thread, const struct ct_nvtx_range *range)
 {
 	struct ct_ranges *ranges = thread->ranges;
+	uint32_t *beyond = beyond_of(ranges, range->domain);
 
-	if (ranges->depth == DEPTH_MAX) {
-		ranges->beyond++;
-		lose();
+	if (ranges->depth == DEPTH_MAX || (beyond && *beyond)) {
+		leave_out(ranges, beyond, range->domain);
 	} else {
 		ranges->open[ranges->depth].range = *range;
 		begin(thread, &ranges->open[ranges->depth++], CT_NVTX_PUSHED);
@@ -158,17 +176,23 @@ static void pop_at(struct ct_thread *thread, uint32_t i)
 	ranges->depth--;
 	memmove(&ranges->open[i], &ranges->open[i + 1],
 		(ranges->depth - i) * sizeof(ranges->open[0]));
+	if (ranges->depth >= DEPTH_KEEPS && ct_shim_alive()) {
+		ct_nvtx_open_give(place);
+		place = NULL;
+	}
 	ranges->open[ranges->depth].place = place;
 }
 
 void ct_nvtx_pop(uint32_t domain)
 {
 	struct ct_thread *thread = enter_to_end();
+	uint32_t *beyond;
 
 	if (!thread)
 		return;
-	if (thread->ranges->beyond)
-		thread->ranges->beyond--;
+	beyond = beyond_of(thread->ranges, domain);
+	if (beyond && *beyond)
+		--*beyond;
 	else
 		for (uint32_t i = thread->ranges->depth; i-- > 0;)
 			if (thread->ranges->open[i].range.domain == domain) {
@@ -181,15 +205,18 @@ void ct_nvtx_pop(uint32_t domain)
 uint64_t ct_nvtx_start(struct ct_thread *thread, const struct ct_nvtx_range *range)
 {
 	uint64_t serial = __atomic_add_fetch(&span_serial, 1, __ATOMIC_RELAXED), id = 0;
+	bool full = __atomic_load_n(&spans_taken, __ATOMIC_RELAXED) >= SPANS;
 
-	for (uint64_t n = 0; !id && n < SPAN_PROBES; n++) {
+	for (uint64_t n = 0; !full && !id && n < SPANS; n++) { /* those that stay lie side by side */
 		uint64_t i = (serial + n) % SPANS, none = 0;
 
-		if (!__atomic_compare_exchange_n(&spans[i].id, &none, BUSY, false, __ATOMIC_ACQUIRE,
+		if (__atomic_load_n(&spans[i].id, __ATOMIC_RELAXED) ||
+		    !__atomic_compare_exchange_n(&spans[i].id, &none, BUSY, false, __ATOMIC_ACQUIRE,
 						 __ATOMIC_RELAXED))
 			continue;
 		spans[i].open = (struct open){ .range = *range };
 		begin(thread, &spans[i].open, CT_NVTX_STARTED);
+		__atomic_fetch_add(&spans_taken, 1, __ATOMIC_RELAXED);
 		id = serial * SPANS + i;
 		__atomic_store_n(&spans[i].id, id, __ATOMIC_RELEASE);
 	}
@@ -217,6 +244,7 @@ void ct_nvtx_end(uint64_t id)
 		if (ct_shim_alive())
 			ct_nvtx_open_give(spans[i].open.place);
 		__atomic_store_n(&spans[i].id, 0, __ATOMIC_RELEASE);
+		__atomic_fetch_sub(&spans_taken, 1, __ATOMIC_RELAXED);
 	}
 	ct_nvtx_leave(thread);
 }

@@ -20,6 +20,17 @@ struct ct_thread;
 /* For the constructor: have NVTX load this library, if that is wanted and no other one is set. */
 void ct_nvtx_offer(const char *library);
 
+/*
+ * nvtx_load.c: this library is preloaded, for good, and has been offered by this name. From then
+ * on dlopen() of it is answered without the loader (is: a handle got so, not to be closed), and so
+ * is dlsym() of the one function that NVTX wants: what to jump to then, else NULL.
+ */
+void ct_nvtx_load_offer(const char *library);
+void *ct_nvtx_pick(void *of, const char *name);
+bool ct_nvtx_is(const void *of);
+
+extern void *const ct_nvtx_initialize; /* nvtx_inject.c: that function */
+
 /* Write a note if there will be no ranges. */
 void ct_nvtx_note(void);
 
@@ -31,6 +42,9 @@ void ct_nvtx_finish(struct ct_thread *thread);
 
 /* nvtx_names.c: the id of a text of so many bytes (cut), 0 if the table is full. From any thread. */
 uint32_t ct_nvtx_intern(struct ct_thread *thread, const char *text, uint32_t length);
+
+/* Count a range whose name is 0, if that may be as there was no room for it. */
+void ct_nvtx_nameless(void);
 
 /* The names that were interned before there was a trace. Once, when there is one. */
 void ct_nvtx_names_started(struct ct_thread *thread);

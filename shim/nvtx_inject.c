@@ -26,6 +26,8 @@ void ct_nvtx_offer(const char *library)
 		setenv(VARIABLE, library, 1);
 	else
 		taken_by_other = strcmp(before, library) != 0;
+	if (!taken_by_other)
+		ct_nvtx_load_offer(library);
 }
 
 void ct_nvtx_note(void)
@@ -69,6 +71,14 @@ static uint32_t number(const void *handle)
 	return (uint32_t)(uintptr_t)handle;
 }
 
+/* NULL is what we returned where there was no room for one more. */
+static uint32_t registered(nvtxStringHandle_t string)
+{
+	if (!string)
+		ct_nvtx_nameless();
+	return number(string);
+}
+
 static uint32_t message(struct ct_thread *thread, const nvtxEventAttributes_t *attributes)
 {
 	switch (attributes->messageType) {
@@ -77,7 +87,7 @@ static uint32_t message(struct ct_thread *thread, const nvtxEventAttributes_t *a
 	case NVTX_MESSAGE_TYPE_UNICODE:
 		return intern_wide(thread, attributes->message.unicode);
 	case NVTX_MESSAGE_TYPE_REGISTERED:
-		return number(attributes->message.registered);
+		return registered(attributes->message.registered);
 	default:
 		return 0;
 	}
@@ -259,6 +269,8 @@ static const struct {
 
 __attribute__((visibility("default"))) int
 InitializeInjectionNvtx2(NvtxGetExportTableFunc_t get_table);
+
+void *const ct_nvtx_initialize = (void *)InitializeInjectionNvtx2;
 
 /* Called by each copy of NVTX in the process on its first use. Returns 0: there is no tool. */
 int InitializeInjectionNvtx2(NvtxGetExportTableFunc_t get_table)

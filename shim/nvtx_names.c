@@ -50,6 +50,22 @@ static void record(struct ct_thread *thread, uint32_t id, const char *text, uint
 	ct_writer_commit(name, CT_RECORD_NVTX_NAME, bytes);
 }
 
+static bool full; /* some name had no room */
+
+static void lose(void)
+{
+	if (ct_shim_alive())
+		ct_file_lose(&ct_shim.file, CT_LOSS_RANGE_NAMES, 1);
+	else
+		__atomic_fetch_add(&early.lost, 1, __ATOMIC_RELAXED);
+}
+
+void ct_nvtx_nameless(void)
+{
+	if (__atomic_load_n(&full, __ATOMIC_RELAXED))
+		lose();
+}
+
 /* Take n of what has a bound; returns where they begin, or the bound. */
 static uint32_t take(uint32_t *used, uint32_t n, uint32_t bound)
 {
@@ -126,7 +142,7 @@ uint32_t ct_nvtx_intern(struct ct_thread *thread, const char *text, uint32_t len
 		if (seen == key)
 			return slot + 1;
 	}
-	if (ct_shim_alive())
-		ct_file_lose(&ct_shim.file, CT_LOSS_RANGE_NAMES, 1);
+	__atomic_store_n(&full, true, __ATOMIC_RELAXED);
+	lose();
 	return 0;
 }

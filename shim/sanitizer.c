@@ -6,8 +6,8 @@ __attribute__((visibility("default"))) const char *__tsan_default_suppressions(v
 
 /*
  * A shared AddressSanitizer runtime ends the program if any library comes before it, as what is
- * preloaded does. It need not for our sake: of what it intercepts we define only dlclose(), which
- * passes on to it, and _exit(), where it does nothing but repeat that leaks were found. A
+ * preloaded does. It need not for our sake: of what it intercepts we define only dlopen() and
+ * dlclose(), which pass on to it, and _exit(), where it does nothing but repeat that leaks were found. A
  * program's own definition of this comes first; ASAN_OPTIONS=verify_asan_link_order=0 says the same.
  */
 const char *__asan_default_options(void)

@@ -89,7 +89,8 @@ enum ct_record_type {
 	X(KEPT, "names, stacks and totals dropped: no room, or half of CUTRACE_LIMIT used for such")  \
 	X(TOTALS, "calls that the whole run's totals do not count: no room for one more")            \
 	X(RANGES, "NVTX ranges not kept: too many open at once, or no memory")                       \
-	X(RANGE_NAMES, "NVTX ranges without their name: the name table was full")
+	X(RANGE_NAMES, "NVTX ranges without their name: the name table was full")                    \
+	X(FORGOTTEN, "device records that came many windows late, and may have been of one")
 
 enum ct_loss {
 #define X(name, text) CT_LOSS_##name,

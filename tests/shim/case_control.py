@@ -190,7 +190,7 @@ def control_delay(here):
 @case
 def control_never(here):
     """No window at all: nothing is recorded, and the report says just that."""
-    run = quiet(here.both(victim("profiled"), CUTRACE_START="delay:1000s"))
+    run = quiet(here.both(victim("profiled"), CUTRACE_START="delay:18446744073s"))
     has_exactly(run.trace(), 0)
     says_blind(run.trace(), "anything: no window was begun in the")
     run = one_line(here.both(victim("profiled"), CUTRACE_START="delay:soon"), "not understood")
@@ -239,6 +239,15 @@ def control_api(here):
     has_exactly(quiet(here.both(victim("profiled_fork"), CUTRACE_START="api")).trace(), 3)
     run = quiet(here.both(victim("profiled_threads"), CUTRACE_START="api"))
     says_blind(run.trace(), "outside")
+
+
+@case
+def control_late(here):
+    """Work that ends many windows later: what is no longer known to be of one is counted."""
+    folder = quiet(here.both(victim("profiled_behind", "20"), CUTRACE_START="api")).trace()
+    same(len(calls(folder)), 20, "calls")
+    same(len(table(folder, "device")), 16, "device operations")
+    says_blind(folder, "4 device records that came many windows late")
 
 
 @case

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A program that marks what it does by NVTX, in every way there is, around CUDA calls. It prints
- * what it got back as a program may; with -DTOOL: another tool that has NVTX.
+ * what it got back as a program may; with -DTOOL: another tool that has NVTX; with -DWAITS: a
+ * library whose constructor waits for a thread that uses NVTX.
  */
-#ifndef TOOL
+#if !defined(TOOL) && !defined(WAITS)
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <cuda_profiler_api.h>
 #include <cuda_runtime_api.h>
 #include <nvtx3/nvToolsExt.h>
 
@@ -100,8 +102,61 @@ static void deep(int levels)
 		nvtxRangePop();
 }
 
+/* So many requests under way, as of a server, while others come and go. */
+static void requests(int under_way)
+{
+	work();
+	for (int i = 0; i < under_way; i++)
+		nvtxRangeStartA("long request");
+	for (int i = 0; i < 1100; i++)
+		nvtxRangeEnd(nvtxRangeStartA("request"));
+}
+
+/* The first that is too deep to be kept is followed by one of another domain. */
+static void deep_in_two(void)
+{
+	nvtxDomainHandle_t domain = nvtxDomainCreateA("another");
+	nvtxEventAttributes_t a = attributes();
+
+	nvtxRangePushA("outer");
+	for (int i = 0; i < 127; i++)
+		nvtxRangePushA("inner");
+	nvtxDomainRangePushEx(domain, &a);
+	for (int i = 0; i < 127; i++)
+		nvtxRangePop();
+	nvtxDomainRangePop(domain);
+	nvtxRangePop();
+	nvtxRangePushA("next");
+	nvtxRangePop();
+}
+
+static pthread_barrier_t all_back;
+
+/* Has been deep, and lives on. */
+static void *back_again(void *arg)
+{
+	deep(100);
+	pthread_barrier_wait(&all_back);
+	pause();
+	return arg;
+}
+
+#define DIVERS 12 /* who have had more ranges under way than there are places for */
+
+static void divers(void)
+{
+	pthread_t thread;
+
+	work();
+	pthread_barrier_init(&all_back, NULL, DIVERS + 1);
+	for (int i = 0; i < DIVERS; i++)
+		pthread_create(&thread, NULL, back_again, NULL);
+	pthread_barrier_wait(&all_back);
+}
+
 static void many(int names)
 {
+	nvtxEventAttributes_t a = attributes();
 	char name[32];
 
 	work();
@@ -110,6 +165,36 @@ static void many(int names)
 		nvtxRangePushA(name);
 		nvtxRangePop();
 	}
+	a.messageType = NVTX_MESSAGE_TYPE_REGISTERED;
+	do
+		snprintf(name, sizeof(name), "name %d", names++);
+	while ((a.message.registered = nvtxDomainRegisterStringA(NULL, name))); /* no room for it */
+	for (int i = 0; i < 100; i++) {
+		nvtxRangePushEx(&a);
+		nvtxRangePop();
+	}
+}
+
+/* Ranges inside and outside of a window, and across its borders. */
+static void windows(void)
+{
+	nvtxRangeId_t around = nvtxRangeStartA("around");
+
+	work();
+	nvtxRangePushA("before it");
+	nvtxRangePop();
+	nvtxRangePushA("into it");
+	cudaProfilerStart();
+	nvtxRangePop();
+	nvtxRangePushA("in it");
+	work();
+	nvtxRangePop();
+	nvtxRangePushA("out of it");
+	cudaProfilerStop();
+	nvtxRangePop();
+	nvtxRangeEnd(around);
+	nvtxRangePushA("behind it");
+	nvtxRangePop();
 }
 
 /* As a library of NVTX before version 3: it has the first module's functions alone. */
@@ -166,6 +251,8 @@ int main(int argc, char **argv)
 		pthread_create(&thread, NULL, leaves_open, NULL);
 		pthread_join(thread, NULL);
 	} else if (strcmp(what, "killed") == 0) {
+		if (argc > 2)
+			divers();
 		work();
 		nvtxRangePushA("under way");
 		work();
@@ -175,8 +262,16 @@ int main(int argc, char **argv)
 		old();
 	} else if (strcmp(what, "deep") == 0) {
 		deep(atoi(argv[2]));
+		deep_in_two();
 	} else if (strcmp(what, "many") == 0) {
 		many(atoi(argv[2]));
+	} else if (strcmp(what, "windows") == 0) {
+		windows();
+	} else if (strcmp(what, "requests") == 0) {
+		requests(atoi(argv[2]));
+	} else if (strcmp(what, "load") == 0) {
+		printf("%d\n", dlopen(argv[2], RTLD_NOW) != NULL);
+		work();
 	} else if (strcmp(what, "none") == 0) {
 		nvtxRangePushA("without CUDA");
 		nvtxRangePop();
@@ -185,6 +280,27 @@ int main(int argc, char **argv)
 	printf("%d\n", nvtxRangePop());
 	printf("%d\n", nvtxRangePop()); /* one too many */
 	return 0;
+}
+
+#elif defined(WAITS)
+
+#include <pthread.h>
+
+#include <nvtx3/nvToolsExt.h>
+
+static void *range(void *arg)
+{
+	nvtxRangePushA("in a constructor");
+	nvtxRangePop();
+	return arg;
+}
+
+__attribute__((constructor)) static void constructor(void)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, range, NULL);
+	pthread_join(thread, NULL);
 }
 
 #else

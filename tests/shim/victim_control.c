@@ -14,6 +14,7 @@
 #include "victim.h"
 
 #define SHORT_NS 1000
+#define LONG_NS 800000000
 #define BYTES 4096
 
 /* So many rounds, a kernel and a copy in each: six calls and three device operations. */
@@ -125,6 +126,18 @@ static int profiled_fork(const char *unused)
 	return 0;
 }
 
+/* Windows whose work ends when all have: a kernel in each, of which the first is long. */
+static int profiled_behind(const char *count)
+{
+	for (int i = 0; i < atoi(count); i++) {
+		start();
+		victim_must(victim_kernel(i ? SHORT_NS : LONG_NS), "launching");
+		stop();
+	}
+	victim_must(cudaDeviceSynchronize(), "waiting");
+	return 0;
+}
+
 static void *start_one(void *unused)
 {
 	start();
@@ -153,5 +166,6 @@ const struct victim_mode victim_control[] = {
 	{ "profiled", profiled },
 	{ "profiled_fork", profiled_fork },
 	{ "profiled_threads", profiled_threads },
+	{ "profiled_behind", profiled_behind },
 	{ 0 },
 };

@@ -208,10 +208,15 @@ static bool swaps(const struct stub *stub, const args a, int64_t *result)
 		*result = (int64_t)stub_for("dlsym", dlvsym(RTLD_NEXT, "dlsym", "GLIBC_2.34"));
 		return true;
 	}
-	if (by_version || strcmp(stub->function, "dlsym") != 0 || (void *)a[0] == RTLD_NEXT ||
-	    (void *)a[0] == RTLD_DEFAULT)
+	if (strcmp(stub->function, "dlsym") != 0)
 		return false;
 	*(void **)&dlsym_ = stub->real;
+	if ((void *)a[0] == RTLD_NEXT && strcmp(name, "dlopen") == 0) { /* which it defines itself */
+		*result = (int64_t)stub_for(name, dlsym_(RTLD_NEXT, name));
+		return true;
+	}
+	if ((void *)a[0] == RTLD_NEXT || (void *)a[0] == RTLD_DEFAULT)
+		return false;
 	found = dlsym_((void *)a[0], name);
 	swapped = stub_for(name, found);
 	*result = (int64_t)swapped;

@@ -89,6 +89,60 @@ static void test_wrap(void **state)
 	assert_true(dropped(UINT32_MAX - 2));
 }
 
+/* Stopped and started at once, before any call: what came behind the second window is of none. */
+static void test_at_once(void **state)
+{
+	(void)state;
+	ct_windows_begin(CT_MODE_FULL);
+	ct_windows_switch(CT_MODE_OFF, 1000);
+	ct_windows_switch(CT_MODE_FULL, 1001);
+	ct_windows_called(71);
+	ct_windows_switch(CT_MODE_OFF, 1002);
+	ct_windows_called(72);
+	assert_true(ct_windows_settled());
+	assert_false(dropped(70));
+	assert_false(dropped(71));
+	assert_true(dropped(72));
+	ct_windows_begin(CT_MODE_FULL);
+	ct_windows_switch(CT_MODE_OFF, 1000);
+	ct_windows_switch(CT_MODE_FULL, 1001);
+	ct_windows_switch(CT_MODE_OFF, 1002);
+	assert_false(ct_windows_settled());
+	ct_windows_called(71);
+	assert_true(ct_windows_settled());
+	assert_true(dropped(71));
+}
+
+/* A window from the start may have more calls than half of all ids: its last ones count. */
+static void test_long(void **state)
+{
+	(void)state;
+	ct_windows_begin(CT_MODE_FULL);
+	ct_windows_switch(CT_MODE_OFF, 1000);
+	ct_windows_called(3000000001u);
+	assert_false(dropped(3000000000u));
+	assert_false(dropped(2999000000u));
+	assert_true(dropped(3000000001u));
+}
+
+/* Windows are forgotten in the end, which is known of what comes so late. */
+static void test_forgotten(void **state)
+{
+	(void)state;
+	ct_windows_begin(CT_MODE_OFF);
+	for (uint32_t n = 1; n <= 30; n++) {
+		assert_true(n > 16 || !ct_windows_forgot(CT_WHEN_FULL, 10));
+		ct_windows_switch(CT_MODE_FULL, n);
+		ct_windows_called(n * 10);
+		ct_windows_switch(CT_MODE_OFF, n);
+	}
+	assert_false(dropped(300));
+	assert_false(dropped(150));
+	assert_false(ct_windows_forgot(CT_WHEN_FULL, 145)); /* of none, for certain */
+	assert_true(dropped(140));
+	assert_true(ct_windows_forgot(CT_WHEN_FULL, 140));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -96,6 +150,9 @@ int main(void)
 		cmocka_unit_test(test_windows),
 		cmocka_unit_test(test_light_window),
 		cmocka_unit_test(test_wrap),
+		cmocka_unit_test(test_at_once),
+		cmocka_unit_test(test_long),
+		cmocka_unit_test(test_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
