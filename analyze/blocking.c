@@ -245,6 +245,20 @@ static bool creates_context(const struct splitter *s)
 	return false;
 }
 
+/* Why nothing explains a wait; static text. */
+static const char *no_rule(const struct splitter *s)
+{
+	if (blind(s))
+		return "there are no device times: it may have waited, or worked in the driver";
+	if (s->seen != CT_SEEN_LIGHT)
+		return "no rule explains it";
+	return ct_seen_windows(s->model)
+		       ? "no rule explains it; what was submitted outside of the windows is not known, and "
+			 "may have filled the queue or held a lock"
+		       : "no rule explains it; launches were not recorded (light), and may have filled "
+			 "the queue or held a lock";
+}
+
 /* A long call that should be short: is there a reason other than a riddle? */
 static enum ct_part judge_long(struct splitter *s, uint32_t *ret_other, const char **ret_why)
 {
@@ -276,11 +290,7 @@ static enum ct_part judge_long(struct splitter *s, uint32_t *ret_other, const ch
 		*ret_why = "this function was launched for the first time";
 		return CT_PART_FIRST_USE;
 	}
-	*ret_why = blind(s) ? "there are no device times: it may have waited, or worked in the driver"
-		   : s->seen == CT_SEEN_LIGHT
-			   ? "no rule explains it; launches were not recorded (light), and may have "
-			     "filled the queue or held a lock"
-			   : "no rule explains it";
+	*ret_why = no_rule(s);
 	return CT_PART_UNEXPLAINED;
 }
 

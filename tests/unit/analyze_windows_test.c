@@ -70,6 +70,22 @@ static void test_off(void **state)
 	assert_int_equal(ct_seen_call(b->model, mb_host(b, late)), CT_SEEN_ALL);
 }
 
+/* What nothing explains may be due to work that was submitted before the window. */
+static void test_unexplained(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_call *copy;
+
+	mode(b, -100, CT_MODE_OFF);
+	mode(b, -50, CT_MODE_FULL);
+	mb_stream(b, 13, CT_STREAM_FLAG_NON_BLOCKING);
+	copy = mb_call_on(b, CT_API_cudaMemcpyAsync, 13, 0, 1000);
+	mb_copy(b, copy, 13, CT_MEMORY_PINNED, 1500, 1600);
+	mb_split(b);
+	assert_non_null(strstr(mb_wait(b, copy, CT_PART_UNEXPLAINED)->why,
+			       "outside of the windows"));
+}
+
 /* A run that was recorded from the start is told to stop, and its first note is of that. */
 static void test_stopped(void **state)
 {
@@ -121,7 +137,7 @@ static void test_no_window(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		MB_TEST(test_off),
+		MB_TEST(test_off), MB_TEST(test_unexplained),
 		MB_TEST(test_stopped),
 		MB_TEST(test_text),
 		MB_TEST(test_no_window),
