@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "tools/args.h"
 #include "tools/in_use.h"
 #include "tools/members.h"
+#include "tools/output.h"
 #include "tools/tool.h"
 #include "trace/pack.h"
 
@@ -27,27 +27,6 @@ struct job {
 	struct stat before, after;
 	uint64_t records, damaged;
 };
-
-static char *volatile unfinished; /* the temporary file, while it is there */
-
-static void clean_up(int signal)
-{
-	if (unfinished)
-		unlink(unfinished);
-	raise(signal); /* reset by SA_RESETHAND: this ends us */
-}
-
-/* Whoever interrupts us finds the trace, and no half of another beside it. */
-static void clean_up_on_signals(void)
-{
-	const struct sigaction action = { .sa_handler = clean_up, .sa_flags = (int)SA_RESETHAND };
-	static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
-	struct sigaction old;
-
-	for (int i = 0; i < 3; i++)
-		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
-			sigaction(signals[i], &action, NULL);
-}
 
 static int write_fresh(struct job *job, int fd)
 {
@@ -99,11 +78,10 @@ static int put_in_place(const struct job *job)
 
 static int replace(struct job *job)
 {
-	int err, fd = mkostemp(job->fresh, O_CLOEXEC);
+	int err, fd = ct_output_temporary(job->fresh);
 
 	if (fd < 0)
 		return ct_fail(job->directory, strerror(errno));
-	unfinished = job->fresh;
 	err = write_fresh(job, fd);
 	if (err)
 		ct_fail(job->directory, err == -EBADMSG ? "damaged: it stays as it is" : strerror(-err));
@@ -121,7 +99,7 @@ static int replace(struct job *job)
 	}
 	if (err)
 		unlink(job->fresh);
-	unfinished = NULL;
+	ct_output_kept();
 	return err ? CT_EXIT_FAILED : 0;
 }
 
@@ -183,7 +161,6 @@ int ct_cmd_pack(const struct ct_args *args)
 	struct ct_members members = { 0 };
 	int status = 0;
 
-	clean_up_on_signals();
 	for (int i = 0; i < args->count; i++)
 		if (ct_members_add(&members, args->operands[i]) < 0)
 			return ct_fail(args->operands[i], strerror(ENOMEM));

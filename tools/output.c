@@ -35,21 +35,26 @@ static void clean_up_on_signals(sigset_t *ret)
 	}
 }
 
-/* A signal comes before the file is there, or when its name is known. Returns as open() does. */
-static int make_temporary(struct ct_output *output)
+/* A signal comes before the file is there, or when its name is known. */
+int ct_output_temporary(char *name)
 {
 	sigset_t signals, before;
 	int fd, err;
 
 	clean_up_on_signals(&signals);
 	sigprocmask(SIG_BLOCK, &signals, &before);
-	fd = mkostemp(output->temporary, O_CLOEXEC);
+	fd = mkostemp(name, O_CLOEXEC);
 	err = errno;
 	if (fd >= 0)
-		unfinished = output->temporary;
+		unfinished = name;
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	errno = err;
 	return fd;
+}
+
+void ct_output_kept(void)
+{
+	unfinished = NULL;
 }
 
 /* "a/b" -> "a/.b.XXXXXX" */
@@ -97,7 +102,7 @@ int ct_output_open(struct ct_output *output, const char *path, bool by_name, boo
 		return ct_fail(path, "is no file that could be replaced; give the name of another");
 	if (name_temporary(output) != 0)
 		return CT_EXIT_FAILED;
-	fd = make_temporary(output);
+	fd = ct_output_temporary(output->temporary);
 	if (fd < 0)
 		return ct_fail(path, strerror(errno));
 	output->to = by_name ? NULL : fdopen(fd, "w");

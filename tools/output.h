@@ -28,4 +28,11 @@ int ct_output_open(struct ct_output *output, const char *path, bool by_name, boo
  */
 int ct_output_close(struct ct_output *output, int r);
 
+/*
+ * As mkostemp(), of a file that is removed if SIGHUP, SIGINT, SIGTERM or SIGPIPE ends us before
+ * ct_output_kept(): one at a time. The name must last until then. Returns as open() does.
+ */
+int ct_output_temporary(char *name);
+void ct_output_kept(void);
+
 #endif
