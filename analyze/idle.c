@@ -15,23 +15,6 @@ static uint64_t overlap(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 	return end > start ? end - start : 0;
 }
 
-/* First call of a thread that ends after a time; its call_count if there is none. */
-static uint32_t first_ending_after(const struct ct_model *model, const struct ct_thread_info *thread,
-				   uint64_t time_ns)
-{
-	uint32_t low = 0, high = thread->call_count;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (model->calls.at[thread->calls[middle]].raw.leave_ns > time_ns)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return low;
-}
-
 /* What the thread that submitted the gap's next operation did during the gap. */
 static void find_cause(const struct ct_model *model, struct ct_gap *gap)
 {
@@ -49,7 +32,7 @@ static void find_cause(const struct ct_model *model, struct ct_gap *gap)
 	if (submitted <= gap->start_ns || gap->end_ns - submitted > submitted - gap->start_ns)
 		return; /* it lay with the device for most of the gap */
 	thread = &model->threads.at[model->calls.at[op->call].thread];
-	for (uint32_t i = first_ending_after(model, thread, gap->start_ns); i < thread->call_count; i++) {
+	for (uint32_t i = ct_model_first_ending(model, thread, gap->start_ns); i < thread->call_count; i++) {
 		const struct ct_call *call = &model->calls.at[thread->calls[i]].raw;
 		uint64_t shared = overlap(call->enter_ns, call->leave_ns, gap->start_ns, submitted);
 

@@ -111,15 +111,6 @@ static int by_tid(const void *a, const void *b)
 	return COMPARE(x->tid, y->tid);
 }
 
-static struct ct_thread_info *thread_of(const struct ct_model *model, uint32_t tid)
-{
-	const struct ct_thread_info want = { .tid = tid };
-
-	return model->threads.count ? bsearch(&want, model->threads.at, model->threads.count,
-					      sizeof(want), by_tid)
-				    : NULL;
-}
-
 /* Every thread that made a call, by tid; those whose THREAD record was damaged, too. */
 static int complete_threads(struct ct_model *model)
 {
@@ -129,7 +120,7 @@ static int complete_threads(struct ct_model *model)
 	for (size_t i = 0; i < model->calls.count; i++) {
 		struct ct_thread_info fresh = { .tid = model->calls.at[i].tid };
 
-		if ((i && fresh.tid == last) || thread_of(model, fresh.tid)) {
+		if ((i && fresh.tid == last) || ct_model_thread(model, fresh.tid)) {
 			last = fresh.tid;
 			continue;
 		}
@@ -149,7 +140,7 @@ static int join_threads(struct ct_model *model)
 		struct ct_host_call *call = &model->calls.at[i];
 
 		if (!thread || thread->tid != call->tid)
-			thread = thread_of(model, call->tid);
+			thread = ct_model_thread(model, call->tid);
 		call->thread = (uint32_t)(thread - model->threads.at);
 		call->previous = thread->call_count ? thread->calls[thread->call_count - 1] : CT_NONE;
 		r = push_index(&thread->calls, &thread->call_count, &thread->call_room, (uint32_t)i);

@@ -314,6 +314,39 @@ uint32_t ct_model_first_after(const struct ct_model *model, uint32_t stream, uin
 	return low < s->op_count ? s->ops[low] : CT_NONE;
 }
 
+struct ct_thread_info *ct_model_thread(const struct ct_model *model, uint32_t tid)
+{
+	size_t low = 0, high = model->threads.count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (model->threads.at[middle].tid < tid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < model->threads.count && model->threads.at[low].tid == tid
+		       ? &model->threads.at[low]
+		       : NULL;
+}
+
+uint32_t ct_model_first_ending(const struct ct_model *model, const struct ct_thread_info *thread,
+			       uint64_t time_ns)
+{
+	uint32_t low = 0, high = thread->call_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (model->calls.at[thread->calls[middle]].raw.leave_ns > time_ns)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
 uint32_t ct_model_depth(const struct ct_model *model, uint32_t stream, uint64_t time_ns)
 {
 	const struct ct_stream_info *s = &model->streams.at[stream];

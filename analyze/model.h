@@ -350,6 +350,13 @@ uint32_t ct_stream_index(struct ct_model *model, uint32_t context, uint32_t id, 
 /* The first operation of a stream submitted after time_ns; CT_NONE if there is none. */
 uint32_t ct_model_first_after(const struct ct_model *model, uint32_t stream, uint64_t time_ns);
 
+/* The thread of this tid, once they are sorted by it; NULL if there is none. */
+struct ct_thread_info *ct_model_thread(const struct ct_model *model, uint32_t tid);
+
+/* Of a thread's calls, which do not overlap, the place of the first that ends after a time; call_count: none. */
+uint32_t ct_model_first_ending(const struct ct_model *model, const struct ct_thread_info *thread,
+			       uint64_t time_ns);
+
 /* Operations of a stream submitted but not finished at a time. */
 uint32_t ct_model_depth(const struct ct_model *model, uint32_t stream, uint64_t time_ns);
 

@@ -115,23 +115,6 @@ static int op_text(const struct finder *f, uint32_t op, uint32_t *ret)
 	return *ret == CT_NONE ? -ENOMEM : 0;
 }
 
-/* The first of a thread's calls that ended after a time; they do not overlap. */
-static uint32_t first_call(const struct ct_model *model, const struct ct_thread_info *thread,
-			   uint64_t time_ns)
-{
-	uint32_t low = 0, high = thread->call_count;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (model->calls.at[thread->calls[middle]].raw.leave_ns > time_ns)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return low;
-}
-
 static bool blocks(const struct ct_wait *wait)
 {
 	return wait->part != CT_PART_TOOL && wait->part != CT_PART_DRIVER_WORK;
@@ -160,7 +143,7 @@ static int find_calls(struct finder *f, uint32_t launch, uint64_t from_ns, uint6
 	const struct ct_thread_info *thread = &model->threads.at[model->calls.at[launch].thread];
 	int r = 0;
 
-	for (uint32_t i = first_call(model, thread, from_ns); r == 0 && i < thread->call_count; i++) {
+	for (uint32_t i = ct_model_first_ending(model, thread, from_ns); r == 0 && i < thread->call_count; i++) {
 		const struct ct_host_call *call = &model->calls.at[thread->calls[i]];
 		uint64_t in_ns = overlap(call->raw.enter_ns, call->raw.leave_ns, from_ns, to_ns);
 		uint64_t blocked = blocked_ns(model, call, from_ns, to_ns);

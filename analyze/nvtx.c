@@ -121,23 +121,6 @@ static uint32_t leave(const struct ct_model *model, uint32_t range, uint64_t tim
 	return range;
 }
 
-static const struct ct_thread_info *thread_of(const struct ct_model *model, uint32_t tid)
-{
-	size_t low = 0, high = model->threads.count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (model->threads.at[middle].tid < tid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < model->threads.count && model->threads.at[low].tid == tid
-		       ? &model->threads.at[low]
-		       : NULL;
-}
-
 static void set_range(struct ct_model *model, uint32_t index, uint32_t range)
 {
 	struct ct_host_call *call = &model->calls.at[index];
@@ -151,7 +134,7 @@ static void set_range(struct ct_model *model, uint32_t index, uint32_t range)
 static uint32_t join_thread(struct ct_model *model, uint32_t first)
 {
 	uint32_t tid = model->ranges.at[first].raw.tid, at = first, inner = CT_NONE, n = 0;
-	const struct ct_thread_info *thread = thread_of(model, tid);
+	const struct ct_thread_info *thread = ct_model_thread(model, tid);
 	uint32_t calls = thread ? thread->call_count : 0;
 	bool more = true;
 
