@@ -224,7 +224,6 @@ int ct_activity_enable(const struct ct_cupti_host *to, bool graph_nodes, enum ct
 	nodes = graph_nodes;
 	if (ct_cupti.cuptiActivityRegisterCallbacks(on_request, on_complete) != CUPTI_SUCCESS)
 		return -EIO;
-	ct_windows_begin(mode);
 	r = enable(CT_WHEN_ALWAYS);
 	if (r == 0)
 		r = enable(CT_WHEN_LIGHT);

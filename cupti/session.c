@@ -173,6 +173,7 @@ static int start(const struct ct_cupti_setup *setup, char *why, size_t why_size)
 	if (!setup->wanted())
 		return -ECANCELED;
 	host->note(CT_NOTE_DRIVER_VERSION, (uint64_t)ct_cupti.driver_version, "CUDA driver");
+	ct_windows_begin(setup->mode); /* before another thread's call is seen */
 	result = ct_cupti.cuptiSubscribe(&subscriber, ct_callbacks_handle, NULL);
 	if (result != CUPTI_SUCCESS)
 		return explain(result, "cuptiSubscribe", why, why_size);

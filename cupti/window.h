@@ -19,7 +19,7 @@ enum ct_when {
 	CT_WHEN_FULL
 };
 
-/* Begin in this mode, before CUPTI hands over anything. */
+/* Begin in this mode, before CUPTI hands over anything and tells of any call. */
 void ct_windows_begin(enum ct_mode mode);
 
 /* From now on this mode holds. By one thread at a time. */
