@@ -100,6 +100,35 @@ static void print_streams(const struct ct_model *model, uint32_t device, FILE *t
 		fprintf(to, "    and %s more (streams.csv)\n", ct_report_count(more, "stream", ops));
 }
 
+/* What a device waited for while it was idle, most first. */
+static void print_idle(const struct ct_device_work *work, FILE *to)
+{
+	static const char *const causes[] = {
+		[CT_IDLE_CALL] = "in CUDA calls",
+		[CT_IDLE_HOST] = "in host code",
+		[CT_IDLE_DEVICE] = "in the device itself",
+		[CT_IDLE_OTHER] = "behind work of another device",
+	};
+	bool told[CT_IDLE_CAUSES] = { false };
+	char time[16];
+
+	fprintf(to, "    idle %-9s %9s", "", ct_report_time(work->idle_ns, time));
+	for (int n = 0; n < CT_IDLE_CAUSES; n++) {
+		int most = -1;
+
+		for (int i = 0; i < CT_IDLE_CAUSES; i++)
+			if (!told[i] && work->by_cause_ns[i] &&
+			    (most < 0 || work->by_cause_ns[i] > work->by_cause_ns[most]))
+				most = i;
+		if (most < 0)
+			break;
+		told[most] = true;
+		fprintf(to, "%s %s %s", n ? "," : ":", ct_report_time(work->by_cause_ns[most], time),
+			causes[most]);
+	}
+	fputc('\n', to);
+}
+
 static void print_device(const struct ct_analysis *a, uint32_t device, bool streams, FILE *to)
 {
 	const struct ct_device_work *work = &a->idle->devices[device];
@@ -108,6 +137,8 @@ static void print_device(const struct ct_analysis *a, uint32_t device, bool stre
 	fprintf(to, "  device %-6u %9s busy, %.2f operations at a time, %s\n", device,
 		ct_report_time(work->busy_ns, busy), times(work->work_ns, work->busy_ns),
 		ct_report_count(work->ops, "operation", ops));
+	if (work->idle_ns)
+		print_idle(work, to);
 	if (streams)
 		print_streams(a->model, device, to);
 }

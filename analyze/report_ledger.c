@@ -135,6 +135,7 @@ static const char *const causes[] = {
 	[CT_IDLE_CALL] = "call",
 	[CT_IDLE_HOST] = "host code",
 	[CT_IDLE_DEVICE] = "device",
+	[CT_IDLE_OTHER] = "other device",
 };
 
 void ct_report_idle_csv(const struct ct_analysis *a, FILE *to)
@@ -158,6 +159,10 @@ void ct_report_idle_csv(const struct ct_analysis *a, FILE *to)
 		ct_csv_text(&csv, name);
 		ct_csv_number(&csv, a->model->ops.at[gap->next_op].raw.stream);
 		ct_csv_number(&csv, a->model->ops.at[gap->next_op].raw.device);
+		if (ct_idle_device(a->model, gap) == CT_NONE)
+			ct_csv_text(&csv, "all");
+		else
+			ct_csv_number(&csv, ct_idle_device(a->model, gap));
 		ct_csv_end_row(&csv);
 	}
 }

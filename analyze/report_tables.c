@@ -409,7 +409,8 @@ const struct ct_table ct_tables[] = {
 	  "With Work On Other Devices Only,Waited For Other Device",
 	  .write = ct_report_ledger_csv },
 	{ "idle.csv",
-	  "Start (ns),Duration (ns),Cause,Call,Call Site,Next Operation,Next Stream,Next Device",
+	  "Start (ns),Duration (ns),Cause,Call,Call Site,Next Operation,Next Stream,Next Device,"
+	  "Idle Device",
 	  .write = ct_report_idle_csv },
 	{ "whatif.csv",
 	  "Rank,Change,Call,Call Site,Calls,Low (ns),Likely (ns),High (ns),Likely Alone (ns),"

@@ -350,6 +350,7 @@ static void write_gap(struct jsonl *j, const struct ct_analysis *a, const struct
 		ct_json_text(json, "call", a->model->calls.at[gap->call].name);
 		ct_json_text(json, "site", ct_export_site(a, gap->call));
 	}
+	ct_json_id(json, "device", ct_idle_device(a->model, gap));
 	ct_json_end_line(json);
 }
 
