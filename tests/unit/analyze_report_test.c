@@ -381,6 +381,8 @@ static void name_gpus(struct ct_model *model)
 	assert_int_equal(CT_PUSH(&model->gpus, second), 0);
 	second.name = 1000; /* was lost */
 	assert_int_equal(CT_PUSH(&model->gpus, second), 0);
+	second = (struct ct_gpu){ .device = 5, .name = model->gpus.at[0].name }; /* not used */
+	assert_int_equal(CT_PUSH(&model->gpus, second), 0);
 }
 
 static void test_gpus(void **state)
