@@ -11,6 +11,7 @@
 #define LINES_SHOWN 40
 #define IDLERS_SHOWN 5
 #define WORTH_NS 100000
+#define NAME_WIDTH 33
 
 const char *ct_report_edge(enum ct_edge_kind edge)
 {
@@ -35,10 +36,12 @@ const char *ct_report_edge(enum ct_edge_kind edge)
 static void print_line(const struct ct_model *model, const struct ct_ledger_line *line, FILE *to)
 {
 	char longest[16], name[CT_NAME_BYTES] = "", small[64] = "";
+	const char *call = ct_apis[line->api].name;
+	bool fits = strlen(call) <= NAME_WIDTH;
 	const struct ct_wait *wait;
 
-	fprintf(to, "  %-33s %7u %8u %10s  ", ct_apis[line->api].name, line->calls, line->blocked,
-		ct_report_time(line->longest_ns, longest));
+	fprintf(to, "  %-*.*s%s %7u %8u %10s  ", fits ? NAME_WIDTH : 0, fits ? NAME_WIDTH : NAME_WIDTH - 2,
+		call, fits ? "" : "..", line->calls, line->blocked, ct_report_time(line->longest_ns, longest));
 	if (line->longest_wait == CT_NONE) {
 		fprintf(to, "did not block\n");
 		return;
@@ -97,6 +100,7 @@ static void print_surprises(const struct ct_ledger *ledger, FILE *to)
 void ct_report_ledger(const struct ct_analysis *a, FILE *to)
 {
 	const struct ct_ledger *ledger = a->ledger;
+	char more[48];
 
 	if (!ledger->lines.count)
 		return;
@@ -105,7 +109,8 @@ void ct_report_ledger(const struct ct_analysis *a, FILE *to)
 	for (size_t i = 0; i < ledger->lines.count && i < LINES_SHOWN; i++)
 		print_line(a->model, &ledger->lines.at[i], to);
 	if (ledger->lines.count > LINES_SHOWN)
-		fprintf(to, "  and %zu kinds more (ledger.csv)\n", ledger->lines.count - LINES_SHOWN);
+		fprintf(to, "  and %s more (ledger.csv)\n",
+			ct_report_count(ledger->lines.count - LINES_SHOWN, "kind", more));
 	print_surprises(ledger, to);
 }
 
@@ -135,6 +140,7 @@ static const char *const causes[] = {
 	[CT_IDLE_CALL] = "call",
 	[CT_IDLE_HOST] = "host code",
 	[CT_IDLE_DEVICE] = "device",
+	[CT_IDLE_OTHER] = "other device",
 };
 
 void ct_report_idle_csv(const struct ct_analysis *a, FILE *to)
@@ -158,6 +164,10 @@ void ct_report_idle_csv(const struct ct_analysis *a, FILE *to)
 		ct_csv_text(&csv, name);
 		ct_csv_number(&csv, a->model->ops.at[gap->next_op].raw.stream);
 		ct_csv_number(&csv, a->model->ops.at[gap->next_op].raw.device);
+		if (ct_idle_device(a->model, gap) == CT_NONE)
+			ct_csv_text(&csv, "all");
+		else
+			ct_csv_number(&csv, ct_idle_device(a->model, gap));
 		ct_csv_end_row(&csv);
 	}
 }

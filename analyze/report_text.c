@@ -154,7 +154,7 @@ static void print_blocked(const struct ct_analysis *a, FILE *to)
 static void print_threads(const struct ct_analysis *a, FILE *to)
 {
 	size_t printed = 0;
-	char blocked[16];
+	char blocked[16], more[48];
 
 	for (size_t t = 0; t < a->model->threads.count; t++) {
 		const struct ct_thread_info *thread = &a->model->threads.at[t];
@@ -165,7 +165,8 @@ static void print_threads(const struct ct_analysis *a, FILE *to)
 				ct_report_time(thread->blocked_ns, blocked));
 	}
 	if (printed > THREADS_SHOWN)
-		fprintf(to, "  and %zu threads more (calls.csv)\n", printed - THREADS_SHOWN);
+		fprintf(to, "  and %s more (calls.csv)\n",
+			ct_report_count(printed - THREADS_SHOWN, "thread", more));
 }
 
 static void print_device(const struct ct_analysis *a, bool streams, FILE *to)

@@ -110,8 +110,12 @@ static void test_idle_devices(void **state)
 		mb_device(b, device);
 		work(b, device * 500.0);
 	}
-	expect(report(b, false, NULL), SAID("At least one device was busy", "No device had work while 305 us in 1 gap"),
-	       SAID("The device was"));
+	expect(report(b, false, NULL), SAID("At least one device was busy", "No device had work while 305 us in 1 gap",
+					"1 operation stream"), SAID("The device was", "idle "));
+	mb_device(b, 0);
+	mb_launch(b, MB_LEGACY, 850, 855, 900, 950);
+	expect(report(b, false, NULL), SAID("device 0 245 us busy, 1.00 operations at a time, 2 operations idle 700 us: 700 us in host code"),
+	       NULL);
 }
 
 /* The mode was light all the time: nothing about the device is concluded. */
@@ -376,6 +380,8 @@ static void name_gpus(struct ct_model *model)
 	second.name = (uint32_t)model->strings.count - 1;
 	assert_int_equal(CT_PUSH(&model->gpus, second), 0);
 	second.name = 1000; /* was lost */
+	assert_int_equal(CT_PUSH(&model->gpus, second), 0);
+	second = (struct ct_gpu){ .device = 5, .name = model->gpus.at[0].name }; /* not used */
 	assert_int_equal(CT_PUSH(&model->gpus, second), 0);
 }
 
