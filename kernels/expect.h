@@ -249,6 +249,18 @@ static inline const char *about(long long ns)
 	return range;
 }
 
+static inline void launch_each(void)
+{
+}
+
+/* Recursion, as C++14 has no fold expressions (meson.build says why it is C++14). */
+template <typename Kernel, typename... Kernels>
+static inline void launch_each(Kernel kernel, Kernels... others)
+{
+	launch(kernel, 1000, 0);
+	launch_each(others...);
+}
+
 /*
  * Create the context, so that no later call pays for it, and load the kernels named, or
  * spin: one cudaSetDevice, one launch a kernel, one cudaDeviceSynchronize.
@@ -256,7 +268,7 @@ static inline const char *about(long long ns)
 template <typename... Kernels> static inline void warm_up(Kernels... kernels)
 {
 	CHECK(cudaSetDevice(0));
-	(launch(kernels, 1000, 0), ...);
+	launch_each(kernels...);
 	CHECK(cudaDeviceSynchronize());
 }
 
@@ -264,7 +276,7 @@ template <typename... Kernels> static inline void warm_up(Kernels... kernels)
 template <typename... Kernels> static inline void warm_up_two(Kernels... kernels)
 {
 	CHECK(cudaSetDevice(1));
-	(launch(kernels, 1000, 0), ...);
+	launch_each(kernels...);
 	CHECK(cudaDeviceSynchronize());
 	warm_up(kernels...);
 }
