@@ -69,6 +69,21 @@ static uint64_t later(uint64_t begin_ns, uint64_t ns)
 	return ns > UINT64_MAX - begin_ns ? UINT64_MAX : begin_ns + ns;
 }
 
+/* So much after the beginning that times of a filter count from, in the trace's time; 0: before it. */
+static uint64_t since_beginning(const struct ct_model *model, const struct ct_filter *filter, uint64_t ns)
+{
+	const struct ct_file_header *header = model->header;
+	uint64_t time_of_day;
+
+	if (!filter->origin_ns)
+		return later(model->facts ? model->facts->begin_ns : model->begin_ns, ns);
+	time_of_day = later(filter->origin_ns, ns);
+	if (time_of_day < header->start_realtime_ns)
+		return header->start_ns > header->start_realtime_ns - time_of_day ?
+			header->start_ns - (header->start_realtime_ns - time_of_day) : 0;
+	return later(header->start_ns, time_of_day - header->start_realtime_ns);
+}
+
 /* Returns 0 or -ENOMEM. */
 static int match_ranges(const struct ct_model *model, const char *pattern, struct sieve *ret)
 {
@@ -86,13 +101,11 @@ static int match_ranges(const struct ct_model *model, const char *pattern, struc
 
 static int make_sieve(const struct ct_model *model, const struct ct_filter *filter, struct sieve *ret)
 {
-	uint64_t begin_ns = model->facts ? model->facts->begin_ns : model->begin_ns;
-
 	for (int api = 0; api < CT_API_COUNT; api++)
 		ret->names[api] = !filter->only ||
 				  listed(filter->only, api ? ct_apis[api].name : CT_UNKNOWN_CALL);
-	ret->from_ns = later(begin_ns, filter->from_ns);
-	ret->to_ns = filter->to_ns ? later(begin_ns, filter->to_ns) : UINT64_MAX;
+	ret->from_ns = since_beginning(model, filter, filter->from_ns);
+	ret->to_ns = filter->to_ns ? since_beginning(model, filter, filter->to_ns) : UINT64_MAX;
 	ret->min_blocked_ns = filter->min_blocked_ns;
 	ret->ranges = NULL;
 	return filter->nvtx ? match_ranges(model, filter->nvtx, ret) : 0;

@@ -14,7 +14,8 @@ struct ct_filter {
 	uint64_t min_blocked_ns; /* calls that were blocked for so long, and loops of queries that took it */
 	const char *nvtx;        /* calls made in an NVTX range of this name, at any depth: an fnmatch()
 				  * pattern of the name, or of it with its domain; NULL = any */
-	uint64_t from_ns, to_ns; /* calls under way then, since the run's begin_ns; to_ns 0 = no end */
+	uint64_t from_ns, to_ns; /* calls under way then, since the beginning; to_ns 0 = no end */
+	uint64_t origin_ns;      /* the beginning, as time of day; 0 = begin_ns of the trace itself */
 };
 
 /* Is anything left out by it? Accepts NULL. */

@@ -61,6 +61,8 @@ int ct_nvtx_add_up(struct ct_nvtx_sums *sums, const struct ct_model *model,
 int ct_nvtx_merge(struct ct_nvtx_sums *sums, const struct ct_nvtx_sums *more);
 /* Are there any but of calls in no range? */
 bool ct_nvtx_any(const struct ct_nvtx_sums *sums);
+/* The class that more than half of the time blocked is of; CT_PART_COUNT if there is none. */
+enum ct_part ct_nvtx_class(const struct ct_nvtx_sum *sum);
 /* Those that blocked longest first. */
 void ct_nvtx_rank(struct ct_nvtx_sums *sums, const struct ct_model *model);
 void ct_nvtx_free(struct ct_nvtx_sums *sums);

@@ -66,6 +66,11 @@ static int take_site(const struct ct_analysis *a, uint32_t of, struct ct_process
 		.remedy = ct_site_remedy(a->model, site),
 	};
 
+	if (a->filter && !site->calls) { /* all of them are left out */
+		p->comm_wait_ns += taken.comm_wait_ns;
+		free_site(&taken);
+		return 0;
+	}
 	memcpy(taken.parts, site->parts, sizeof(taken.parts));
 	if (!source || taken.source)
 		return add_site(p, taken);
@@ -192,10 +197,13 @@ int ct_process_take(const struct ct_analysis *a, struct ct_process *ret)
 		.call_ns = a->totals.call_ns,
 		.sites_skipped = a->serialization->sites_skipped,
 		.clock_ns = time_of_day(model, 0),
+		.shown = { .calls = a->shown.calls, .call_ns = a->shown.call_ns,
+			   .blocked_ns = a->shown.blocked_ns, .lost_ns = a->shown.pairs_lost_ns },
 	};
 	int r = take_identity(a, &p);
 
 	memcpy(p.parts, a->totals.parts_ns, sizeof(p.parts));
+	memcpy(p.shown.parts, a->shown.parts_ns, sizeof(p.shown.parts));
 	memcpy(p.parts_calls, a->totals.parts_calls, sizeof(p.parts_calls));
 	take_extent(model, &p);
 	take_losses(model->header, &p);

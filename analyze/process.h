@@ -29,6 +29,12 @@ struct ct_process_site {
 	const char *remedy; /* what to do about it; "" = nothing; static text */
 };
 
+struct ct_process_shown {
+	uint64_t calls, call_ns, blocked_ns;
+	uint64_t parts[CT_PART_COUNT];
+	uint64_t lost_ns; /* of pairs whose culprit is one of them */
+};
+
 /* Times of day are CLOCK_REALTIME of the process's host, so that processes compare. */
 struct ct_process {
 	char *directory, *program;
@@ -58,6 +64,7 @@ struct ct_process {
 	struct ct_spans active;          /* time of day: inside a CUDA call, or the device at work */
 	struct ct_nccl nccl;             /* in times of the trace: clock_ns less than time of day */
 	uint64_t clock_ns;
+	struct ct_process_shown shown;   /* of calls that no filter leaves out, and so are the sites */
 	uint64_t lost[CT_LOSS_COUNT];    /* records, by what was lost */
 	uint64_t lost_otherwise;         /* losses of kinds this version does not know */
 	char *unseen;                    /* what else was not seen, a line each */

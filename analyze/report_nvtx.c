@@ -14,8 +14,7 @@ static const char *text_of(const struct ct_analysis *a, const struct ct_nvtx_sum
 					: ct_nvtx_text(a->model, sum->key.domain, sum->key.name, ret);
 }
 
-/* The class that more than half of the time blocked is of; "" if there is none. */
-static const char *class_of(const struct ct_nvtx_sum *sum)
+enum ct_part ct_nvtx_class(const struct ct_nvtx_sum *sum)
 {
 	int most = CT_PART_DRIVER_WORK;
 
@@ -24,8 +23,8 @@ static const char *class_of(const struct ct_nvtx_sum *sum)
 		    (most == CT_PART_DRIVER_WORK || sum->parts[part] > sum->parts[most]))
 			most = part;
 	if (most == CT_PART_DRIVER_WORK || sum->parts[most] <= sum->blocked_ns / 2)
-		return "";
-	return ct_part_names[most];
+		return CT_PART_COUNT;
+	return (enum ct_part)most;
 }
 
 void ct_report_nvtx(const struct ct_analysis *a, FILE *to)
@@ -37,7 +36,7 @@ void ct_report_nvtx(const struct ct_analysis *a, FILE *to)
 		return;
 	for (size_t i = 0; i < a->nvtx.all.count; i++) {
 		const struct ct_nvtx_sum *sum = a->nvtx.all.at[i];
-		const char *class = class_of(sum);
+		enum ct_part class = ct_nvtx_class(sum);
 
 		if (!sum->all_calls)
 			continue;
@@ -53,7 +52,8 @@ void ct_report_nvtx(const struct ct_analysis *a, FILE *to)
 			 sum->lost_ns ? ct_report_time(sum->lost_ns, lost) : "-",
 			 (unsigned long long)sum->calls);
 		ct_report_wrapped(to, head, "                                               ", "%.300s%s%s",
-				  text_of(a, sum, text), *class ? ", most of it " : "", class);
+				  text_of(a, sum, text), class == CT_PART_COUNT ? "" : ", most of it ",
+				  class == CT_PART_COUNT ? "" : ct_part_names[class]);
 	}
 	if (left)
 		fprintf(to, "  and %zu more (nvtx.csv)\n", left);

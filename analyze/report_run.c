@@ -310,14 +310,21 @@ void ct_report_run(const struct ct_run *run, bool summary_only, FILE *to)
 	if (!run->processes.count)
 		return;
 	print_title(run, to);
+	ct_report_run_filter(run, to);
 	ct_report_run_coverage(run, to);
 	print_copies(run, to);
+	if (run->filter) {
+		ct_report_run_shown(run, to);
+		print_sites(run, SITES_SHOWN, to);
+		fprintf(to, "\nOf the whole run, whatever is left out:");
+	}
 	fputc('\n', to);
 	print_slowest(run, to);
 	ct_report_run_late(run, to);
 	ct_report_run_nccl(run, summary_only, to);
 	print_processes(run, summary_only, to);
-	print_sites(run, summary_only ? SITES_SUMMARY : SITES_SHOWN, to);
+	if (!run->filter)
+		print_sites(run, summary_only ? SITES_SUMMARY : SITES_SHOWN, to);
 	if (summary_only)
 		print_directories(run, to);
 }

@@ -116,8 +116,14 @@ int ct_report_run_write(const struct ct_run *run, const char *directory, const c
 {
 	int r;
 
-	*ret_file = "ranks.csv";
-	r = ct_report_write_file(directory, *ret_file, write_ranks, run);
+	*ret_file = "ranks_shown.csv";
+	r = run->filter ? ct_report_write_file(directory, *ret_file, ct_report_run_shown_csv, run)
+			: ct_report_remove_file(directory, *ret_file);
+	if (r < 0)
+		return r;
+	*ret_file = "ranks.csv"; /* is of the whole run */
+	r = run->filter ? ct_report_remove_file(directory, *ret_file)
+			: ct_report_write_file(directory, *ret_file, write_ranks, run);
 	if (r < 0)
 		return r;
 	*ret_file = "ranks_callsites.csv";
@@ -125,6 +131,6 @@ int ct_report_run_write(const struct ct_run *run, const char *directory, const c
 	if (r < 0)
 		return r;
 	*ret_file = "ranks_nccl.csv";
-	return run->meet.members.count ? ct_report_write_file(directory, *ret_file, ct_report_run_nccl_csv, run)
+	return run->meet.members.count && !run->filter ? ct_report_write_file(directory, *ret_file, ct_report_run_nccl_csv, run)
 				       : ct_report_remove_file(directory, *ret_file);
 }

@@ -36,8 +36,24 @@ const char *ct_report_time(uint64_t ns, char ret[16])
 
 const char *ct_report_count(uint64_t n, const char *noun, char ret[48])
 {
-	snprintf(ret, 48, "%" PRIu64 " %s%s", n, noun, n == 1 ? "" : "s");
+	const char *end = noun[0] && noun[strlen(noun) - 1] == 's' ? "es" : "s"; /* processes */
+
+	snprintf(ret, 48, "%" PRIu64 " %s%s", n, noun, n == 1 ? "" : end);
 	return ret;
+}
+
+/* Is this space between a number and its unit? */
+static bool before_unit(const char *text, size_t at)
+{
+	static const char *const units[] = { "s", "ms", "us", "ns", "%", "B", "KiB", "MiB", "GiB" };
+	size_t length = strcspn(text + at + 1, " ,;:.)");
+
+	if (!at || text[at - 1] < '0' || text[at - 1] > '9')
+		return false;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (strlen(units[i]) == length && strncmp(units[i], text + at + 1, length) == 0)
+			return true;
+	return false;
 }
 
 void ct_report_wrapped(FILE *to, const char *first, const char *indent, const char *format, ...)
@@ -55,7 +71,7 @@ void ct_report_wrapped(FILE *to, const char *first, const char *indent, const ch
 
 		if (n > width) {
 			n = width;
-			while (n > 0 && rest[n] != ' ')
+			while (n > 0 && (rest[n] != ' ' || before_unit(rest, n)))
 				n--;
 			if (n == 0)
 				n = width;

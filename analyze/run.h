@@ -93,6 +93,7 @@ struct ct_run {
 	struct ct_spread spread[CT_COLUMNS];
 	struct ct_meet meet;                   /* collectives of NCCL; processes are as above */
 	struct ct_names left_out;              /* traces that could not be used */
+	const struct ct_filter *filter;        /* of the calls shown; NULL: all are. The caller's */
 	struct ct_lookup texts;                /* private: of the processes' sites, each once */
 };
 
@@ -134,8 +135,19 @@ void ct_report_run(const struct ct_run *run, bool summary_only, FILE *to);
 void ct_report_run_late(const struct ct_run *run, FILE *to);
 void ct_report_run_spread(const struct ct_run *run, int width, FILE *to);
 
+/* Of a filtered report: what is left out, and what is shown of each process. */
+void ct_report_run_filter(const struct ct_run *run, FILE *to);
+void ct_report_run_shown(const struct ct_run *run, FILE *to);
+void ct_report_run_shown_csv(const void *run, FILE *to);
+
 /*
- * Write ranks.csv and ranks_callsites.csv into a directory, as ct_report_write() does.
+ * When a process made its first CUDA call, or the first that a flight recorder kept, as time of day.
+ * threads: that may work on it. Returns 0 or -errno as ct_reader_open() does.
+ */
+int ct_run_began(const char *directory, unsigned threads, uint64_t *ret_ns);
+
+/*
+ * Write ranks.csv and ranks_callsites.csv, filtered ranks_shown.csv in the place of the first, into a directory, as ct_report_write() does.
  * Returns 0, or -errno with the name of the file that failed in *ret_file.
  */
 int ct_report_run_write(const struct ct_run *run, const char *directory, const char **ret_file);

@@ -144,7 +144,7 @@ int ct_run_merge_sites(struct ct_run *run, uint64_t *values)
 		while (i + n < count && same_place(&members[i], &members[i + n]))
 			n++;
 		r = CT_PUSH(&run->sites, merge(&members[i], n, values));
-		if (r == 0 && run->slowest.process != CT_NONE)
+		if (r == 0 && run->slowest.process != CT_NONE && !run->filter) /* else some are not there */
 			weigh(run, &members[i], n, (uint32_t)run->sites.count - 1, values);
 	}
 	if (r == 0)

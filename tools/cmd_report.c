@@ -129,16 +129,13 @@ static int make_target(const struct ct_report_wish *wish)
 	return 0;
 }
 
-/* Filters are for one trace. */
 static int make_filtered(const struct ct_members *members, const struct ct_report_wish *wish)
 {
-	int status = 0;
+	int status = wish->output ? make_target(wish) : 0;
 
-	if (members->count > 1)
-		return ct_usage("report", "filters take one trace: its directory");
-	if (wish->output)
-		status = make_target(wish);
-	return status || !members->count ? status : make(members->at[0].directory, wish);
+	if (status || !members->count)
+		return status;
+	return members->count > 1 ? ct_report_members(members, wish) : make(members->at[0].directory, wish);
 }
 
 /* One directory with a trace is a report of its own; everything else is a run. */

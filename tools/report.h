@@ -23,7 +23,7 @@ struct ct_report_wish {
 	bool progress; /* show how far it is; eager: see ct_progress_begin() */
 	bool eager;
 	uint64_t part_records; /* for tests: analyze any trace in parts of so many; 0 = as usual */
-	struct ct_filter filter; /* of one trace; its files go to `output`, or are not written */
+	struct ct_filter filter; /* files of what is shown go to `output`, or are not written */
 };
 
 /* What became of the files of a report. */

@@ -49,13 +49,14 @@ static void make(void *arg, size_t i)
 	struct job *job = arg;
 	struct outcome *outcome = &job->outcomes[i];
 	struct ct_analysis_options options = job->options;
+	struct ct_report_wish own = *job->wish;
 	struct ct_progress progress = { 0 };
 	struct ct_analysis *analysis;
 	struct ct_process process;
 
 	options.progress_arg = &progress;
-	outcome->r = ct_report_make(job->members->at[i].directory, job->wish, options, &analysis,
-				    &outcome->files);
+	own.output = NULL; /* it is the run's; filtered, none of a process's files are written */
+	outcome->r = ct_report_make(job->members->at[i].directory, &own, options, &analysis, &outcome->files);
 	ct_progress_trace(&progress);
 	if (outcome->r < 0)
 		return;
@@ -129,11 +130,32 @@ static void print(const struct ct_run *run, const struct ct_report_wish *wish)
 	ct_report_next_several(run, wish);
 }
 
-int ct_report_members(const struct ct_members *members, const struct ct_report_wish *wish)
+/*
+ * Times of a filter count from where the report's first line does: the first CUDA call of all. What
+ * cannot be read is told when its turn comes.
+ */
+static uint64_t beginning(const struct ct_members *members)
 {
+	const struct ct_analysis_options options = { .threads = 0 };
+	unsigned threads = ct_analysis_threads(&options);
+	uint64_t first_ns = UINT64_MAX, ns;
+
+	for (size_t i = 0; i < members->count; i++)
+		if (ct_run_began(members->at[i].directory, threads, &ns) == 0 && ns < first_ns)
+			first_ns = ns;
+	return first_ns;
+}
+
+int ct_report_members(const struct ct_members *members, const struct ct_report_wish *whole)
+{
+	struct ct_report_wish with_origin = *whole, *wish = &with_origin;
 	struct ct_run *run = ct_run_create();
 	int status = 0;
 
+	if (wish->filter.from_ns || wish->filter.to_ns)
+		wish->filter.origin_ns = beginning(members);
+	if (run && ct_filter_any(&wish->filter))
+		run->filter = &wish->filter;
 	if (!run || make_all(members, wish, run, &status) < 0) {
 		ct_run_destroy(run);
 		return ct_fail("report", strerror(ENOMEM));

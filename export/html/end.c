@@ -67,6 +67,7 @@ static void name_lanes(const struct ct_html_source *from)
 			snprintf(lane->name + used, sizeof(lane->name) - used, "%s",
 				 kinds[stream->flag]);
 	}
+	ct_html_name_range_lanes(from);
 }
 
 /*
@@ -90,7 +91,8 @@ static int add_longest(const struct ct_html_source *from, const struct ct_site *
 		return r;
 	to->longest_lane = lane->index;
 	to->longest_ns = ct_html_time(from, call->raw.enter_ns);
-	return 0;
+	to->range = ct_html_range_of(from, call);
+	return to->range == CT_NONE ? -ENOMEM : 0;
 }
 
 static int add_texts(const struct ct_html_source *from, const struct ct_site *site,
@@ -199,6 +201,8 @@ static int add_sums(const struct ct_html_source *from)
 		r = render(a, ct_report_coverage, &process->coverage);
 	if (r == 0)
 		r = render(a, print_report, &process->report);
+	if (r == 0)
+		r = ct_html_gather_range_sums(from);
 	if (r == 0)
 		r = ct_export_losses(a, add_loss, process);
 	return r < 0 || !ct_memory_unknown(process->memory.map) ? r :

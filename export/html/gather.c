@@ -144,6 +144,8 @@ int ct_html_gather(struct ct_html *html, uint32_t process, const struct ct_analy
 	int r = ct_html_source_open(&from);
 
 	choose_buckets(html, part->model);
+	if (r == 0)
+		r = ct_html_gather_ranges(&from);
 	for (uint32_t i = core->first_call; r == 0 && i < core->end_call; i++)
 		r = add_call(&from, i);
 	for (uint32_t i = core->first_op; r == 0 && i < core->end_op; i++)

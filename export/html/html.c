@@ -17,6 +17,7 @@ static int open_html(const struct ct_export *export, void **ret)
 		return -ENOMEM;
 	html->export = export;
 	ct_lanes_init(&html->lanes);
+	html->ranges.limit = CT_HTML_RANGES;
 	*ret = html;
 	return 0;
 }
@@ -64,6 +65,10 @@ static int finish(void *writer)
 	struct ct_html *html = writer;
 	int r = ct_html_items_finish(&html->items);
 
+	if (r == 0)
+		r = ct_html_items_finish(&html->ranges);
+	for (size_t i = 0; r == 0 && i < html->ranges.all.count; i++) /* their lanes are their own */
+		r = CT_PUSH(&html->items.all, html->ranges.all.at[i]);
 	if (r < 0)
 		return r;
 	write_texts(ct_html_before, html->export->to);
@@ -77,6 +82,7 @@ static void free_process(struct ct_html_process *process)
 	for (size_t i = 0; i < process->losses.count; i++)
 		free(process->losses.at[i].text);
 	free(process->losses.at);
+	free(process->range_sums.at);
 	free(process->coverage);
 	free(process->report);
 	ct_html_memory_free(&process->memory);
@@ -107,6 +113,7 @@ static void destroy(void *writer)
 	free_sites(html);
 	free(html->pairs.at);
 	ct_html_items_free(&html->items);
+	ct_html_items_free(&html->ranges);
 	ct_lanes_free(&html->lanes);
 	ct_html_names_free(&html->names);
 	free(html);

@@ -61,10 +61,15 @@ static void sweep(struct ct_html_items *items)
 	items->all.count = count;
 }
 
-/* Keep the CT_HTML_ITEMS that score most. */
+static size_t limit_of(const struct ct_html_items *items)
+{
+	return items->limit ? items->limit : CT_HTML_ITEMS;
+}
+
+/* Keep those that score most. */
 static int prune(struct ct_html_items *items)
 {
-	size_t count = items->all.count, out = count > CT_HTML_ITEMS ? count - CT_HTML_ITEMS : 0;
+	size_t count = items->all.count, limit = limit_of(items), out = count > limit ? count - limit : 0;
 	struct ct_ranked *ranked;
 	int r;
 
@@ -106,7 +111,7 @@ int ct_html_items_add(struct ct_html_items *items, const struct ct_html_item *it
 			return -ENOMEM;
 	if (CT_PUSH(&items->all, copy) < 0)
 		return -ENOMEM;
-	return items->all.count >= 2 * CT_HTML_ITEMS ? shrink(items) : 0;
+	return items->all.count >= 2 * limit_of(items) ? shrink(items) : 0;
 }
 
 static int by_lane_and_time(const void *a, const void *b)

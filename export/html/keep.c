@@ -210,7 +210,8 @@ int ct_html_keep_call(const struct ct_html_source *from, uint32_t index, uint64_
 	lane = ct_html_thread_lane(from, call->tid);
 	item.name = ct_html_name(&from->html->names, CT_HTML_CALL, call->name);
 	item.site = ct_html_site_of(from, index);
-	if (waits && lane && item.name != CT_NONE && item.site != CT_NONE)
+	item.range = ct_html_range_of(from, call);
+	if (waits && lane && item.name != CT_NONE && item.site != CT_NONE && item.range != CT_NONE)
 		r = describe_all(from, call, poll, waits, &item.wait_count);
 	if (r == 0) {
 		item.lane = lane->index;
@@ -249,7 +250,8 @@ int ct_html_keep_op(const struct ct_html_source *from, uint32_t index, uint64_t 
 	if (op->call != CT_NONE) {
 		lane = ct_html_thread_lane(from, model->calls.at[op->call].tid);
 		item.site = ct_html_site_of(from, op->call);
-		if (!lane || item.site == CT_NONE)
+		item.range = ct_html_range_of(from, &model->calls.at[op->call]);
+		if (!lane || item.site == CT_NONE || item.range == CT_NONE)
 			return -ENOMEM;
 		item.by_lane = lane->index;
 	}

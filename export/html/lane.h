@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How busy each lane of a timeline was, over time: threads in calls, streams, copies of one
- * direction. Time is divided into buckets of a power of two of nanoseconds, the same for
+ * direction, threads in NVTX ranges. Time is divided into buckets of a power of two of nanoseconds, the same for
  * all lanes; when a run turns out longer, two become one. So memory is bounded however
  * long the run, and nobody has to know beforehand how long it is.
  */
@@ -14,7 +14,8 @@
 enum ct_lane_kind {
 	CT_LANE_THREAD,
 	CT_LANE_STREAM,
-	CT_LANE_COPIES /* of one direction; they are in their streams' lanes as well */
+	CT_LANE_COPIES, /* of one direction; they are in their streams' lanes as well */
+	CT_LANE_RANGES  /* NVTX ranges of a thread, of one depth */
 };
 
 #define CT_LANES_MAX 1024                 /* more of them share one a kind and process */
@@ -42,8 +43,8 @@ struct ct_lane_bucket {
 struct ct_lane_key {
 	uint32_t process;
 	uint32_t kind;  /* enum ct_lane_kind */
-	uint32_t group; /* context of a stream, device of copies, 0 */
-	uint32_t id;    /* of a thread or stream; enum ct_direction */
+	uint32_t group; /* context of a stream, device of copies, thread of ranges, 0 */
+	uint32_t id;    /* of a thread or stream; enum ct_direction; depth of ranges, from 0 */
 };
 
 struct ct_lane {

@@ -15,7 +15,8 @@ enum ct_html_kind {
 	CT_HTML_COPY, /* within a device, the host or between devices */
 	CT_HTML_FILL,
 	CT_HTML_GRAPH,
-	CT_HTML_OTHER /* texts: why a call waited, and the like */
+	CT_HTML_OTHER, /* texts: why a call waited, and the like */
+	CT_HTML_RANGE  /* of NVTX */
 };
 
 #define CT_HTML_NAME_BYTES 512        /* a longer name is cut */

@@ -14,6 +14,9 @@
 
 #define CT_HTML_SITES 2000 /* rows of the ranked table, shared by all processes */
 #define CT_HTML_SITES_LEAST 20 /* of a process */
+#define CT_HTML_RANGE_NAMES 2000 /* rows of the table of NVTX ranges, shared by all processes */
+#define CT_HTML_RANGE_NAMES_LEAST 20 /* of a process */
+#define CT_HTML_RANGE_DEPTHS 16 /* lanes of a thread's NVTX ranges; deeper ones share one */
 #define CT_HTML_PAIRS 10000 /* of a process */
 #define CT_HTML_TEXT_BYTES 4096 /* of a stack or a remedy */
 
@@ -32,6 +35,7 @@ struct ct_html_site {
 	uint64_t total_ns, blocked_ns, lost_ns, idle_ns;
 	enum ct_part worst;
 	char *where, *waited_for, *remedy, *stack;
+	uint32_t range;        /* name of the NVTX range around the call with the longest wait; 0: none */
 	const char *certainty;
 	uint32_t longest_lane; /* the call with the longest wait; CT_NONE */
 	uint64_t longest_ns;   /* when it began */
@@ -43,6 +47,14 @@ struct ct_html_pair {
 	uint64_t culprit_start_ns, culprit_end_ns;
 	uint64_t victim_start_ns, victim_end_ns;
 	uint64_t delay_ns, lost_ns;
+};
+
+/* All NVTX ranges of one name, as struct ct_nvtx_sum has them. */
+struct ct_html_range_sum {
+	uint32_t name; /* CT_NONE: calls made in no range */
+	enum ct_part part; /* most of the time blocked; CT_PART_COUNT: of no one class */
+	uint64_t ranges, calls, total_ns, blocked_ns, lost_ns;
+	uint64_t all_calls, all_blocked_ns, all_lost_ns;
 };
 
 struct ct_html_loss {
@@ -60,6 +72,8 @@ struct ct_html_process {
 	uint64_t lost_ns;            /* without all waits the run would be this much shorter */
 	uint64_t device_busy_ns, device_idle_ns;
 	uint64_t sites;
+	CT_ARRAY(struct ct_html_range_sum) range_sums; /* most time blocked first */
+	uint64_t range_names; /* that there are, listed or not */
 };
 
 struct ct_html {
@@ -67,6 +81,7 @@ struct ct_html {
 	struct ct_html_names names;
 	struct ct_lanes lanes;
 	struct ct_html_items items;
+	struct ct_html_items ranges; /* of NVTX; at the end they are among the items */
 	struct ct_lookup site_keys;
 	CT_ARRAY(struct ct_html_site *) sites; /* in order of their first calls */
 	CT_ARRAY(uint32_t) rows;               /* sites, process by process, most costly first */
@@ -99,10 +114,16 @@ struct ct_lane *ct_html_thread_lane(const struct ct_html_source *from, uint32_t 
 struct ct_lane *ct_html_stream_lane(const struct ct_html_source *from, const struct ct_op *op);
 struct ct_lane *ct_html_copies_lane(const struct ct_html_source *from, const struct ct_op *op);
 
+/* The first lane of a thread's NVTX ranges in which none is under way at a time; NULL: no memory. */
+struct ct_lane *ct_html_range_lane(const struct ct_html_source *from, uint32_t tid, uint64_t start_ns);
+
 enum ct_html_kind ct_html_kind_of(const struct ct_device_op *op);
 
 /* The number of an operation's name; CT_NONE: no memory. */
 uint32_t ct_html_op_name(const struct ct_html_source *from, uint32_t op);
+
+/* The name of the innermost NVTX range around a call, 0 without one; CT_NONE: no memory. */
+uint32_t ct_html_range_of(const struct ct_html_source *from, const struct ct_host_call *call);
 
 /* A call's site on the page, added if it is new; CT_NONE: no memory. */
 uint32_t ct_html_site_of(const struct ct_html_source *from, uint32_t call);
@@ -113,6 +134,13 @@ uint32_t ct_html_site_of(const struct ct_html_source *from, uint32_t call);
  */
 int ct_html_keep_call(const struct ct_html_source *from, uint32_t call, uint64_t score);
 int ct_html_keep_op(const struct ct_html_source *from, uint32_t op, uint64_t score);
+
+/* Gather the NVTX ranges that begin in the core of a part; the sums of a process, at its end. */
+int ct_html_gather_ranges(const struct ct_html_source *from);
+int ct_html_gather_range_sums(const struct ct_html_source *from);
+
+/* At a process's end, its lanes of NVTX ranges get the names of their threads. */
+void ct_html_name_range_lanes(const struct ct_html_source *from);
 
 /* Gather the core of a part of a process's run. Returns 0 or -ENOMEM. */
 int ct_html_gather(struct ct_html *html, uint32_t process, const struct ct_analysis *part);

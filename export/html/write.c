@@ -107,12 +107,14 @@ NUMBER(item_tool, item_type, at->tool_ns)
 NUMBER(item_queued, item_type, at->submit_ns && at->submit_ns < at->start_ns ?
 			       at->start_ns - at->submit_ns : 0)
 NUMBER(item_waits, item_type, at->wait_count)
+INDEX(item_range, item_type, at->range)
 static void item_error(FILE *to, const void *of, size_t i)
 {
 	fprintf(to, "%d", ((const item_type *)of)[i].error);
 }
 
-static void write_items(const struct ct_html_items *items, FILE *to)
+/* Without ranges, there is none around any. */
+static void write_items(const struct ct_html_items *items, bool ranges, FILE *to)
 {
 	static const struct {
 		const char *key;
@@ -130,6 +132,8 @@ static void write_items(const struct ct_html_items *items, FILE *to)
 			fputc(',', to);
 		column(to, columns[i].key, items->all.count, items->all.at, columns[i].value);
 	}
+	fputc(',', to);
+	column(to, "range", ranges ? items->all.count : 0, items->all.at, item_range);
 	fprintf(to, "},\"droppedWaits\":%" PRIu64, items->dropped_waits);
 }
 
@@ -273,7 +277,8 @@ static void write_lanes(const struct ct_lanes *lanes, FILE *to)
 {
 	static const char *const kinds[] = { [CT_LANE_THREAD] = "thread",
 					     [CT_LANE_STREAM] = "stream",
-					     [CT_LANE_COPIES] = "copies" };
+					     [CT_LANE_COPIES] = "copies",
+					     [CT_LANE_RANGES] = "ranges" };
 
 	fputs(",\"lanes\":[", to);
 	for (size_t i = 0; i < lanes->all.count; i++) {
@@ -283,6 +288,8 @@ static void write_lanes(const struct ct_lanes *lanes, FILE *to)
 		text(to, "kind", kinds[lane->key.kind]);
 		text(to, "name", lane->name);
 		number(to, "id", lane->key.id);
+		if (lane->key.kind == CT_LANE_RANGES)
+			number(to, "thread", lane->key.group);
 		if (lane->device != CT_NONE)
 			number(to, "device", lane->device);
 		number(to, "items", lane->items);
@@ -315,6 +322,7 @@ static void write_site(const struct ct_html_site *site, FILE *to)
 	number(to, "lostNs", site->lost_ns);
 	number(to, "idleNs", site->idle_ns);
 	number(to, "worst", site->worst);
+	number(to, "range", site->range);
 	text(to, "where", site->where);
 	text(to, "waitedFor", site->waited_for);
 	text(to, "remedy", site->remedy);
@@ -390,6 +398,24 @@ static void write_losses(const struct ct_html_process *process, FILE *to)
 	fputc(']', to);
 }
 
+/* Ten numbers each. */
+static void write_range_sums(const struct ct_html_process *process, FILE *to)
+{
+	fputs(",\"ranges\":[", to);
+	for (size_t i = 0; i < process->range_sums.count; i++) {
+		const struct ct_html_range_sum *sum = &process->range_sums.at[i];
+
+		fputs(i ? "," : "", to);
+		index_of(to, sum->name);
+		fprintf(to, ",%d,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64
+			",%" PRIu64 ",%" PRIu64, sum->part == CT_PART_COUNT ? -1 : (int)sum->part,
+			sum->ranges, sum->calls, sum->total_ns, sum->blocked_ns, sum->lost_ns,
+			sum->all_calls, sum->all_blocked_ns, sum->all_lost_ns);
+	}
+	fputc(']', to);
+	number(to, "rangeNames", process->range_names);
+}
+
 static void write_process(const struct ct_html_process *process, FILE *to)
 {
 	fputs("\"label\":", to);
@@ -406,6 +432,7 @@ static void write_process(const struct ct_html_process *process, FILE *to)
 	number(to, "deviceBusyNs", process->device_busy_ns);
 	number(to, "deviceIdleNs", process->device_idle_ns);
 	number(to, "sites", process->sites);
+	write_range_sums(process, to);
 	write_losses(process, to);
 	write_memory(&process->memory, to);
 }
@@ -443,7 +470,7 @@ void ct_html_write(struct ct_html *html, FILE *to)
 	write_lanes(&html->lanes, to);
 	write_sites(html, to);
 	write_pairs(html, to);
-	write_items(&html->items, to);
+	write_items(&html->items, html->ranges.all.count > 0, to);
 	write_waits(&html->items, to);
 	write_levels(&html->lanes, to);
 	write_names(&html->names, to);

@@ -174,6 +174,22 @@ static void test_the_items_that_score_most_are_kept(void **state)
 	ct_html_items_free(&items);
 }
 
+/* NVTX ranges have a bound of their own, so that they take no room of calls. */
+static void test_a_limit_is_kept(void **state)
+{
+	struct ct_html_items items = { .limit = 100 };
+
+	(void)state;
+	for (uint64_t i = 0; i < 1000; i++)
+		add_item(&items, i, 1 + i * 7919 % 1000, 0);
+	assert_true(items.all.count < 200);
+	assert_int_equal(ct_html_items_finish(&items), 0);
+	assert_int_equal(items.all.count, 100);
+	for (size_t i = 0; i < items.all.count; i++)
+		assert_true(items.all.at[i].score > 900);
+	ct_html_items_free(&items);
+}
+
 static void test_an_item_kept_twice_is_one(void **state)
 {
 	struct ct_html_items items = { 0 };
@@ -258,6 +274,7 @@ int main(void)
 		cmocka_unit_test(test_most_of_a_bucket_is_found),
 		cmocka_unit_test(test_lanes_are_bounded),
 		cmocka_unit_test(test_the_items_that_score_most_are_kept),
+		cmocka_unit_test(test_a_limit_is_kept),
 		cmocka_unit_test(test_an_item_kept_twice_is_one),
 		cmocka_unit_test(test_memory_goes_from_thread_to_thread),
 		cmocka_unit_test(test_names_are_bounded),

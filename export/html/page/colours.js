@@ -3,7 +3,7 @@
 
 const PART_COLOURS = ['device-wait', 'lock-wait', 'queue-full', 'transfer', 'first-use', 'tool', 'work',
 		      'unexplained', 'polling'];
-const KIND_COLOURS = ['work', 'kernel', 'h2d', 'd2h', 'copy', 'fill', 'graph', 'other'];
+const KIND_COLOURS = ['work', 'kernel', 'h2d', 'd2h', 'copy', 'fill', 'graph', 'other', 'range'];
 let colours = {};
 
 /* Black or white, whichever is easier to read on a colour (WCAG 2 relative luminance). */
@@ -53,7 +53,8 @@ function toggleTheme() {
 function makeLegend() {
 	const parts = new Set(), kinds = new Set();
 	const names = { [KIND.KERNEL]: 'kernel', [KIND.H2D]: 'copy H2D', [KIND.D2H]: 'copy D2H',
-			[KIND.COPY]: 'other copy', [KIND.FILL]: 'memset', [KIND.GRAPH]: 'graph' };
+			[KIND.COPY]: 'other copy', [KIND.FILL]: 'memset', [KIND.GRAPH]: 'graph',
+			[KIND.RANGE]: 'NVTX range' };
 	const entry = (colour, text, title) =>
 		element('li', { title }, element('i', { class: 'chip c-' + colour }), text);
 

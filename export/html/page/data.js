@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The data as export/html/write.c writes it, unpacked into typed arrays. */
 
-const KIND = { CALL: 0, KERNEL: 1, H2D: 2, D2H: 3, COPY: 4, FILL: 5, GRAPH: 6, OTHER: 7 };
+const KIND = { CALL: 0, KERNEL: 1, H2D: 2, D2H: 3, COPY: 4, FILL: 5, GRAPH: 6, OTHER: 7, RANGE: 8 };
 const PART = { TOOL: 5, DRIVER_WORK: 6, POLLING: 8 };
 const WAIT_FIELDS = 8; /* part, start, ns, other lane, its start, its ns, name, why */
 const PAIR_FIELDS = 10;
+const RANGE_SUM_FIELDS = 10;
 
 /* Exact calls and operations of a lane: indices, and the latest end up to each of them. */
 function laneItems(items, indices) {
@@ -41,6 +42,7 @@ function unpackItems(raw) {
 		items[key] = Float64Array.from(raw[key]);
 	for (const key of ['lane', 'name', 'site', 'copies', 'by', 'waits', 'error'])
 		items[key] = Int32Array.from(raw[key]);
+	items.range = raw.range.length ? Int32Array.from(raw.range) : new Int32Array(n);
 	for (let i = 0; i < n; i++) {
 		const same = i > 0 && items.lane[i] === items.lane[i - 1];
 
@@ -90,6 +92,11 @@ function unpackBuckets(flat, thread) {
 	return buckets;
 }
 
+/* Copies are in their streams' lanes as well, and NVTX ranges are no work. */
+function countsAlone(lane) {
+	return lane.kind !== 'copies' && lane.kind !== 'ranges';
+}
+
 /* All buckets of a level: how many lanes of a kind are at work, or blocked, on average. */
 function sumLevel(level, lanes) {
 	const end = level.lanes.reduce((most, { at }) => Math.max(most, at.length ? at[at.length - 1] + 1 : 0), 0);
@@ -99,7 +106,7 @@ function sumLevel(level, lanes) {
 		const thread = lanes[index].kind === 'thread';
 		const [sums, shares] = thread ? [blocked, buckets.blocked] : [streams, buckets.busy];
 
-		if (lanes[index].kind === 'copies')
+		if (!countsAlone(lanes[index]))
 			return;
 		for (let i = 0; i < buckets.at.length; i++) {
 			sums[buckets.at[i]] += shares[i] / 1000;
@@ -153,6 +160,19 @@ function unpackPairs(flat) {
 	return pairs;
 }
 
+/* Of each name of NVTX ranges; name -1: of calls in no range. */
+function unpackRangeSums(flat, process) {
+	const sums = [];
+
+	for (let i = 0; i < flat.length; i += RANGE_SUM_FIELDS) {
+		const [name, part, ranges, calls, total, blocked, lost, allCalls, allBlocked, allLost] =
+			flat.slice(i, i + RANGE_SUM_FIELDS);
+
+		sums.push({ process, name, part, ranges, calls, total, blocked, lost, allCalls, allBlocked, allLost });
+	}
+	return sums;
+}
+
 function group(list, key) {
 	const groups = new Map();
 
@@ -173,6 +193,7 @@ function loadData(raw) {
 	giveLanesTheirItems(raw.lanes, items);
 	data.levels = unpackLevels(raw.levels, raw.lanes);
 	data.memory = raw.processes.map((process) => unpackMemory(process.memory));
+	data.rangeSums = raw.processes.flatMap(({ ranges }, process) => unpackRangeSums(ranges, process));
 	data.begin = Math.min(...raw.processes.map((process) => process.beginNs));
 	data.end = Math.max(...raw.processes.map((process) => process.endNs), data.begin + 1);
 	raw.sites.sort((a, b) => b.lostNs - a.lostNs || b.blockedNs - a.blockedNs || b.totalNs - a.totalNs);
@@ -234,4 +255,23 @@ function itemsBetween(lane, from, to) {
 			high = middle;
 	}
 	return [first, low];
+}
+
+/* The exact NVTX ranges of a thread that were under way at a time, the outermost first. */
+function rangesAt(process, thread, time) {
+	const found = [];
+
+	for (const lane of data.lanes) {
+		if (lane.kind !== 'ranges' || lane.process !== process || lane.thread !== thread)
+			continue;
+		const [first, end] = itemsBetween(lane, time, time + 1);
+
+		found.push(...lane.exact.indices.slice(first, end)
+			.filter((item) => data.items.start[item] <= time && endOf(item) > time));
+	}
+	return found.sort((a, b) => data.items.start[a] - data.items.start[b] || endOf(b) - endOf(a));
+}
+
+function endOf(item) {
+	return data.items.start[item] + data.items.ns[item];
 }

@@ -23,6 +23,24 @@ function laneName(index) {
 	return index >= 0 ? data.lanes[index].name : '';
 }
 
+/* Elements one in another; nothing without any. */
+function path(steps) {
+	return steps.length ? [element('span', {}, ...steps.flatMap((step, i) => [i ? ' › ' : '', step]))] : [];
+}
+
+function goToItem(item) {
+	return goButton(nameOf(data.items.name[item]), () => goTo(item));
+}
+
+/* The way to a call's innermost NVTX range, from the outermost; only what is exact can be gone to. */
+function rangesOfCall(item) {
+	const { process, id } = data.lanes[data.items.lane[item]], innermost = data.items.range[item];
+	const around = rangesAt(process, id, data.items.start[item]), last = around[around.length - 1];
+	const known = last !== undefined && data.items.name[last] === innermost;
+
+	return path([...around.map(goToItem), ...innermost && !known ? [nameOf(innermost)] : []]);
+}
+
 /* A call's time by parts: of the waits, cutrace's own, and what is left is the driver's work. */
 function partsOf(item) {
 	const parts = new Map();
@@ -115,6 +133,7 @@ function callDetails(item) {
 	return [heading(nameOf(items.name[item])),
 		facts([['Duration', duration(items.ns[item])], ['Began at', when(items.start[item])],
 		       ['Thread', laneName(items.lane[item])], ['Place', siteLink(items.site[item])],
+		       ['NVTX range', ...rangesOfCall(item)],
 		       ['Bytes', items.bytes[item] ? bytes(items.bytes[item]) : ''],
 		       ['Result', items.error[item] ? 'error ' + items.error[item] : '']]),
 		...partsTable(item),
@@ -153,7 +172,8 @@ function opDetails(item) {
 			(items.bytes[item] / items.ns[item]).toFixed(2) + ' GB/s' : ''],
 		       ['Submitted', items.by[item] >= 0 ? `${duration(items.queued[item])} before, by ` +
 			laneName(items.by[item]) : 'by a call that is not known'],
-		       ['Place', siteLink(items.site[item])]]),
+		       ['Place', siteLink(items.site[item])],
+		       ['NVTX range', items.range[item] ? nameOf(items.range[item]) : '']]),
 		submitted >= 0 ? goButton('Go to the call that submitted it', () => goTo(submitted)) : '',
 		waiters.length ? subheading('Waited for by') : '',
 		element('ul', { class: 'list' }, ...waiters.slice(0, LISTED).map(({ call, ns }) => element('li', {},
@@ -168,6 +188,52 @@ function opDetails(item) {
 			siteLink(pair.site))))];
 }
 
+/* Exact calls of a range's thread that began in it. */
+function callsIn(range) {
+	const { process, thread } = data.lanes[data.items.lane[range]], start = data.items.start[range];
+	const lane = data.lanes.find((one) => one.kind === 'thread' && one.process === process && one.id === thread);
+
+	if (!lane)
+		return { calls: [], whole: true };
+	return { calls: [...lane.exact.indices.slice(...itemsBetween(lane, start, endOf(range)))]
+		.filter((item) => data.items.start[item] >= start), whole: lane.whole };
+}
+
+/* What of a call was blocked, and not by asking again and again. */
+function blockedOf(item) {
+	return waitsOf(item).reduce((sum, wait) => sum + (wait.part === PART.POLLING ? 0 : wait.ns), 0);
+}
+
+function rangeDetails(item) {
+	const items = data.items, lane = data.lanes[items.lane[item]], { calls, whole } = callsIn(item);
+	const blocked = calls.filter((call) => items.waits[call]), around = rangesAt(lane.process, lane.thread, items.start[item]);
+	const same = data.rangeSums.find((sum) => sum.process === lane.process && sum.name === items.name[item]);
+	const outer = around.slice(0, Math.max(0, around.indexOf(item)));
+
+	return [heading(nameOf(items.name[item]), ' ', element('span', { class: 'place' }, 'NVTX range')),
+		facts([['Duration', duration(items.ns[item] + items.tool[item])],
+		       ['Began at', items.tool[item] ? `${duration(items.tool[item])} before the trace` : when(items.start[item])],
+		       ['Ended', items.error[item] ? 'not before the run did' : ''],
+		       ['In', laneName(items.lane[item])],
+		       ['Inside', ...path(outer.map(goToItem))],
+		       ['In it', `${count(calls.length, whole ? 'call' : 'exact call')}, blocked ` +
+			duration(calls.reduce((sum, call) => sum + blockedOf(call), 0))],
+		       ['All of this name', same ? `${count(same.ranges, 'range')}, ${count(same.allCalls, 'call')}, blocked ` +
+			duration(same.allBlocked) : '']]),
+		blocked.length ? subheading('Blocked in it, longest first') : '',
+		element('ul', { class: 'list' }, ...longest(blocked, LISTED).map((call) => element('li', {},
+			goButton(nameOf(items.name[call]), () => goTo(call)),
+			` ${duration(items.ns[call])} at ${when(items.start[call])}`))),
+		blocked.length > LISTED ? element('p', {}, `and ${blocked.length - LISTED} more`) : ''];
+}
+
+/* What is selected is a call, a range or, else, an operation. */
+function itemDetails(item) {
+	const make = { [KIND.CALL]: callDetails, [KIND.RANGE]: rangeDetails }[data.kinds[data.items.name[item]]] || opDetails;
+
+	return make(item);
+}
+
 function siteDetails(id) {
 	const site = data.siteById.get(id), calls = selection.calls;
 
@@ -177,6 +243,7 @@ function siteDetails(id) {
 		       ['In all', `${duration(site.totalNs)} in ${count(site.calls, 'call')}`],
 		       ['Class', data.parts[site.worst][0] + (site.certainty ? ` (${site.certainty})` : '')],
 		       ['Longest wait for', site.waitedFor],
+		       ['NVTX range', site.range ? nameOf(site.range) + ', of the longest wait' : ''],
 		       ['Device idle', site.idleNs ? duration(site.idleNs) + ' meanwhile' : ''],
 		       ['Process', data.processes.length > 1 ? data.processes[site.process].label : '']]),
 		...victimList(selection.pairs),
@@ -193,8 +260,7 @@ function fillDetails() {
 	const box = byId('details');
 
 	if (view.item >= 0)
-		box.replaceChildren(...(data.kinds[data.items.name[view.item]] === KIND.CALL ?
-			callDetails : opDetails)(view.item).filter((one) => one !== ''));
+		box.replaceChildren(...itemDetails(view.item).filter((one) => one !== ''));
 	else if (view.site >= 0)
 		box.replaceChildren(...siteDetails(view.site).filter((one) => one !== ''));
 	else

@@ -2,17 +2,18 @@
 /* The timeline: an overview, a ruler and the lanes, on one canvas. */
 
 const OVERVIEW = 18, RULER = 22, TOP = OVERVIEW + RULER;
-const LANE = 22, LANE_NARROW = 34, GROUP = 22, FOOT = 6;
+const LANE = 22, LANE_NARROW = 34, LANE_RANGES = 18, GROUP = 22, FOOT = 6;
 const NARROW = 700;           /* CSS pixels; below, a lane's name stands above it */
 const WIDE = 1000, TABLES_LEAST = 240;
 const GUTTER = 176;
 const ITEMS_DRAWN = 4000;     /* of a lane; of more, buckets are drawn */
 const TEXT_LEAST = 34;        /* pixels of a bar that get a text */
+const GPU_OF_NAME = /, GPU \d+(, context \d+)?/;
 const FONT = '11px system-ui, sans-serif';
 
 let paint;                    /* the canvas's context */
 const size = { width: 0, height: 0, gutter: 0, plot: 0, lane: LANE, scroll: 0 };
-let rows = [];                /* of the timeline: { lane, index } or { group, wide } */
+let rows = [];                /* of the timeline: { lane, index, name } or { group, wide } */
 const rowOf = new Map();      /* positions in it, by index of lane */
 
 function x(ns) {
@@ -23,15 +24,36 @@ function timeAt(px) {
 	return view.from + (px - size.gutter) / size.plot * (view.to - view.from);
 }
 
+/* A thread's NVTX ranges are above its calls, the outermost on top. */
+function owner(lane) {
+	return lane.thread || lane.id;
+}
+
+function depth(lane) {
+	return lane.kind === 'ranges' ? lane.id : Infinity;
+}
+
+/* What the title of a group says of its lanes needs not be said of each; another context does. */
+function shortName(lane, others) {
+	const short = lane.name.replace(GPU_OF_NAME, '');
+
+	return others.some((one) => one.lane !== lane && one.lane.name.replace(GPU_OF_NAME, '') === short) ?
+		lane.name : short;
+}
+
 /* Of a kind, in order; where they are of several devices, in a group for each. */
 function groupsOf(kind, title, process) {
 	const lanes = data.lanes.map((lane, index) => ({ lane, index }))
-		.filter(({ lane }) => lane.process === process && lane.kind === kind)
-		.sort((a, b) => a.lane.id - b.lane.id);
+		.filter(({ lane }) => lane.process === process && (lane.kind === kind ||
+			kind === 'thread' && lane.kind === 'ranges' && view.ranges))
+		.sort((a, b) => owner(a.lane) - owner(b.lane) || depth(a.lane) - depth(b.lane));
 	const devices = [...new Set(lanes.map(({ lane }) => lane.device ?? Infinity))].sort((a, b) => a - b);
 
+	/* names say it where the process could use several devices */
+	const one = devices.length === 1 && !lanes.some(({ lane }) => GPU_OF_NAME.test(lane.name));
+
 	return devices.map((device) => ({
-		title: devices.length === 1 ? title :
+		title: one || kind === 'thread' ? title :
 			device === Infinity ? `${title}, others` : `${title}, GPU ${device}`,
 		lanes: lanes.filter(({ lane }) => (lane.device ?? Infinity) === device),
 	}));
@@ -46,15 +68,16 @@ function makeRows() {
 			rows.push({ group: process.label, wide: true });
 		for (const [kind, name] of groups)
 			for (const { title, lanes } of groupsOf(kind, name, number))
-				rows.push({ group: title }, ...lanes);
+				rows.push({ group: title }, ...lanes.map(({ lane, index }) =>
+					({ lane, index, name: shortName(lane, lanes) })));
 	});
-	view.lane = rows.findIndex((row) => row.lane);
+	view.lane = rows.findIndex((row) => row.lane && row.lane.kind !== 'ranges');
 	rowOf.clear();
 	rows.forEach((row, position) => rowOf.set(row.index, position));
 }
 
 function rowHeight(row) {
-	return row.group ? GROUP : size.lane;
+	return row.group ? GROUP : row.lane.kind === 'ranges' ? LANE_RANGES : size.lane;
 }
 
 /* Where a row begins, as far as the rows were scrolled when they were last drawn. */
@@ -77,6 +100,8 @@ function placeRows() {
 function barOf(position) {
 	const top = rowTop(position);
 
+	if (rows[position].lane.kind === 'ranges')
+		return { top: top + 1, height: LANE_RANGES - 2 };
 	return size.gutter ? { top: top + 2, height: LANE - 4 } : { top: top + 15, height: LANE - 5 };
 }
 
@@ -333,9 +358,27 @@ function fitted(text, width) {
 	return head + '…' + tail;
 }
 
+/* Of NVTX ranges: the bars have names, and what they are is said once. */
+function drawRangesName(position, chosen) {
+	const top = rowTop(position), { lane } = rows[position];
+
+	if (chosen)
+		bar(0, 3, top + 1, LANE_RANGES - 2, colours.accent);
+	if (!size.gutter)
+		return;
+	ink(colours.muted);
+	paint.fillText(lane.id === 0 ? 'NVTX ranges' : lane.thread ? '' : 'other NVTX ranges', 20,
+		       top + LANE_RANGES / 2);
+}
+
 function drawName(position) {
 	const { lane } = rows[position], top = rowTop(position);
 	const chosen = position === view.lane && document.activeElement === byId('timeline');
+
+	if (lane.kind === 'ranges') {
+		drawRangesName(position, chosen);
+		return;
+	}
 	const busy = share(lane.kind === 'thread' ? lane.blockedNs : lane.busyNs, data.end - data.begin);
 	const tail = busy + (size.gutter ? '' : lane.kind === 'thread' ? ' blocked' : ' busy');
 	const middle = size.gutter ? top + LANE / 2 : top + 8;
@@ -348,7 +391,7 @@ function drawName(position) {
 	paint.fillText(tail, right, middle);
 	paint.textAlign = 'left';
 	ink(colours.ink);
-	paint.fillText(fitted(lane.name, right - paint.measureText(tail).width - 20), 8, middle);
+	paint.fillText(fitted(rows[position].name, right - paint.measureText(tail).width - 20), 8, middle);
 }
 
 function drawGroup(position) {
@@ -363,7 +406,7 @@ function drawGroup(position) {
 	if (!size.gutter || wide)
 		return;
 	paint.textAlign = 'right';
-	paint.fillText(rows[position + 1].lane.kind === 'thread' ? 'blocked' : 'busy', size.gutter - 8,
+	paint.fillText(['thread', 'ranges'].includes(rows[position + 1].lane.kind) ? 'blocked' : 'busy', size.gutter - 8,
 		       top + GROUP / 2 + 2);
 	paint.textAlign = 'left';
 }

@@ -39,8 +39,10 @@ function bucketAt(point, position) {
 
 	if (i < 0 || buckets.at[i] !== at)
 		return [];
-	return [`${count(buckets.count[i], rows[position].lane.kind === 'thread' ? 'call' : 'operation')} begin in ` +
-		`${duration(level.width)}`, `busy ${buckets.busy[i] / 10} %` + (buckets.name[i] > 0 ?
+	const noun = { thread: 'call', ranges: 'range' }[rows[position].lane.kind] || 'operation';
+
+	return [`${count(buckets.count[i], noun)} ${buckets.count[i] === 1 ? 'begins' : 'begin'} in ` +
+		`${duration(level.width)}`, `${noun === 'range' ? 'in ranges' : 'busy'} ${buckets.busy[i] / 10} %` + (buckets.name[i] > 0 ?
 		`, mostly ${nameOf(buckets.name[i])}` : ''), buckets.blocked[i] ? `blocked ${buckets.blocked[i] / 10} %` +
 		(buckets.part[i] >= 0 ? `, mostly ${data.parts[buckets.part[i]][0]}` : '') : ''];
 }
@@ -198,7 +200,7 @@ function stepLane(direction) {
 
 const EVERYWHERE = {
 	'+': () => zoom(0.6), '=': () => zoom(0.6), '-': () => zoom(1 / 0.6), '_': () => zoom(1 / 0.6),
-	a: () => byId('arrows').click(), t: toggleTheme, '?': () => byId('help').showModal(),
+	a: () => byId('arrows').click(), r: () => byId('ranges-button').click(), t: toggleTheme, '?': () => byId('help').showModal(),
 	Escape: () => selectItem(-1),
 };
 const ON_TIMELINE = {
@@ -231,8 +233,26 @@ function showTab(name, focus) {
 	fillVisible();
 }
 
+/* Without NVTX there is no tab for its ranges. */
+function tabNames() {
+	return ['sites', 'ranges', 'visible', 'report'].filter((name) => !byId('tab-' + name).hidden);
+}
+
+/* Lanes come or go: what was chosen by keyboard stays so, if it is there. */
+function toggleRanges() {
+	const chosen = rows[view.lane];
+
+	view.ranges = !view.ranges;
+	byId('ranges-button').setAttribute('aria-pressed', String(view.ranges));
+	makeRows();
+	if (chosen && rowOf.has(chosen.index))
+		view.lane = rowOf.get(chosen.index);
+	resize();
+	fitTables();
+}
+
 function onTabKey(event) {
-	const names = ['sites', 'visible', 'report'], at = names.indexOf(event.target.id.slice(4));
+	const names = tabNames(), at = names.indexOf(event.target.id.slice(4));
 	const move = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: names.length - 1 }[event.key];
 
 	if (at < 0 || move === undefined)
@@ -256,12 +276,13 @@ function listen() {
 	timeline.addEventListener('blur', redraw);
 	document.addEventListener('keydown', onKey);
 	byId('lists').addEventListener('keydown', onTabKey);
-	for (const name of ['sites', 'visible', 'report'])
+	for (const name of tabNames())
 		byId('tab-' + name).addEventListener('click', () => showTab(name, false));
 	byId('zoom-in').addEventListener('click', () => zoom(0.6));
 	byId('zoom-out').addEventListener('click', () => zoom(1 / 0.6));
 	byId('zoom-all').addEventListener('click', () => show(...whole()));
 	byId('zoom-selection').addEventListener('click', () => view.item >= 0 && goTo(view.item));
+	byId('ranges-button').addEventListener('click', toggleRanges);
 	byId('theme').addEventListener('click', toggleTheme);
 	byId('help-button').addEventListener('click', () => byId('help').showModal());
 	byId('arrows').addEventListener('click', () => {

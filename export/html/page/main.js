@@ -19,6 +19,7 @@ function start() {
 	fillLosses();
 	fillFigures();
 	fillSites();
+	fillRanges();
 	fillReport();
 	fillDetails();
 	fillExact();

@@ -70,8 +70,8 @@ function chooseLane(position) {
 
 	if (top < TOP)
 		timeline.scrollTop -= TOP - top;
-	else if (top + size.lane > size.height)
-		timeline.scrollTop += top + size.lane - size.height;
+	else if (top + rowHeight(rows[position]) > size.height)
+		timeline.scrollTop += top + rowHeight(rows[position]) - size.height;
 }
 
 /* Select an item and zoom to it with what it waited for; without one, zoom to that time. */
@@ -95,11 +95,15 @@ function goTo(item, laneIndex, start, ns) {
 	showStretch(from, to);
 }
 
+/* An end of what is in view, within the run. */
+function edge(ns, step) {
+	return moment(Math.min(Math.max(ns, data.begin), data.end) - data.begin, step);
+}
+
 /* The range in view and the selection, for people who do not see the drawing. */
 function say() {
 	const timeline = byId('timeline'), step = (view.to - view.from) / 1000;
-	const edge = (ns) => moment(Math.min(Math.max(ns, data.begin), data.end) - data.begin, step);
-	const text = `${edge(view.from)} to ${edge(view.to)}`;
+	const text = `${edge(view.from, step)} to ${edge(view.to, step)}`;
 
 	timeline.dataset.from = view.from;
 	timeline.dataset.to = view.to;
@@ -113,5 +117,6 @@ function announce() {
 
 	byId('status').textContent = [`In view: ${byId('range').textContent}.`,
 		row && row.lane ? `Lane ${row.lane.name}.` : '',
-		item >= 0 ? `Selected: ${nameOf(data.items.name[item])}, ${duration(data.items.ns[item])}.` : ''].join(' ');
+		item >= 0 ? `Selected: ${nameOf(data.items.name[item])}, ${duration(data.items.ns[item])}.` : '',
+		item >= 0 && data.items.range[item] ? `In NVTX range ${nameOf(data.items.range[item])}.` : ''].join(' ');
 }

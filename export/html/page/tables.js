@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ranked call sites, and a table of what is in view. */
 
-const VISIBLE_ROWS = 200;
+const VISIBLE_ROWS = 200, VISIBLE_RANGES = 50;
+const LOSSES_SHOWN = 3; /* lines, as in the style sheet; the others are scrolled to */
 
 function cell(text, number) {
 	return element('td', { class: number ? 'number' : undefined }, text);
@@ -54,14 +55,59 @@ function fillSites() {
 		byId('sites').replaceChildren(element('p', { class: 'empty' }, 'No call was recorded.'));
 }
 
+/* The longest exact range of a name; -1 if none is exact. */
+function longestRange(process, name) {
+	let best = -1;
+
+	for (let i = 0; i < data.items.count; i++)
+		if (data.items.name[i] === name && data.lanes[data.items.lane[i]].process === process &&
+		    (best < 0 || data.items.ns[i] > data.items.ns[best]))
+			best = i;
+	return best;
+}
+
+function rangeRow(sum, most) {
+	const lead = data.processes.length > 1 ? data.processes[sum.process].label + ': ' : '';
+	const go = () => goTo(longestRange(sum.process, sum.name));
+	const blocked = sum.part >= 0 && sum.blocked > 0;
+
+	return element('tr', {},
+		       element('th', { scope: 'row' }, lead, sum.name < 0 ? 'outside all ranges' :
+			       goButton(nameOf(sum.name), go)),
+		       cell(sum.name < 0 ? '' : sum.ranges.toLocaleString('en'), true),
+		       cell(sum.calls.toLocaleString('en'), true),
+		       element('td', { class: 'class' }, blocked ?
+			       element('i', { class: 'chip c-' + PART_COLOURS[sum.part] }) : '',
+			       blocked ? data.parts[sum.part][0] : ''),
+		       barCell(sum.blocked, most, 'c-device-wait'), cell(duration(sum.allBlocked), true),
+		       cell(duration(sum.lost), true));
+}
+
+/* Sums by name of NVTX ranges, as in nvtx.csv; their tab is there if there are any. */
+function fillRanges() {
+	const all = data.rangeSums, known = data.processes.reduce((sum, process) => sum + process.rangeNames, 0);
+	const most = Math.max(0, ...all.map((sum) => sum.blocked));
+
+	if (!all.length)
+		return;
+	byId('tab-ranges').hidden = byId('ranges-button').hidden = false;
+	byId('ranges').replaceChildren(element('table', { id: 'range-table' },
+		element('caption', {}, 'Each call counts in the innermost range of its thread around it; ' +
+			'“with inner ones” counts it in all that are around it.'),
+		header(['NVTX range'], ['Times', true], ['Calls', true], ['Mostly blocked by', false, 'class'], ['Blocked', true],
+		       ['With inner ones', true], ['Lost', true]),
+		element('tbody', {}, ...all.map((sum) => rangeRow(sum, most)))), known > all.length ?
+		element('p', {}, `${count(known - all.length, 'name')} with less time blocked not listed.`) : '');
+}
+
 /* Exact items in view, and how many there are besides. */
 function itemsInView() {
 	const found = [];
 	let summed = 0;
 
 	for (const { lane } of rows) {
-		if (!lane || lane.kind === 'copies')
-			continue; /* they are in their streams */
+		if (!lane || !countsAlone(lane))
+			continue;
 		const [first, end] = itemsBetween(lane, view.from, view.to);
 
 		for (let i = first; i < end; i++)
@@ -70,7 +116,7 @@ function itemsInView() {
 	data.lanes.forEach((lane, index) => {
 		const level = data.levels[0], buckets = level.lanes[index];
 
-		if (lane.kind !== 'copies' && !lane.whole)
+		if (countsAlone(lane) && !lane.whole)
 			for (let i = firstAbove(buckets.at, view.from / level.width - 1);
 			     i < buckets.at.length && buckets.at[i] * level.width < view.to; i++)
 				summed += buckets.count[i];
@@ -83,8 +129,17 @@ function longest(items, most) {
 	const ns = Float64Array.from(items, (item) => data.items.ns[item]).sort();
 	const least = ns[Math.max(0, ns.length - most)];
 
-	return items.filter((item) => data.items.ns[item] >= least)
-		.sort((a, b) => data.items.ns[b] - data.items.ns[a]).slice(0, most);
+	return byLength(items.filter((item) => data.items.ns[item] >= least)).slice(0, most);
+}
+
+function byLength(items) {
+	return items.sort((a, b) => data.items.ns[b] - data.items.ns[a]);
+}
+
+/* The ranges of lanes that are shown or not: their table need not be. */
+function rangesInView() {
+	return data.lanes.filter((lane) => lane.kind === 'ranges').flatMap((lane) =>
+		[...lane.exact.indices.slice(...itemsBetween(lane, view.from, view.to))]);
 }
 
 function visibleRow(item) {
@@ -100,14 +155,17 @@ function visibleRow(item) {
 function fillVisible() {
 	if (byId('visible').hidden)
 		return;
-	const { found, summed } = itemsInView();
-	const caption = `From ${when(view.from)} to ${when(view.to)}: ` + (found.length > VISIBLE_ROWS ?
-		`the longest ${VISIBLE_ROWS} of ` : '') + count(found.length, 'exact call') + ' and operations' +
+	const { found, summed } = itemsInView(), ranges = rangesInView();
+	const most = (items, limit) => (items.length > limit ? `the longest ${limit} of ` : '');
+	const caption = `From ${edge(view.from, 1000)} to ${edge(view.to, 1000)}: ${most(found, VISIBLE_ROWS)}` +
+		count(found.length, 'exact call or operation').replace('call or operations', 'calls and operations') +
+		(ranges.length ? `, ${most(ranges, VISIBLE_RANGES)}${count(ranges.length, 'exact NVTX range')}` : '') +
 		(summed ? `; of lanes that are summarised in part, ${summed.toLocaleString('en')} begin here in all` : '');
 
 	byId('visible').replaceChildren(element('table', {}, element('caption', {}, caption),
-		header(['Lane'], ['Call or operation'], ['Began at', true], ['Duration', true], ['Blocked']),
-		element('tbody', {}, ...longest(found, VISIBLE_ROWS).map(visibleRow))));
+		header(['Lane'], ['Call, operation or range'], ['Began at', true], ['Duration', true], ['Blocked']),
+		element('tbody', {}, ...byLength([...longest(found, VISIBLE_ROWS), ...longest(ranges, VISIBLE_RANGES)])
+			.map(visibleRow))));
 }
 
 function fillReport() {
@@ -132,8 +190,8 @@ function fillLosses() {
 	if (data.droppedWaits)
 		lines.push(element('li', {}, count(data.droppedWaits, 'wait') + ' for which there was no room in this page'));
 	box.className = lines.length ? 'lossy' : 'lossless';
-	box.replaceChildren(element('h2', {}, lines.length ? 'Not seen' : 'Nothing was dropped'),
-			    lines.length ? element('ul', { tabindex: lines.length > 3 ? '0' : undefined }, ...lines) : '',
+	box.replaceChildren(element('h2', {}, lines.length > LOSSES_SHOWN ? `Not seen (${lines.length})` : lines.length ? 'Not seen' : 'Nothing was dropped'),
+			    lines.length ? element('ul', { tabindex: lines.length > LOSSES_SHOWN ? '0' : undefined }, ...lines) : '',
 			    element('details', {}, element('summary', {}, 'Coverage'),
 				    ...data.processes.map((process) => element('pre', {}, process.coverage))));
 }
@@ -152,16 +210,18 @@ function fillFigures() {
 		figure('figure-busy', 'Device busy', duration(busy), busy + idle ?
 		       share(busy, busy + idle) + ' from first to last work' : 'no device times'),
 		figure('figure-calls', 'Calls', sum('calls').toLocaleString('en'),
-		       `${data.siteRows.length} places`),
+		       count(data.siteRows.length, 'place')),
 		figure('figure-ops', 'Device operations', sum('ops').toLocaleString('en'),
 		       count(data.lanes.filter((lane) => lane.kind === 'stream').length, 'stream')),
-		figure('figure-run', 'Run', duration(span), count(data.processes.length, 'process').replace('sss', 'sses')));
+		figure('figure-run', 'Run', duration(span), count(data.processes.length, 'process')));
 }
 
 /* What is exact and what is summed up. */
 function fillExact() {
-	const all = data.lanes.filter((lane) => lane.kind !== 'copies').reduce((sum, lane) => sum + lane.items, 0);
-	const exact = data.items.count, finest = data.levels[0].width;
+	const sum = (lanes, value) => lanes.reduce((all, lane) => all + value(lane), 0);
+	const lanes = data.lanes.filter(countsAlone), ranges = data.lanes.filter((lane) => lane.kind === 'ranges');
+	const own = (lane) => lane.exact.indices.length, items = (lane) => lane.items;
+	const all = sum(lanes, items), exact = sum(lanes, own), finest = data.levels[0].width;
 
 	byId('exact').replaceChildren(exact === all ?
 		`Exact: all ${all.toLocaleString('en')} calls and operations.` :
@@ -169,6 +229,8 @@ function fillExact() {
 		'blocked, were waited for, delayed others, were delayed or took longest. Of the others this ' +
 		`page has sums by stretches of ${duration(finest)}: how many begin, for how long the lane was busy or ` +
 		'blocked, and by what mostly. Sums of the table and the figures are of everything.',
-		data.sharedLanes ? ` ${count(data.sharedLanes, 'call')} and operations are in lanes that several share.` : '',
+		sum(ranges, own) < sum(ranges, items) ? ` NVTX ranges: the longest ${sum(ranges, own).toLocaleString('en')} of ` +
+			`${sum(ranges, items).toLocaleString('en')}.` : '',
+		data.sharedLanes ? ` ${data.sharedLanes.toLocaleString('en')} of them all are in lanes that several share.` : '',
 		` Made by cutrace ${data.version}; plots by uPlot 1.6.32 (MIT).`);
 }

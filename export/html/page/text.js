@@ -32,7 +32,7 @@ function bytes(n) {
 }
 
 function count(n, noun) {
-	return n.toLocaleString('en') + ' ' + noun + (n === 1 ? '' : 's');
+	return n.toLocaleString('en') + ' ' + noun + (n === 1 ? '' : noun.endsWith('s') ? 'es' : 's');
 }
 
 function share(part, whole) {

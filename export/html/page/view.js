@@ -10,6 +10,7 @@ const view = {
 	site: -1,             /* id of the selected site */
 	hover: -1,
 	arrows: true,
+	ranges: true,         /* lanes of NVTX ranges are shown */
 	frames: 0,            /* drawn so far, for whoever measures */
 };
 const afterDraw = [];         /* called when the view has come to rest */

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When a process began, before it is analyzed: what filters of a run by time count from. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+
+#include "analyze/run.h"
+#include "analyze/survey.h"
+
+int ct_run_began(const char *directory, unsigned threads, uint64_t *ret_ns)
+{
+	char path[PATH_MAX];
+	struct ct_reader *reader;
+	struct ct_survey *survey = NULL;
+	int r;
+
+	if (snprintf(path, sizeof(path), "%s/trace.cutrace", directory) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	r = ct_reader_open(path, &reader);
+	if (r < 0)
+		return r;
+	r = ct_survey_make(reader, threads, &survey);
+	if (r == 0) {
+		const struct ct_file_header *header = ct_reader_header(reader);
+		uint64_t kept_ns = header->kept_from_ns, begin_ns = survey->begin_ns;
+
+		if (!survey->calls && !survey->ops)
+			begin_ns = header->start_ns;
+		*ret_ns = header->start_realtime_ns - header->start_ns + (begin_ns > kept_ns ? begin_ns : kept_ns);
+	}
+	ct_survey_destroy(survey);
+	ct_reader_close(reader);
+	return r;
+}
