@@ -59,6 +59,7 @@ struct ct_meet_member {
 	uint64_t waited_ns;     /* of which until the last had come; the rest is work */
 	uint64_t late;          /* in how many it was late: all others were there CT_MEET_LATE_NS before, */
 	uint64_t late_ns;       /* by how much in all, */
+	uint64_t first_late_ns; /* of that, to the first of its streams: ranks begin apart, once, */
 	uint64_t late_median_ns; /* and by the median */
 	CT_ARRAY(uint64_t) lates;
 	CT_ARRAY(struct ct_meet_share) delays; /* what it did longer than the others; most first */
