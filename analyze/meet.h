@@ -94,6 +94,7 @@ struct ct_meet {
 	bool by_durations;   /* some group has several clocks */
 };
 
+/* On two H200, all-reduces ended 1 us apart at most, a first all-gather 99 us; on one, 145 us. */
 #define CT_MEET_SLACK_NS 10000    /* by so much device times of two processes may disagree */
 #define CT_MEET_ENDS_NS 1000000
 #define CT_MEET_EXCEPT 4          /* one in so many may end apart: a GPU or its clock was held up */
