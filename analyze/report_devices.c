@@ -16,12 +16,27 @@ static const char *name_of(const struct ct_model *model, size_t gpu)
 	return name < model->strings.count ? model->strings.at[name] : NULL;
 }
 
+/* Which of several devices had work: all, unless it says something else. */
+static void add_used(const struct ct_analysis *a, char *ret, size_t size)
+{
+	size_t count = 0, one = 0;
+
+	for (size_t i = 0; i < CT_DEVICES_MOST; i++)
+		if (a->idle->devices[i].ops) {
+			count++;
+			one = i;
+		}
+	if (count == 1)
+		snprintf(ret, size, "; only device %zu had work", one);
+	else if (count && count < a->model->gpus.count)
+		snprintf(ret, size, "; %zu of them had work", count);
+}
+
 /* Neighbours of one name are told as one; a device has one record, but in damaged traces. */
-void ct_report_gpus(const struct ct_model *model, char *ret, size_t size)
+static size_t name_gpus(const struct ct_model *model, char *ret, size_t size)
 {
 	size_t used = 0, alike = 0;
 
-	*ret = '\0';
 	for (size_t i = 0; i < model->gpus.count && used < size; i++) {
 		const char *name = name_of(model, i);
 		const char *next = i + 1 < model->gpus.count ? name_of(model, i + 1) : NULL;
@@ -32,12 +47,29 @@ void ct_report_gpus(const struct ct_model *model, char *ret, size_t size)
 		alike++;
 		if (next && strcmp(name, next) == 0)
 			continue;
-		if (alike > 1)
+		if (alike > 1 && (used || next)) /* of one name alone, they have been counted before */
 			snprintf(count, sizeof(count), "%zu ", alike);
-		used += (size_t)snprintf(ret + used, size - used, "%s%s%s", used ? ", " : "; on ", count,
-					 name);
+		used += (size_t)snprintf(ret + used, size - used, "%s%s%s", used ? ", " : "", count, name);
 		alike = 0;
 	}
+	return used < size ? used : size - 1;
+}
+
+void ct_report_gpus(const struct ct_analysis *a, char *ret, size_t size)
+{
+	size_t named = 0, used;
+	char count[48];
+
+	for (size_t i = 0; i < a->model->gpus.count; i++)
+		named += name_of(a->model, i) != NULL;
+	*ret = '\0';
+	if (!named)
+		return;
+	used = named == 1 ? (size_t)snprintf(ret, size, "; on ")
+			  : (size_t)snprintf(ret, size, "; on %s: ", ct_report_count(named, "device", count));
+	used += name_gpus(a->model, ret + used, size - used);
+	if (named > 1)
+		add_used(a, ret + used, size - used);
 }
 
 static double times(uint64_t ns, uint64_t of_ns)

@@ -246,7 +246,7 @@ static void test_losses(void **state)
 {
 	struct model_builder *b = of(state);
 	const char *const no[SAYS] = { "nothing was dropped" };
-	char *text;
+	char *text, one[CT_THINGS_BYTES];
 
 	work(b, 0);
 	b->cut_off = true;
@@ -260,6 +260,13 @@ static void test_losses(void **state)
 		assert_non_null(strstr(text, flat(line)));
 	}
 	expect(text, SAID("the end: the run was cut off (killed, or still going)"), no);
+	assert_string_equal(ct_report_things(1, "calls after the end", one), "1 call after the end");
+	assert_string_equal(ct_report_things(1, "device records that", one), "1 device record that");
+	assert_string_equal(ct_report_things(1, "final flushes that did", one), "1 final flush that did");
+	assert_string_equal(ct_report_things(2, "final flushes that did", one), "2 final flushes that did");
+	assert_string_equal(ct_report_things(1, "unknown", one), "1 unknown");
+	assert_string_equal(ct_report_count(1, "process", one), "1 process");
+	assert_string_equal(ct_report_count(0, "process", one), "0 processes");
 	assert_string_equal(ct_report_loss(CT_LOSS_COUNT),
 			    "losses of a kind this version does not know");
 }
@@ -298,8 +305,8 @@ static void test_unjoined(void **state)
 	expect(report(b, false, NULL),
 	       SAID("what 1 call submitted: no device record of it came (it had not ended",
 		    "the calls that submitted 1 device operation",
-		    "page faults and migrations of managed memory (1 allocations)",
-		    "which call it was, of 1 calls: their names are missing in the trace"),
+		    "page faults and migrations of managed memory (1 allocation)",
+		    "which call it was, of 1 call whose names are missing in the trace"),
 	       SAID("nothing was dropped", "made while the mode was light"));
 }
 
@@ -384,7 +391,7 @@ static void test_gpus(void **state)
 	struct model_builder *b = of(state);
 
 	work(b, 0);
-	expect(report(b, false, name_gpus), SAID("to last work; on Big GPU, Small GPU seen"), NULL);
+	expect(report(b, false, name_gpus), SAID("to last work; on 2 devices: Big GPU, Small GPU; only device 0 had work seen"), NULL);
 }
 
 /* Two of one name, each with its work; the summary leaves out their streams. */
@@ -408,7 +415,7 @@ static void two_devices(struct model_builder *b)
 
 static void test_devices(void **state)
 {
-	const char *const both[SAYS] = { "; on 2 H200", "At least one device was busy",
+	const char *const both[SAYS] = { "; on 2 devices: H200 seen", "At least one device was busy",
 					 "2 devices had work, and", "device 0 ", "device 1 1.00 ms busy",
 					 "stream 7 of device 1" };
 	const char *const streams[SAYS] = { "stream 7 1.00 ms of work in 1 operation" };
