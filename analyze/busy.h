@@ -8,11 +8,12 @@
 #include "analyze/site.h"
 
 struct ct_busy {
+	/* Of all its devices together: what one of them waits for another is the process's own. */
 	uint64_t work_ns;        /* an operation ran that is not communication */
 	uint64_t comm_ns;        /* none ran but communication kernels */
 	uint64_t comm_ops, graph_ops;
 	struct ct_spans active;  /* inside a CUDA call, or the device at work */
-	uint64_t *comm_wait_ns;  /* by site: waits for the device while it only communicated */
+	uint64_t *comm_wait_ns;  /* by site: waits for a device while that one only communicated */
 	size_t site_count;
 };
 

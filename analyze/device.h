@@ -33,6 +33,27 @@ static inline size_t ct_device_place(const struct ct_model *model, uint32_t devi
 	return device < model->device_count ? device : model->device_count;
 }
 
+/* Is it a copy between two devices? Those from a device to itself are not of this sort. */
+static inline bool ct_device_peers(const struct ct_device_op *op)
+{
+	return op->kind == CT_DEVICE_COPY && op->u.copy.direction == CT_DIRECTION_P2P;
+}
+
+/* Whose memory such a copy reads and writes; CT_NONE: not known, as in old traces. */
+static inline uint32_t ct_device_source(const struct ct_device_op *op)
+{
+	uint32_t device = op->u.copy.peer.source - 1u;
+
+	return ct_device_peers(op) && device < CT_DEVICES_MOST ? device : CT_NONE;
+}
+
+static inline uint32_t ct_device_target(const struct ct_device_op *op)
+{
+	uint32_t device = op->u.copy.peer.target - 1u;
+
+	return ct_device_peers(op) && device < CT_DEVICES_MOST ? device : CT_NONE;
+}
+
 /* May two of these be the same device? One that is not known may be any. */
 static inline bool ct_device_same(uint32_t a, uint32_t b)
 {

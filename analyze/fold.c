@@ -13,7 +13,7 @@ struct ct_fold {
 	struct ct_kept keep;
 	struct ct_ledger_line lines[CT_API_COUNT];
 	struct ct_gains *gains;
-	uint64_t last_end_ns;   /* of all operations so far */
+	uint64_t last_end_ns[CT_IDLE_TRACKS]; /* of the operations so far, by track */
 	CT_ARRAY(uint64_t) pairs_lost; /* by site of the sum: what all its pairs lost, as their parts have it */
 };
 
@@ -266,11 +266,15 @@ static int add_idle(struct ct_fold *fold, const struct ct_analysis *part, const 
 		to->devices[i].ops += from->devices[i].ops;
 		to->devices[i].busy_ns += from->devices[i].busy_ns;
 		to->devices[i].work_ns += from->devices[i].work_ns;
+		to->devices[i].idle_ns += from->devices[i].idle_ns;
+		for (int cause = 0; cause < CT_IDLE_CAUSES; cause++)
+			to->devices[i].by_cause_ns[cause] += from->devices[i].by_cause_ns[cause];
 	}
 	for (int cause = 0; cause < CT_IDLE_CAUSES; cause++)
 		to->by_cause_ns[cause] += from->by_cause_ns[cause];
-	if (from->last_end_ns > fold->last_end_ns)
-		fold->last_end_ns = from->last_end_ns;
+	for (size_t i = 0; i < CT_IDLE_TRACKS; i++)
+		if (from->tracks[i].last_end_ns > fold->last_end_ns[i])
+			fold->last_end_ns[i] = from->tracks[i].last_end_ns;
 	for (size_t i = 0; r == 0 && i < from->gaps.count; i++)
 		r = ct_kept_add_gap(&fold->keep, part, &from->gaps.at[i], map);
 	return r;

@@ -15,6 +15,23 @@ static uint64_t overlap(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 	return end > start ? end - start : 0;
 }
 
+/* Had an operation to follow one of another device for most of a gap of its own? */
+static bool followed_other(const struct ct_model *model, const struct ct_op *op, const struct ct_gap *gap)
+{
+	for (int kind = 0; gap->device != CT_NONE && kind < CT_EDGES; kind++) {
+		const struct ct_device_op *earlier;
+
+		if (op->edges[kind].op == CT_NONE)
+			continue;
+		earlier = &model->ops.at[op->edges[kind].op].raw;
+		if (earlier->device != gap->device &&
+		    overlap(gap->start_ns, earlier->end_ns, gap->start_ns, gap->end_ns) >
+			    (gap->end_ns - gap->start_ns) / 2)
+			return true;
+	}
+	return false;
+}
+
 /* What the thread that submitted the gap's next operation did during the gap. */
 static void find_cause(const struct ct_model *model, struct ct_gap *gap)
 {
@@ -22,7 +39,7 @@ static void find_cause(const struct ct_model *model, struct ct_gap *gap)
 	const struct ct_thread_info *thread;
 	uint64_t submitted, in_calls = 0, longest = 0;
 
-	gap->cause = CT_IDLE_DEVICE;
+	gap->cause = followed_other(model, op, gap) ? CT_IDLE_OTHER : CT_IDLE_DEVICE;
 	gap->call = op->call;
 	if (op->call == CT_NONE)
 		return;
@@ -71,63 +88,90 @@ static int blocked_spans(const struct ct_model *model, struct ct_spans *ret)
 	return r;
 }
 
-static int note_gap(const struct ct_model *model, struct ct_idle *idle, uint64_t start_ns,
-		    uint32_t next_op, const struct ct_spans *blocked)
+static int note_gap(const struct ct_model *model, struct ct_idle *idle, uint32_t track,
+		    uint64_t start_ns, uint32_t next_op, const struct ct_spans *blocked)
 {
 	struct ct_gap gap = { .start_ns = start_ns, .end_ns = model->ops.at[next_op].raw.start_ns,
-			      .next_op = next_op };
+			      .next_op = next_op, .device = track == CT_IDLE_ALL ? CT_NONE : track };
 	uint64_t ns = gap.end_ns - gap.start_ns;
 
 	if (!ct_seen_gap(model, gap.start_ns, gap.end_ns))
 		return 0;
-	idle->idle_ns += ns;
-	idle->idle_blocked_ns += ct_spans_overlap(blocked, gap.start_ns, gap.end_ns);
 	find_cause(model, &gap);
-	idle->by_cause_ns[gap.cause] += ns;
+	if (track == CT_IDLE_ALL) {
+		idle->idle_ns += ns;
+		idle->idle_blocked_ns += ct_spans_overlap(blocked, gap.start_ns, gap.end_ns);
+		idle->by_cause_ns[gap.cause] += ns;
+	} else {
+		idle->devices[track].idle_ns += ns;
+		idle->devices[track].by_cause_ns[gap.cause] += ns;
+	}
 	return ns >= CT_IDLE_LEAST_NS ? CT_PUSH(&idle->gaps, gap) : 0;
 }
 
-/* Add an operation to its device's. until_ns: by device, when what started before had ended. */
-static void add_work(struct ct_idle *idle, uint64_t *until_ns, const struct ct_device_op *op, bool own)
+/* Of which devices the gaps are asked for: of one alone they are those of all. */
+static bool has_gaps(const struct ct_model *model, uint32_t track)
 {
-	size_t place = op->device < CT_DEVICES_MOST ? op->device : CT_DEVICES_MOST;
-	struct ct_device_work *work = &idle->devices[place];
-	uint64_t from_ns = op->start_ns > until_ns[place] ? op->start_ns : until_ns[place];
-
-	if (own) {
-		work->ops++;
-		work->work_ns += op->end_ns - op->start_ns;
-		work->busy_ns += op->end_ns > from_ns ? op->end_ns - from_ns : 0;
-	}
-	if (op->end_ns > until_ns[place])
-		until_ns[place] = op->end_ns;
+	return track == CT_IDLE_ALL || (ct_devices_several(model) && track < CT_DEVICES_MOST);
 }
 
-/* Of the operations that began while all were recorded; between them the device was idle. */
+/* An operation on a device, or (CT_IDLE_ALL) on any. */
+static int add_to_track(const struct ct_model *model, struct ct_idle *idle, uint32_t track,
+			uint32_t index, const struct ct_spans *blocked)
+{
+	const struct ct_device_op *op = &model->ops.at[index].raw;
+	struct ct_idle_track *t = &idle->tracks[track];
+	uint64_t until_ns = t->last_end_ns;
+	uint64_t from_ns = op->start_ns > until_ns ? op->start_ns : until_ns;
+	bool own = index >= model->core.first_op;
+	int r = 0;
+
+	if (own && !until_ns && t->first_op == CT_NONE)
+		t->first_op = index;
+	if (own && until_ns && op->start_ns > until_ns && has_gaps(model, track))
+		r = note_gap(model, idle, track, until_ns, index, blocked);
+	if (own && op->end_ns > from_ns)
+		*(track == CT_IDLE_ALL ? &idle->busy_ns : &idle->devices[track].busy_ns) +=
+			op->end_ns - from_ns;
+	if (op->end_ns > until_ns)
+		t->last_end_ns = op->end_ns;
+	return r;
+}
+
+/* A copy between two devices is work of both, listed on one. */
+static int add_op(const struct ct_model *model, struct ct_idle *idle, uint32_t index,
+		  const struct ct_spans *blocked)
+{
+	const struct ct_device_op *op = &model->ops.at[index].raw;
+	uint32_t device = op->device < CT_DEVICES_MOST ? op->device : CT_DEVICES_MOST;
+	uint32_t source = ct_device_source(op), target = ct_device_target(op);
+	int r = add_to_track(model, idle, CT_IDLE_ALL, index, blocked);
+
+	if (index >= model->core.first_op) {
+		idle->work_ns += op->end_ns - op->start_ns;
+		idle->devices[device].ops++;
+		idle->devices[device].work_ns += op->end_ns - op->start_ns;
+	}
+	if (r == 0)
+		r = add_to_track(model, idle, device, index, blocked);
+	if (r == 0 && source != CT_NONE && source != device)
+		r = add_to_track(model, idle, source, index, blocked);
+	if (r == 0 && target != CT_NONE && target != device && target != source)
+		r = add_to_track(model, idle, target, index, blocked);
+	return r;
+}
+
+/* Of the operations that began while all were recorded. */
 static int find_gaps(const struct ct_model *model, struct ct_idle *idle,
 		     const struct ct_spans *blocked)
 {
-	uint64_t until_ns = 0, device_until_ns[CT_DEVICES_MOST + 1] = { 0 };
 	int r = 0;
 
-	for (uint32_t i = 0; r == 0 && i < model->core.end_op; i++) {
-		const struct ct_device_op *op = &model->ops.at[i].raw;
-		bool own = i >= model->core.first_op;
-
-		if (!ct_sight_at(model, op->start_ns))
-			continue;
-		add_work(idle, device_until_ns, op, own);
-		if (own && until_ns && op->start_ns > until_ns)
-			r = note_gap(model, idle, until_ns, i, blocked);
-		if (own)
-			idle->work_ns += op->end_ns - op->start_ns;
-		if (op->end_ns <= until_ns)
-			continue;
-		if (own)
-			idle->busy_ns += op->end_ns - (op->start_ns > until_ns ? op->start_ns : until_ns);
-		until_ns = op->end_ns;
-	}
-	idle->last_end_ns = until_ns;
+	for (size_t i = 0; i < CT_IDLE_TRACKS; i++)
+		idle->tracks[i].first_op = CT_NONE;
+	for (uint32_t i = 0; r == 0 && i < model->core.end_op; i++)
+		if (ct_sight_at(model, model->ops.at[i].raw.start_ns))
+			r = add_op(model, idle, i, blocked);
 	return r;
 }
 
@@ -148,18 +192,35 @@ int ct_idle_find(const struct ct_model *model, struct ct_idle **ret)
 	return 0;
 }
 
-int ct_idle_lead(const struct ct_model *model, uint64_t until_ns, struct ct_idle *idle)
+uint32_t ct_idle_device(const struct ct_model *model, const struct ct_gap *gap)
 {
-	uint32_t first = model->core.first_op;
-	struct ct_spans blocked = { 0 };
-	int r;
+	if (gap->device == CT_NONE && !ct_devices_several(model))
+		return model->ops.at[gap->next_op].raw.device;
+	return gap->device;
+}
 
-	if (first > 0 || first == model->core.end_op || !until_ns ||
-	    model->ops.at[first].raw.start_ns <= until_ns)
-		return 0;
-	r = blocked_spans(model, &blocked);
-	if (r == 0)
-		r = note_gap(model, idle, until_ns, first, &blocked);
+/* Is there a gap before the first operation of a track? */
+static bool leads(const struct ct_model *model, const struct ct_idle *idle, uint32_t track,
+		  uint64_t until_ns)
+{
+	uint32_t first = idle->tracks[track].first_op;
+
+	return first != CT_NONE && until_ns && has_gaps(model, track) &&
+	       model->ops.at[first].raw.start_ns > until_ns;
+}
+
+int ct_idle_lead(const struct ct_model *model, const uint64_t until_ns[CT_IDLE_TRACKS],
+		 struct ct_idle *idle)
+{
+	struct ct_spans blocked = { 0 };
+	int r = 0;
+
+	if (leads(model, idle, CT_IDLE_ALL, until_ns[CT_IDLE_ALL]))
+		r = blocked_spans(model, &blocked);
+	for (uint32_t track = 0; r == 0 && track < CT_IDLE_TRACKS; track++)
+		if (leads(model, idle, track, until_ns[track]))
+			r = note_gap(model, idle, track, until_ns[track], idle->tracks[track].first_op,
+				     &blocked);
 	ct_spans_free(&blocked);
 	return r;
 }

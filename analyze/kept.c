@@ -154,7 +154,9 @@ static int by_length(const void *a, const void *b)
 
 	if (lx != ly)
 		return lx > ly ? -1 : 1;
-	return x->start_ns < y->start_ns ? -1 : x->start_ns > y->start_ns;
+	if (x->start_ns != y->start_ns)
+		return x->start_ns < y->start_ns ? -1 : 1;
+	return x->device < y->device ? -1 : x->device > y->device;
 }
 
 /* Sort a list that has got twice as long as it is to be, and cut it. */

@@ -167,8 +167,9 @@ static uint64_t excess(const struct meeting *g, int what)
 }
 
 /*
- * What kept the last: what it did most longer than the others since the collective before. To the
- * first of all they have not come from the same moment.
+ * What kept the last: what it did most longer than the others since the collective before, of which
+ * no more counts than by how much it was late: the rest was as well before the others came, who
+ * began later. To the first of all they have not come from the same moment.
  */
 static int add_delay(const struct meeting *g)
 {
@@ -188,9 +189,11 @@ static int add_delay(const struct meeting *g)
 		most = late_ns;
 		what = CT_BEFORE_COUNT;
 	}
-	return most >= late_ns / 10 ? ADD_SHARE(&member_at(g, g->last)->delays, .of = what,
-				.text = what == CT_BEFORE_COUNT ? NULL : text_at(g, g->last, c->before[what]),
-				.ns = most) : 0;
+	if (most < late_ns / 10)
+		return 0;
+	return ADD_SHARE(&member_at(g, g->last)->delays, .of = what,
+			 .text = what == CT_BEFORE_COUNT ? NULL : text_at(g, g->last, c->before[what]),
+			 .ns = most < late_ns ? most : late_ns);
 }
 
 /* The host's wait for the collective, as far as the collective waited for the last. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "analyze/demangle.h"
+#include "analyze/device.h"
 #include "analyze/history.h"
 #include "analyze/load.h"
 #include "analyze/seen.h"
@@ -382,6 +383,11 @@ static void copy_name(const struct ct_device_op *op, char *ret, size_t size)
 {
 	const char *host = memory_name(op->u.copy.source);
 
+	if (ct_device_source(op) != CT_NONE && ct_device_target(op) != CT_NONE) {
+		snprintf(ret, size, "copy P2P %u to %u, %" PRIu64 " B", ct_device_source(op),
+			 ct_device_target(op), op->u.copy.bytes);
+		return;
+	}
 	if (!*host)
 		host = memory_name(op->u.copy.target);
 	snprintf(ret, size, "copy %s %s%s%" PRIu64 " B", direction_name(op->u.copy.direction), host,

@@ -392,34 +392,64 @@ static int order_by_queues(struct ct_model *model)
 	return 0;
 }
 
+static const struct ct_context *context_of(const struct ct_model *model, uint32_t id)
+{
+	for (size_t i = 0; i < model->contexts.count; i++)
+		if (model->contexts.at[i].context == id)
+			return &model->contexts.at[i];
+	return NULL;
+}
+
 static bool is_barrier(const struct ct_model *model, const struct ct_op *op)
 {
-	return op->raw.kind == CT_DEVICE_COPY && op->raw.u.copy.direction == CT_DIRECTION_P2P &&
-	       op->call != CT_NONE && !(model->calls.at[op->call].effects & CT_ASYNC);
+	return ct_device_peers(&op->raw) && op->call != CT_NONE &&
+	       !(model->calls.at[op->call].effects & CT_ASYNC);
+}
+
+/* May the streams of a device be ordered with the copy? Where its devices are not known, all may. */
+static bool concerns(const struct ct_device_op *copy, uint32_t device)
+{
+	uint32_t source = ct_device_source(copy), target = ct_device_target(copy);
+
+	return ct_device_same(source, device) || ct_device_same(target, device);
+}
+
+/* Does the legacy default stream's rule hold between the copy and a stream of its other device? */
+static bool ruled(const struct ct_model *model, const struct ct_device_op *copy, uint32_t index)
+{
+	const struct ct_stream_info *stream = &model->streams.at[index];
+	const struct ct_context *context = context_of(model, stream->context);
+
+	return context && stream->context != copy->context && ct_device_source(copy) != CT_NONE &&
+	       ct_device_target(copy) != CT_NONE &&
+	       (stream->id == context->null_stream || blocking(stream, context));
 }
 
 /*
  * A copy in the default stream between two devices starts when all that was asked of either before
  * is done, and what is asked of them later starts after it (Programming Guide, Peer-to-Peer
- * Memory Copy). Which two they are is not recorded: that an operation started the moment
- * another one ended tells.
+ * Memory Copy). On two H200 that was not so of non-blocking streams, so it is taken for the rule
+ * of both devices' default streams, unless times speak against it. Of other streams, and in
+ * old traces, which do not say which devices they were, it is believed where an operation
+ * started the moment another one ended.
  */
 static void order_by_peer_copy(struct ct_model *model, uint32_t index)
 {
 	const struct ct_op *copy = &model->ops.at[index];
 
 	for (uint32_t s = 0; s < model->streams.count; s++) {
+		bool rule = ruled(model, &copy->raw, s);
 		uint32_t before, behind;
 
-		if (s == copy->stream)
+		if (s == copy->stream || !concerns(&copy->raw, model->streams.at[s].device))
 			continue;
 		before = ct_model_last_before(model, s, copy->submit_ns, CT_NONE);
 		behind = ct_model_first_after(model, s, copy->submit_ns);
 		if (before != CT_NONE && model->ops.at[before].raw.end_ns <= copy->raw.start_ns &&
-		    started_behind(model, index, before))
+		    (rule || started_behind(model, index, before)))
 			follow(model, index, CT_EDGE_PEERS, before, copy->call);
 		if (behind != CT_NONE && copy->raw.end_ns <= model->ops.at[behind].raw.start_ns &&
-		    started_behind(model, behind, index))
+		    (rule || started_behind(model, behind, index)))
 			follow(model, behind, CT_EDGE_PEERS, index, copy->call);
 	}
 }

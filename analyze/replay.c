@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "analyze/device.h"
+#include "analyze/handoff.h"
 #include "analyze/scope.h"
 #include "analyze/sort.h"
 
@@ -52,15 +53,18 @@ static uint32_t place_of(const struct ct_model *model, const struct ct_host_call
 }
 
 /* What entering a call takes, close together: the replays are as fast as memory is. */
-static void note_calls(struct ct_replay *r)
+static void note_calls(struct ct_replay *r, const uint32_t *after)
 {
 	for (size_t i = 0; i < r->model->calls.count; i++) {
 		const struct ct_host_call *call = &r->model->calls.at[i];
 		struct ct_replay_call *c = &r->calls[i];
 
 		c->previous = call->previous;
+		c->after = after[i];
 		c->enter_ns = c->gap_ns = call->raw.enter_ns;
-		if (c->previous != CT_NONE)
+		if (c->after != CT_NONE)
+			c->gap_ns -= r->model->calls.at[c->after].raw.leave_ns;
+		else if (c->previous != CT_NONE)
 			c->gap_ns -= r->model->calls.at[c->previous].raw.leave_ns;
 		c->took_ns = call->raw.leave_ns - call->raw.enter_ns;
 		c->plain = plain(call);
@@ -71,6 +75,17 @@ static void note_calls(struct ct_replay *r)
 	}
 	for (size_t i = 0; i < r->model->ops.count; i++)
 		r->was_end_ns[i] = r->model->ops.at[i].raw.end_ns;
+}
+
+static int note_all(struct ct_replay *r)
+{
+	uint32_t *after = malloc((r->model->calls.count + 1) * sizeof(*after));
+	int error = after ? ct_handoffs_find(r->model, after) : -ENOMEM;
+
+	if (error == 0)
+		note_calls(r, after);
+	free(after);
+	return error;
 }
 
 /* When the calls that are not plain return, in order. Returns their number or -ENOMEM. */
@@ -142,8 +157,7 @@ int ct_replay_create(const struct ct_model *model, struct ct_replay **ret)
 		ct_replay_destroy(r);
 		return -ENOMEM;
 	}
-	note_calls(r);
-	if (list_events(r) < 0) {
+	if (note_all(r) < 0 || list_events(r) < 0) {
 		ct_replay_destroy(r);
 		return -ENOMEM;
 	}
@@ -271,13 +285,21 @@ static uint64_t work_of(const struct ct_replay *r, uint32_t index, bool removed)
 	return shortened(r, index, work);
 }
 
+/* The thread's own time between two calls stays as it was; in a handoff it had none left. */
+static uint64_t entry_of(const struct ct_replay *r, const struct ct_replay_call *call)
+{
+	uint64_t own = call->previous == CT_NONE ? 0 : r->leave_ns[call->previous];
+
+	if (call->after != CT_NONE)
+		return later(own, r->leave_ns[call->after] + call->gap_ns);
+	return own + call->gap_ns;
+}
+
 static void enter(struct ct_replay *r, uint32_t index)
 {
 	const struct ct_replay_call *call = &r->calls[index];
 
-	r->enter_ns[index] = call->gap_ns;
-	if (call->previous != CT_NONE) /* the thread's own time between the two stays as it was */
-		r->enter_ns[index] += r->leave_ns[call->previous];
+	r->enter_ns[index] = entry_of(r, call);
 	r->leave_ns[index] = r->enter_ns[index] + shortened(r, index, call->took_ns);
 	if (call->drains && r->take_over && !(r->removed[index] & CT_REMOVE_WAIT)) {
 		const struct ct_replay_latest *latest = &r->latest[call->place];

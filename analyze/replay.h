@@ -18,9 +18,10 @@
 
 struct ct_replay_call {
 	uint64_t enter_ns; /* as measured */
-	uint64_t gap_ns;   /* since the thread's call before it; since 0 if there is none */
+	uint64_t gap_ns;   /* since `after`, else the thread's call before it; since 0 if there is neither */
 	uint64_t took_ns;
 	uint32_t previous; /* CT_NONE */
+	uint32_t after;    /* another thread's call that it came after (handoff.h); CT_NONE */
 	uint32_t place;    /* in `latest` */
 	bool plain;        /* it waits for nothing */
 	bool drains;       /* a free that waited for nothing: it may have found all work done */

@@ -9,15 +9,32 @@
 
 #define STREAMS_SHOWN 4 /* of each device, those with most work */
 
-static const char *name_of(const struct ct_model *model, size_t gpu)
+/* Has the process a context on a device, or work? CUPTI tells of all that it could have used. */
+static bool used(const struct ct_model *model, uint32_t device)
 {
-	uint32_t name = model->gpus.at[gpu].name;
+	for (size_t i = 0; i < model->contexts.count; i++)
+		if (model->contexts.at[i].device == device)
+			return true;
+	for (size_t i = 0; i < model->streams.count; i++) /* a context older than CUPTI has no record */
+		if (model->streams.at[i].device == device && model->streams.at[i].core_ops)
+			return true;
+	return false;
+}
 
-	return name < model->strings.count ? model->strings.at[name] : NULL;
+/* The next GPU in use from `gpu` on, whose name is known; NULL: none. */
+static const char *name_from(const struct ct_model *model, size_t *gpu)
+{
+	for (; *gpu < model->gpus.count; ++*gpu) {
+		const struct ct_gpu *g = &model->gpus.at[*gpu];
+
+		if (used(model, g->device) && g->name < model->strings.count && model->strings.at[g->name])
+			return model->strings.at[g->name];
+	}
+	return NULL;
 }
 
 /* Which of several devices had work: all, unless it says something else. */
-static void add_used(const struct ct_analysis *a, char *ret, size_t size)
+static void add_used(const struct ct_analysis *a, size_t named, char *ret, size_t size)
 {
 	size_t count = 0, one = 0;
 
@@ -28,48 +45,64 @@ static void add_used(const struct ct_analysis *a, char *ret, size_t size)
 		}
 	if (count == 1)
 		snprintf(ret, size, "; only device %zu had work", one);
-	else if (count && count < a->model->gpus.count)
+	else if (count && count < named)
 		snprintf(ret, size, "; %zu of them had work", count);
 }
 
 /* Neighbours of one name are told as one; a device has one record, but in damaged traces. */
 static size_t name_gpus(const struct ct_model *model, char *ret, size_t size)
 {
-	size_t used = 0, alike = 0;
+	size_t used_bytes = 0, alike = 0, gpu = 0;
+	const char *name = name_from(model, &gpu);
 
-	for (size_t i = 0; i < model->gpus.count && used < size; i++) {
-		const char *name = name_of(model, i);
-		const char *next = i + 1 < model->gpus.count ? name_of(model, i + 1) : NULL;
+	while (name && used_bytes < size) {
+		const char *next;
 		char count[24] = "";
 
-		if (!name)
-			continue;
+		gpu++;
+		next = name_from(model, &gpu);
 		alike++;
-		if (next && strcmp(name, next) == 0)
-			continue;
-		if (alike > 1 && (used || next)) /* of one name alone, they have been counted before */
-			snprintf(count, sizeof(count), "%zu ", alike);
-		used += (size_t)snprintf(ret + used, size - used, "%s%s%s", used ? ", " : "", count, name);
-		alike = 0;
+		if (!next || strcmp(name, next) != 0) {
+			if (alike > 1 && (used_bytes || next)) /* of one name alone, they have been counted before */
+				snprintf(count, sizeof(count), "%zu ", alike);
+			used_bytes += (size_t)snprintf(ret + used_bytes, size - used_bytes, "%s%s%s",
+						       used_bytes ? ", " : "", count, name);
+			alike = 0;
+		}
+		name = next;
 	}
-	return used < size ? used : size - 1;
+	return used_bytes < size ? used_bytes : size - 1;
+}
+
+/* How many GPUs in use have a name; in *ret_one the last of them. */
+static size_t count_named(const struct ct_model *model, size_t *ret_one)
+{
+	size_t count = 0;
+
+	for (size_t gpu = 0; name_from(model, &gpu); gpu++) {
+		count++;
+		*ret_one = gpu;
+	}
+	return count;
 }
 
 void ct_report_gpus(const struct ct_analysis *a, char *ret, size_t size)
 {
-	size_t named = 0, used;
+	const struct ct_model *model = a->model;
+	size_t one = 0, named = count_named(model, &one), bytes;
 	char count[48];
 
-	for (size_t i = 0; i < a->model->gpus.count; i++)
-		named += name_of(a->model, i) != NULL;
 	*ret = '\0';
 	if (!named)
 		return;
-	used = named == 1 ? (size_t)snprintf(ret, size, "; on ")
-			  : (size_t)snprintf(ret, size, "; on %s: ", ct_report_count(named, "device", count));
-	used += name_gpus(a->model, ret + used, size - used);
+	bytes = named == 1 ? (size_t)snprintf(ret, size, "; on ")
+			   : (size_t)snprintf(ret, size, "; on %s: ", ct_report_count(named, "device", count));
+	bytes += name_gpus(model, ret + bytes, size - bytes);
 	if (named > 1)
-		add_used(a, ret + used, size - used);
+		add_used(a, named, ret + bytes, size - bytes);
+	else if (model->gpus.count > 1)
+		snprintf(ret + bytes, size - bytes, " (only device %u of %zu was used)",
+			 model->gpus.at[one].device, model->gpus.count);
 }
 
 static double times(uint64_t ns, uint64_t of_ns)
@@ -132,6 +165,35 @@ static void print_streams(const struct ct_model *model, uint32_t device, FILE *t
 		fprintf(to, "    and %s more (streams.csv)\n", ct_report_count(more, "stream", ops));
 }
 
+/* What a device waited for while it was idle, most first. */
+static void print_idle(const struct ct_device_work *work, FILE *to)
+{
+	static const char *const causes[] = {
+		[CT_IDLE_CALL] = "in CUDA calls",
+		[CT_IDLE_HOST] = "in host code",
+		[CT_IDLE_DEVICE] = "in the device itself",
+		[CT_IDLE_OTHER] = "behind work of another device",
+	};
+	bool told[CT_IDLE_CAUSES] = { false };
+	char time[16];
+
+	fprintf(to, "    idle %-9s %9s", "", ct_report_time(work->idle_ns, time));
+	for (int n = 0; n < CT_IDLE_CAUSES; n++) {
+		int most = -1;
+
+		for (int i = 0; i < CT_IDLE_CAUSES; i++)
+			if (!told[i] && work->by_cause_ns[i] &&
+			    (most < 0 || work->by_cause_ns[i] > work->by_cause_ns[most]))
+				most = i;
+		if (most < 0)
+			break;
+		told[most] = true;
+		fprintf(to, "%s %s %s", n ? "," : ":", ct_report_time(work->by_cause_ns[most], time),
+			causes[most]);
+	}
+	fputc('\n', to);
+}
+
 static void print_device(const struct ct_analysis *a, uint32_t device, bool streams, FILE *to)
 {
 	const struct ct_device_work *work = &a->idle->devices[device];
@@ -140,6 +202,8 @@ static void print_device(const struct ct_analysis *a, uint32_t device, bool stre
 	fprintf(to, "  device %-6u %9s busy, %.2f operations at a time, %s\n", device,
 		ct_report_time(work->busy_ns, busy), times(work->work_ns, work->busy_ns),
 		ct_report_count(work->ops, "operation", ops));
+	if (work->idle_ns)
+		print_idle(work, to);
 	if (streams)
 		print_streams(a->model, device, to);
 }

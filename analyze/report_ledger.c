@@ -36,12 +36,13 @@ const char *ct_report_edge(enum ct_edge_kind edge)
 static void print_line(const struct ct_model *model, const struct ct_ledger_line *line, FILE *to)
 {
 	char longest[16], name[CT_NAME_BYTES] = "", small[64] = "";
+	const char *call = ct_apis[line->api].name;
 	const struct ct_wait *wait;
 
-	if (strlen(ct_apis[line->api].name) > NAME_WIDTH) /* figures stay below their heads */
-		fprintf(to, "  %s\n  %*s", ct_apis[line->api].name, NAME_WIDTH, "");
+	if (strlen(call) > NAME_WIDTH) /* figures stay below their heads */
+		fprintf(to, "  %s\n  %*s", call, NAME_WIDTH, "");
 	else
-		fprintf(to, "  %-*s", NAME_WIDTH, ct_apis[line->api].name);
+		fprintf(to, "  %-*s", NAME_WIDTH, call);
 	fprintf(to, " %7u %8u %10s  ", line->calls, line->blocked, ct_report_time(line->longest_ns, longest));
 	wait = &model->waits.at[line->longest_wait];
 	ct_report_waited_for(model, wait, name, sizeof(name));
@@ -188,6 +189,7 @@ static const char *const causes[] = {
 	[CT_IDLE_CALL] = "call",
 	[CT_IDLE_HOST] = "host code",
 	[CT_IDLE_DEVICE] = "device",
+	[CT_IDLE_OTHER] = "other device",
 };
 
 void ct_report_idle_csv(const struct ct_analysis *a, FILE *to)
@@ -211,6 +213,10 @@ void ct_report_idle_csv(const struct ct_analysis *a, FILE *to)
 		ct_csv_text(&csv, name);
 		ct_csv_number(&csv, a->model->ops.at[gap->next_op].raw.stream);
 		ct_csv_number(&csv, a->model->ops.at[gap->next_op].raw.device);
+		if (ct_idle_device(a->model, gap) == CT_NONE)
+			ct_csv_text(&csv, "all");
+		else
+			ct_csv_number(&csv, ct_idle_device(a->model, gap));
 		ct_csv_end_row(&csv);
 	}
 }

@@ -36,9 +36,14 @@ static void device_line(const struct ct_device_op *op, FILE *to)
 			op->u.kernel.block_x, op->u.kernel.block_y, op->u.kernel.block_z,
 			op->u.kernel.registers, op->shared_bytes);
 	else
-		fprintf(to, " bytes=%" PRIu64 " direction=%u source=%u target=%u async=%u\n",
+		fprintf(to, " bytes=%" PRIu64 " direction=%u source=%u target=%u async=%u",
 			op->u.copy.bytes, op->u.copy.direction, op->u.copy.source, op->u.copy.target,
 			op->u.copy.async);
+	if (op->kind == CT_DEVICE_COPY && op->u.copy.direction == CT_DIRECTION_P2P) /* -1: not known */
+		fprintf(to, " source_device=%d target_device=%d", op->u.copy.peer.source - 1,
+			op->u.copy.peer.target - 1);
+	if (op->kind != CT_DEVICE_KERNEL)
+		fputc('\n', to);
 }
 
 static void stack_line(const struct ct_stack *stack, FILE *to)

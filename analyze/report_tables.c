@@ -6,6 +6,7 @@
 #include "analyze/analysis.h"
 #include "analyze/copies.h"
 #include "analyze/csv.h"
+#include "analyze/device.h"
 #include "analyze/report.h"
 #include "analyze/whatif.h"
 #include "analyze/seen.h"
@@ -64,6 +65,14 @@ static void write_calls(const struct ct_analysis *a, FILE *to)
 
 static const char *const device_kinds[] = { "", "kernel", "copy", "memset", "graph" };
 
+static void place_field(struct ct_csv *csv, uint32_t device)
+{
+	if (device != CT_NONE)
+		ct_csv_number(csv, device);
+	else
+		ct_csv_none(csv);
+}
+
 static void copy_fields(struct ct_csv *csv, const struct ct_device_op *op)
 {
 	ct_csv_number(csv, op->u.copy.bytes);
@@ -117,6 +126,8 @@ static void write_device(const struct ct_analysis *a, FILE *to)
 			ct_csv_number(&csv, op->graph);
 		else
 			ct_csv_none(&csv);
+		place_field(&csv, ct_device_source(op));
+		place_field(&csv, ct_device_target(op));
 		ct_csv_end_row(&csv);
 	}
 }
@@ -220,12 +231,7 @@ static void also_field(struct ct_csv *csv, const struct ct_model *model, const s
 
 static void device_field(struct ct_csv *csv, const struct ct_model *model, const struct ct_wait *wait)
 {
-	uint32_t device = ct_report_wait_device(model, wait);
-
-	if (device != CT_NONE)
-		ct_csv_number(csv, device);
-	else
-		ct_csv_none(csv);
+	place_field(csv, ct_report_wait_device(model, wait));
 }
 
 /* Loops of queries: the time between the calls counts as well, so they have rows of their own. */
@@ -377,7 +383,7 @@ const struct ct_table ct_tables[] = {
 	{ "device.csv",
 	  "Start (ns),Duration (ns),Kind,Name,Device,Context,Stream,Correlation,"
 	  "Bytes,Direction,Source Memory,Target Memory,Grid,Block,Registers,"
-	  "Shared (bytes),Graph",
+	  "Shared (bytes),Graph,Source Device,Target Device",
 	  .write = write_device, .by_event = true },
 	{ "blocked.csv",
 	  "Start (ns),Thread,Call,Class,Blocked (ns),Waited For,Waited For Stream,"
@@ -403,7 +409,8 @@ const struct ct_table ct_tables[] = {
 	  "With Work On Other Devices Only,Waited For Other Device",
 	  .write = ct_report_ledger_csv },
 	{ "idle.csv",
-	  "Start (ns),Duration (ns),Cause,Call,Call Site,Next Operation,Next Stream,Next Device",
+	  "Start (ns),Duration (ns),Cause,Call,Call Site,Next Operation,Next Stream,Next Device,"
+	  "Idle Device",
 	  .write = ct_report_idle_csv },
 	{ "whatif.csv",
 	  "Rank,Change,Call,Call Site,Calls,Low (ns),Likely (ns),High (ns),Likely Alone (ns),"

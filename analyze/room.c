@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/device.h"
+
 /* Engines of a device. */
 enum { KERNELS, TO_DEVICE, FROM_DEVICE, ENGINES };
 
@@ -16,13 +18,29 @@ struct ct_engine {
 	size_t placed;
 };
 
+/* The device that a copy between two reads: if nothing tells, the one that it is listed on. */
+static uint32_t source_of(const struct ct_device_op *op)
+{
+	uint32_t source = ct_device_source(op);
+
+	return source == CT_NONE && ct_device_target(op) != op->device ? op->device : source;
+}
+
+static uint32_t greater(uint32_t a, uint32_t b)
+{
+	return b != CT_NONE && b > a ? b : a;
+}
+
 int ct_room_init(struct ct_room *room, const struct ct_model *model)
 {
 	uint32_t most = 0;
 
-	for (size_t i = 0; i < model->ops.count; i++)
-		if (model->ops.at[i].raw.device > most)
-			most = model->ops.at[i].raw.device;
+	for (size_t i = 0; i < model->ops.count; i++) {
+		const struct ct_device_op *op = &model->ops.at[i].raw;
+
+		most = greater(greater(greater(most, op->device), ct_device_source(op)),
+			       ct_device_target(op));
+	}
 	room->count = ((size_t)most + 1) * ENGINES;
 	room->engines = calloc(room->count, sizeof(*room->engines));
 	return room->engines ? 0 : -ENOMEM;
@@ -91,6 +109,7 @@ static int engine_of(const struct ct_device_op *op)
 		return TO_DEVICE;
 	case CT_DIRECTION_D2H:
 	case CT_DIRECTION_A2H:
+	case CT_DIRECTION_P2P:
 		return FROM_DEVICE;
 	default:
 		return KERNELS;
@@ -109,17 +128,54 @@ static float need_of(enum ct_sharing sharing, const struct ct_op *op, int engine
 	return sharing == CT_SHARE_DEVICE && op->raw.kind != CT_DEVICE_GRAPH;
 }
 
+static struct ct_engine *engine(struct ct_room *room, uint32_t device, int kind)
+{
+	return &room->engines[(size_t)device * ENGINES + (size_t)kind];
+}
+
+/* The engines that an operation needs: two of a copy between devices, one of each. Their number. */
+static int engines_of(struct ct_room *room, const struct ct_device_op *op, int kind,
+		      struct ct_engine *ret[2])
+{
+	uint32_t source = source_of(op), target = ct_device_target(op);
+	int n = 0;
+
+	if (!ct_device_peers(op)) {
+		ret[0] = engine(room, op->device, kind);
+		return 1;
+	}
+	if (source != CT_NONE)
+		ret[n++] = engine(room, source, FROM_DEVICE);
+	if (target != CT_NONE)
+		ret[n++] = engine(room, target, TO_DEVICE);
+	return n;
+}
+
+/* When the first operation ends that one has no room beside; 0: it has room on all engines. */
+static uint64_t full_until(struct ct_engine *const engines[2], int count, uint64_t time_ns, float need)
+{
+	uint64_t first_end_ns;
+
+	for (int i = 0; i < count; i++)
+		if (load_at(engines[i], time_ns, need, &first_end_ns) > CT_ROOM_FULL &&
+		    first_end_ns != UINT64_MAX)
+			return first_end_ns;
+	return 0;
+}
+
 uint64_t ct_room_place(struct ct_room *room, const struct ct_op *op, uint64_t start_ns,
 		       uint64_t took_ns)
 {
 	int kind = engine_of(&op->raw);
-	struct ct_engine *e = &room->engines[(size_t)op->raw.device * ENGINES + (size_t)kind];
 	float need = need_of(room->sharing, op, kind);
-	uint64_t first_end_ns;
+	struct ct_engine *engines[2];
+	int count = engines_of(room, &op->raw, kind, engines);
+	uint64_t until_ns;
 
 	while (need > CT_ROOM_SMALL && start_ns < op->raw.start_ns &&
-	       load_at(e, start_ns, need, &first_end_ns) > CT_ROOM_FULL && first_end_ns != UINT64_MAX)
-		start_ns = first_end_ns < op->raw.start_ns ? first_end_ns : op->raw.start_ns;
-	put(e, start_ns, start_ns + took_ns, need);
+	       (until_ns = full_until(engines, count, start_ns, need)))
+		start_ns = until_ns < op->raw.start_ns ? until_ns : op->raw.start_ns;
+	for (int i = 0; i < count; i++)
+		put(engines[i], start_ns, start_ns + took_ns, need);
 	return start_ns;
 }

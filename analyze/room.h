@@ -9,7 +9,11 @@
 enum ct_sharing {
 	CT_SHARE_NOTHING, /* they overlap freely */
 	CT_SHARE_KERNELS, /* kernels wait until their blocks fit */
-	CT_SHARE_ENGINES, /* and copies for their engine: one to the device, one from it */
+	/*
+	 * And copies for their engine: one to the device, one from it. One between two devices needs
+	 * that from the one and that to the other.
+	 */
+	CT_SHARE_ENGINES,
 	/*
 	 * And a block keeps a whole multiprocessor busy, a fill or a copy within the device all of
 	 * its bandwidth.

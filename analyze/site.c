@@ -132,7 +132,8 @@ void ct_sites_share_idle(struct ct_sites *sites, const struct ct_model *model,
 		const struct ct_gap *gap = &idle->gaps.at[i];
 		struct ct_idle_share *share;
 
-		if (gap->call == CT_NONE || model->calls.at[gap->call].left_out)
+		if (gap->device != CT_NONE || gap->call == CT_NONE ||
+		    model->calls.at[gap->call].left_out)
 			continue;
 		share = &sites->all.at[sites->of_call[gap->call]].idle[gap->cause];
 		share->ns += gap->end_ns - gap->start_ns;

@@ -27,7 +27,7 @@ struct ct_site {
 	uint32_t waited;        /* of those, that waited for it */
 	bool pageable;          /* it moved pageable memory */
 	enum ct_edge_kind edge; /* serialized operations by this order, without waiting; CT_EDGES */
-	struct ct_idle_share idle[CT_IDLE_CAUSES]; /* gaps that are put down to the site */
+	struct ct_idle_share idle[CT_IDLE_CAUSES]; /* gaps of all devices put down to the site */
 	uint64_t lost_ns;       /* filled by serialize.c: what its waits cost the run */
 	bool evaluated;         /* lost_ns was computed */
 	uint64_t shown_lost_ns; /* of pairs whose culprits are not left out; see ct_sites_settle() */

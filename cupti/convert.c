@@ -87,7 +87,10 @@ static enum ct_record_type peer_copy(const struct ct_cupti_memcpy_peer *m, struc
 		.graph = m->graph,
 	};
 
-	return copy(&plain, op);
+	copy(&plain, op);
+	op->u.copy.peer.source = (uint16_t)(m->source_device + 1);
+	op->u.copy.peer.target = (uint16_t)(m->target_device + 1);
+	return CT_RECORD_DEVICE;
 }
 
 static enum ct_record_type fill(const struct ct_cupti_memset *m, struct ct_device_op *op)

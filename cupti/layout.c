@@ -25,6 +25,8 @@ SAME(ct_cupti_memcpy, bytes, CUpti_ActivityMemcpy6, bytes);
 SAME(ct_cupti_memcpy, correlation, CUpti_ActivityMemcpy6, correlationId);
 SAME(ct_cupti_memcpy, graph_node, CUpti_ActivityMemcpy6, graphNodeId);
 SAME(ct_cupti_memcpy, graph, CUpti_ActivityMemcpy6, graphId);
+SAME(ct_cupti_memcpy_peer, source_device, CUpti_ActivityMemcpyPtoP4, srcDeviceId);
+SAME(ct_cupti_memcpy_peer, target_device, CUpti_ActivityMemcpyPtoP4, dstDeviceId);
 SAME(ct_cupti_memcpy_peer, correlation, CUpti_ActivityMemcpyPtoP4, correlationId);
 SAME(ct_cupti_memcpy_peer, graph, CUpti_ActivityMemcpyPtoP4, graphId);
 SAME(ct_cupti_memset, bytes, CUpti_ActivityMemset4, bytes);

@@ -19,7 +19,8 @@ static const char *const memories[] = { "unknown", "pageable", "pinned",        
 					"array",   "managed",  "device static", "managed static" };
 static const char *const origins[] = { NULL, "wrapper", "runtime", "driver", "driver-entry" };
 static const char *const causes[] = { [CT_IDLE_CALL] = "call", [CT_IDLE_HOST] = "host code",
-				      [CT_IDLE_DEVICE] = "device" };
+				      [CT_IDLE_DEVICE] = "device",
+				      [CT_IDLE_OTHER] = "other device" };
 static const char *const syncs[] = { [CT_SYNC_EVENT] = "event",
 				     [CT_SYNC_STREAM_WAIT] = "stream wait",
 				     [CT_SYNC_STREAM] = "stream", [CT_SYNC_CONTEXT] = "context" };

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "analyze/device.h"
 #include "analyze/identity.h"
 #include "analyze/report.h"
 #include "analyze/seen.h"
@@ -232,6 +233,10 @@ static void put_copy(struct ct_json *json, const struct ct_device_op *op)
 		ct_json_text(json, "source", ct_export_memory(op->u.copy.source));
 	}
 	ct_json_text(json, "target", ct_export_memory(op->u.copy.target));
+	if (ct_device_source(op) != CT_NONE)
+		ct_json_number(json, "source_device", ct_device_source(op));
+	if (ct_device_target(op) != CT_NONE)
+		ct_json_number(json, "target_device", ct_device_target(op));
 }
 
 static void put_kernel(struct ct_json *json, const struct ct_device_op *op)
@@ -345,6 +350,7 @@ static void write_gap(struct jsonl *j, const struct ct_analysis *a, const struct
 		ct_json_text(json, "call", a->model->calls.at[gap->call].name);
 		ct_json_text(json, "site", ct_export_site(a, gap->call));
 	}
+	ct_json_id(json, "device", ct_idle_device(a->model, gap));
 	ct_json_end_line(json);
 }
 

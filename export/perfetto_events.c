@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "analyze/device.h"
 #include "analyze/report.h"
 #include "export/perfetto_int.h"
 
@@ -177,6 +178,10 @@ static void annotate_op(struct ct_pf *pf, const struct ct_device_op *op)
 	if (op->kind == CT_DEVICE_COPY)
 		ct_pf_text(pf, "source", ct_export_memory(op->u.copy.source));
 	ct_pf_text(pf, "target", ct_export_memory(op->u.copy.target));
+	if (ct_device_source(op) != CT_NONE)
+		ct_pf_number(pf, "source device", ct_device_source(op));
+	if (ct_device_target(op) != CT_NONE)
+		ct_pf_number(pf, "target device", ct_device_target(op));
 }
 
 static struct ct_pf_running *running_on(struct ct_pf *pf, uint32_t device)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "analyze/device.h"
 #include "analyze/report.h"
 #include "analyze/seen.h"
 #include "export/sqlite_int.h"
@@ -180,6 +181,8 @@ static void put_copy(struct ct_row *row, const struct ct_device_op *op)
 	ct_row_number(row, op->u.copy.direction);
 	ct_row_number(row, ct_sqlite_memory(op->u.copy.source));
 	ct_row_number(row, ct_sqlite_memory(op->u.copy.target));
+	ct_row_id(row, ct_device_source(op));
+	ct_row_id(row, ct_device_target(op));
 }
 
 static enum ct_sql_table table_of(const struct ct_device_op *op)

@@ -48,16 +48,16 @@ static void write_site(struct ct_sqlite *s, const struct ct_analysis *a, const s
 
 static void write_gap(struct ct_sqlite *s, const struct ct_analysis *a, const struct ct_gap *gap)
 {
+	const char *call = gap->call == CT_NONE ? NULL : a->model->calls.at[gap->call].name;
 	struct ct_row row = ct_row_begin(&s->sql, CT_SQL_IDLE);
 
 	ct_row_number(&row, ct_sqlite_time(s, a->model, gap->start_ns));
 	ct_row_number(&row, ct_sqlite_time(s, a->model, gap->end_ns));
 	ct_row_number(&row, ct_sqlite_pid(s, a->model));
 	ct_row_text(&row, ct_export_idle(gap->cause));
-	if (gap->call != CT_NONE) {
-		ct_row_string(&row, a->model->calls.at[gap->call].name);
-		ct_row_string(&row, ct_export_site(a, gap->call));
-	}
+	ct_row_string(&row, call);
+	ct_row_string(&row, call ? ct_export_site(a, gap->call) : NULL);
+	ct_row_id(&row, ct_idle_device(a->model, gap));
 	ct_row_end(&row);
 }
 

@@ -32,7 +32,8 @@ int main(void)
 	expect("device kernel 4");
 	expect("blocked cudaDeviceSetLimit class=device_wait on=first_spin at=%s count=1 "
 	       "ns=15e6..30e6", SITE(limit_line));
-	expect("serialized cudaDeviceSetLimit at=%s victim=second_spin count=1 lost=%s",
-	       SITE(limit_line), about(KERNEL_NS));
+	/* raising it takes the driver 0.1 to 1.5 ms besides, in which the second could not begin */
+	expect("serialized cudaDeviceSetLimit at=%s victim=second_spin count=1 lost=17e6..21e6",
+	       SITE(limit_line));
 	return done();
 }

@@ -4,7 +4,7 @@
  *
  * Two threads, each with a device of its own, do 10 iterations of {allocate, 4 ms kernel, free}.
  * On one device a free stops other threads' launches (two_threads). Whether it does so across
- * devices is not documented: if not, they take 40 ms together, else 80.
+ * devices is not documented: if not, they take 40 ms together, else 80. On two H200 it did not.
  */
 #include <atomic>
 #include <thread>
@@ -71,11 +71,7 @@ int main(void)
 	       SITE(first_line));
 	expect("blocked cudaFree class=device_wait on=second_spin at=%s count>=9 ns=2e6..12e6",
 	       SITE(second_line));
-	if (apart) {
-		expect_measured("not_serialized cudaFree at=%s victim=second_spin",
-				SITE(first_line));
-		expect_measured("not_serialized cudaFree at=%s victim=first_spin",
-				SITE(second_line));
-	}
+	expect("not_serialized cudaFree at=%s victim=second_spin", SITE(first_line));
+	expect("not_serialized cudaFree at=%s victim=first_spin", SITE(second_line));
 	return done();
 }

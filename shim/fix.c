@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shim/options.h"
@@ -17,6 +18,19 @@ static struct ct_fix_counts *counts = &nowhere;
 struct ct_fix_counts *ct_fix_counts(void)
 {
 	return counts;
+}
+
+void ct_fix_begins(void)
+{
+	uint64_t never = 0;
+	struct timespec now;
+
+	if (__atomic_load_n(&counts->began_ns, __ATOMIC_RELAXED))
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	__atomic_compare_exchange_n(&counts->began_ns, &never,
+				    (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, false,
+				    __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 bool ct_fix_hide(void)

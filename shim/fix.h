@@ -55,6 +55,9 @@ void ct_fix_install(void);
 /* What CUTRACE_FIX_COUNTS shows, or a place that nobody looks at. Never NULL. */
 struct ct_fix_counts *ct_fix_counts(void);
 
+/* The first work for the device, or memory of it, is about to be asked for: note when. */
+void ct_fix_begins(void);
+
 /*
  * Make cutrace's own calls of the driver none of the program's: CUPTI shows them to us as well.
  * Returns what ct_fix_show() wants afterwards.

@@ -24,6 +24,8 @@
 #define OF_HOST(effects) (FREES(effects) && (effects) & CT_HOSTMEM)
 #define OF_ARRAYS(name, effects) (FREES(effects) && strstr(name, "Array"))
 
+#define BEGINS(effects) ((effects) & (CT_ALLOC | CT_COPY | CT_FILL | CT_LAUNCH))
+
 #define REPLACE(name, effects, params, args)                                                       \
 	static CUresult(*behind_##name) params;                                                    \
 	static CUresult again_##name params                                                        \
@@ -31,6 +33,8 @@
 		CUresult error;                                                                    \
 		uint64_t given;                                                                    \
                                                                                                    \
+		if (BEGINS(effects))                                                               \
+			ct_fix_begins();                                                           \
 		if (ENDS_CONTEXT(#name, effects))                                                  \
 			ct_fix_context_ends();                                                     \
 		if (OF_PEERS(#name))                                                               \

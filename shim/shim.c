@@ -35,6 +35,7 @@
 #include "shim/thread.h"
 #include "trace/apis.h"
 #include "trace/flight.h"
+#include "trace/folders.h"
 #include "trace/keep.h"
 
 #define DIRECTORY_TRIES 1000
@@ -72,13 +73,15 @@ static int make_directory(const char *name, char *ret, size_t size)
 {
 	for (int i = 0; i < DIRECTORY_TRIES; i++) {
 		int n = i ? snprintf(ret, size, "%s.%d", name, i) : snprintf(ret, size, "%s", name);
+		int r;
 
 		if (n < 0 || (size_t)n >= size)
 			return -ENAMETOOLONG;
-		if (mkdir(ret, 0700) == 0)
+		r = ct_make_folder(ret, 0700);
+		if (r == 0)
 			return 1;
-		if (errno != EEXIST)
-			return -errno;
+		if (r != -EEXIST)
+			return r;
 		if (usable(ret))
 			return 0;
 	}

@@ -93,7 +93,7 @@ def ms(ns):
 class Expectation:
     ALLOWED = {
         "calls": (2, ("at",)), "captured": (2, ("at",)), "stream": (2, ("priority",)),
-        "in_range": (3, ()), "device": (2, ("device",)), "pageable": (1, ("at",)),
+        "in_range": (3, ()), "device": (2, ("device", "on")), "pageable": (1, ("at",)),
         "blocked": (1, ("class", "on", "at", "count", "ns", "total")),
         "not_blocked": (1, ("at", "below")),
         "serialized": (1, ("at", "victim", "count", "lost")),
@@ -175,7 +175,7 @@ def check_stream(report, want):
 def check_device(report, want):
     kinds = KINDS[want.words[0]]
     found = sum(row["Kind"].lower() in kinds and want.get("device") in (None, row["Device"])
-                for row in report.rows("device"))
+                and begins(row["Name"], want.get("on")) for row in report.rows("device"))
     return found == int(want.words[1]), f"found {found}"
 
 

@@ -15,6 +15,7 @@
 #include "tools/color.h"
 #include "tools/progress.h"
 #include "tools/report.h"
+#include "trace/folders.h"
 
 /* Where the files go; NULL: nowhere, as those beside the trace are of all of it. */
 static const char *target(const char *directory, const struct ct_report_wish *wish)
@@ -102,13 +103,25 @@ int ct_report_one(const char *directory, enum ct_report_mode mode)
 	return make(directory, &wish);
 }
 
+int ct_report_folder(const char *directory)
+{
+	char path[PATH_MAX];
+	int r;
+
+	if (snprintf(path, sizeof(path), "%s", directory) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	r = ct_make_folder(path, 0777);
+	return r == -EEXIST ? 0 : r;
+}
+
 /* Files beside a trace are of all of it: a filtered report must not be taken for them. */
 static int make_target(const struct ct_report_wish *wish)
 {
 	char path[PATH_MAX];
+	int r = ct_report_folder(wish->output);
 
-	if (mkdir(wish->output, 0777) < 0 && errno != EEXIST)
-		return ct_fail(wish->output, strerror(errno));
+	if (r < 0)
+		return ct_fail(wish->output, strerror(-r));
 	snprintf(path, sizeof(path), "%s/trace.cutrace", wish->output);
 	if (access(path, F_OK) == 0)
 		return ct_fail(wish->output, "holds a trace, and its report is to be of all of it; "

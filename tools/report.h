@@ -41,6 +41,9 @@ int ct_report_make(const char *directory, const struct ct_report_wish *wish,
 		   struct ct_analysis_options options, struct ct_analysis **ret,
 		   struct ct_report_files *ret_files);
 
+/* Make the folder that files go to, where it is missing. Returns 0 if it is there, or -errno. */
+int ct_report_folder(const char *directory);
+
 /* Print what could not be written, if anything. Returns the exit status. */
 int ct_report_tell(const char *directory, const struct ct_report_files *files);
 

@@ -111,10 +111,10 @@ static int write_tables(const struct ct_run *run, const char *directory)
 {
 	char path[PATH_MAX];
 	const char *file;
-	int r;
+	int r = ct_report_folder(directory);
 
-	if (mkdir(directory, 0777) < 0 && errno != EEXIST)
-		return ct_fail(directory, strerror(errno));
+	if (r < 0)
+		return ct_fail(directory, strerror(-r));
 	r = ct_report_run_write(run, directory, &file);
 	if (r == 0)
 		return 0;

@@ -50,19 +50,19 @@ static bool set_up(const struct ct_trials *trials, enum ct_trial_kind kind)
 	char path[PATH_MAX];
 
 	forget_settings();
-	if (kind == CT_TRIAL_BARE)
+	if (kind == CT_TRIAL_PLAIN)
 		return true;
 	snprintf(path, sizeof(path), "%s/counts", trials->folder);
 	setenv("CUTRACE_FIX_COUNTS", path, 1);
 	setenv("CUTRACE_QUIET", "1", 1);
 	setenv("CUTRACE_REPORT", "0", 1);
-	if (kind == CT_TRIAL_FIXED) {
+	if (kind == CT_TRIAL_FIXED)
 		setenv("CUTRACE_FIX", trials->fix, 1);
-		setenv("CUTRACE_DISABLE", "1", 1);
-		return ct_preload() == 0;
-	}
 	snprintf(path, sizeof(path), "%s/trace.%%p", trials->folder);
-	setenv("CUTRACE_OUTPUT", path, 1);
+	if (kind == CT_TRIAL_TRACED)
+		setenv("CUTRACE_OUTPUT", path, 1);
+	else
+		setenv("CUTRACE_DISABLE", "1", 1);
 	return ct_preload() == 0;
 }
 
@@ -154,7 +154,8 @@ static int run(const struct ct_trials *trials, enum ct_trial_kind kind, int out,
 	if (why < 0)
 		return ct_fail(trials->argv[0], strerror(errno));
 	trial->status = ct_interrupt_wait(pid);
-	trial->ns = now_ns() - begin_ns;
+	trial->work_ns = now_ns(); /* until it is known when that began */
+	trial->ns = trial->work_ns - begin_ns;
 	if (ct_interrupted())
 		return CT_EXIT_FAILED;
 	return why ? ct_fail(trials->argv[0], strerror(why)) : 0;
@@ -171,6 +172,8 @@ int ct_trial_run(const struct ct_trials *trials, enum ct_trial_kind kind, struct
 		failed = run(trials, kind, out, &trial);
 	if (!failed && pread(counts, &trial.counts, sizeof(trial.counts), 0) < 0)
 		failed = ct_fail("counts", strerror(errno));
+	if (!failed)
+		trial.work_ns = trial.counts.began_ns ? trial.work_ns - trial.counts.began_ns : 0;
 	if (!failed && read_output(out, &trial) < 0)
 		failed = ct_fail("standard output of the program", strerror(errno));
 	else if (failed && out >= 0)

@@ -8,7 +8,8 @@
 #include "trace/fix.h"
 
 enum ct_trial_kind {
-	CT_TRIAL_BARE,   /* without the library */
+	CT_TRIAL_PLAIN,  /* without the library */
+	CT_TRIAL_BARE,   /* with it: it changes and records nothing, but counts as in the changed one */
 	CT_TRIAL_TRACED, /* recorded in full; allocations are counted */
 	CT_TRIAL_FIXED   /* changed; nothing is recorded */
 };
@@ -21,10 +22,11 @@ struct ct_trials {
 
 struct ct_trial {
 	uint64_t ns;        /* from the fork to the end */
+	uint64_t work_ns;   /* from its first allocation, copy, fill or launch; 0 = not known */
 	int status;         /* as of waitpid() */
 	uint64_t print;     /* a hash of what went to standard output, */
 	uint64_t print_but_numbers; /* and of the same with every number taken for the same one */
-	struct ct_fix_counts counts; /* all 0 of a bare run */
+	struct ct_fix_counts counts; /* all 0 of a plain run */
 };
 
 /*

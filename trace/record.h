@@ -250,7 +250,13 @@ struct ct_device_op {
 			uint8_t source;             /* enum ct_memory */
 			uint8_t target;             /* enum ct_memory; of a fill too */
 			uint8_t async;              /* CUPTI marks it asynchronous */
-			uint32_t value;             /* of a fill */
+			union {
+				uint32_t value;     /* of a fill */
+				/* Of a copy between devices: whose memory, and 1; 0 = not known. */
+				struct {
+					uint16_t source, target;
+				} peer;
+			};
 		} copy;
 	} u;
 };

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check that exports of a run with two devices keep them apart.
 
-devices_test.py CUTRACE LIBCUTRACE PROGRAM
+devices_test.py CUTRACE LIBCUTRACE PROGRAM COPIES
 
-PROGRAM drives two devices, whose streams have the same numbers. Exit status 0 if every format
-has the device of each stream, 77 if the program skipped itself. The page is looked at where there
-is a browser.
+PROGRAM drives two devices, whose streams have the same numbers; COPIES copies from device 0 to 1. Exit
+status 0 if every format has the device of each stream, and both of each copy, 77 if a program skipped
+itself. The page is looked at where there is a browser.
 """
 import collections
 import csv
@@ -74,24 +74,47 @@ def check_page(path):
         assert chromium.problems == [], chromium.problems
 
 
+def trace(lib, program, out):
+    """Where its report is, or None: it skipped itself."""
+    status = subprocess.run([program], stdout=subprocess.DEVNULL, timeout=120, env={
+        **os.environ, "LD_PRELOAD": os.path.abspath(lib), "CUTRACE_QUIET": "1",
+        "CUTRACE_OUTPUT": os.path.join(out, os.path.basename(program))}).returncode
+    assert status in (0, SKIPPED), status
+    return None if status else next(pathlib.Path(out, os.path.basename(program)).rglob("report.txt")).parent
+
+
+def export(cutrace, run):
+    paths = {name: run / f"out.{name}" for name in ("sqlite", "jsonl", "perfetto", "html")}
+    for name, path in paths.items():
+        subprocess.run([cutrace, "export", f"--{name}", "-o", path, run], check=True)
+    return paths
+
+
+def check_copies(run, paths):
+    """All go from device 0 to 1, and every format says so."""
+    rows = [(row["Source Device"], row["Target Device"]) for row in table(run, "device") if row["Direction"] == "P2P"]
+    assert rows and set(rows) == {("0", "1")}, rows
+    with sqlite3.connect(paths["sqlite"]) as base:
+        found = base.execute("SELECT srcDeviceId, dstDeviceId FROM CUPTI_ACTIVITY_KIND_MEMCPY WHERE copyKind = 10")
+        assert found.fetchall() == [(0, 1)] * len(rows)
+    lines = [json.loads(line) for line in paths["jsonl"].read_text().splitlines()]
+    found = [(line["source_device"], line["target_device"]) for line in lines if line.get("direction") == "P2P"]
+    assert found == [(0, 1)] * len(rows), found
+
+
 def main():
-    cutrace, lib, program = sys.argv[1:4]
+    cutrace, lib, program, copies = sys.argv[1:5]
     with tempfile.TemporaryDirectory(prefix="cutrace-devices.") as out:
-        status = subprocess.run([program], stdout=subprocess.DEVNULL, timeout=120, env={
-            **os.environ, "LD_PRELOAD": os.path.abspath(lib), "CUTRACE_QUIET": "1",
-            "CUTRACE_OUTPUT": os.path.join(out, "run")}).returncode
-        if status == SKIPPED:
+        run, copied = trace(lib, program, out), trace(lib, copies, out)
+        if not run or not copied:
             return SKIPPED
-        assert status == 0, status
-        run = next(pathlib.Path(out).rglob("report.txt")).parent
-        paths = {name: pathlib.Path(out) / f"out.{name}" for name in ("sqlite", "jsonl", "perfetto", "html")}
-        for name, path in paths.items():
-            subprocess.run([cutrace, "export", f"--{name}", "-o", path, run], check=True)
+        paths = export(cutrace, run)
         check_sqlite(paths["sqlite"], collections.Counter(
             (int(row["Device"]), int(row["Context"]), int(row["Stream"])) for row in table(run, "device")))
         check_jsonl(paths["jsonl"])
         check_perfetto(paths["perfetto"])
         check_page(paths["html"])
+        check_copies(copied, export(cutrace, copied))
     return 0
 
 

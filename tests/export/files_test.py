@@ -47,7 +47,7 @@ NSYS = {  # columns that are recorded, in its order; cutrace's own come behind t
         "start end eventClass globalTid correlationId nameId returnValue callchainId",
     "CUPTI_ACTIVITY_KIND_KERNEL":
         ACTIVITY + "demangledName shortName registersPerThread gridX gridY gridZ blockX blockY blockZ",
-    "CUPTI_ACTIVITY_KIND_MEMCPY": ACTIVITY + "bytes copyKind srcKind dstKind",
+    "CUPTI_ACTIVITY_KIND_MEMCPY": ACTIVITY + "bytes copyKind srcKind dstKind srcDeviceId dstDeviceId",
     "CUPTI_ACTIVITY_KIND_MEMSET": ACTIVITY + "value bytes memKind",
     "CUPTI_ACTIVITY_KIND_GRAPH_TRACE": ACTIVITY + "graphId",
     "CUPTI_ACTIVITY_KIND_SYNCHRONIZATION": ACTIVITY + "syncType eventId eventSyncId",

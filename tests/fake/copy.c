@@ -110,8 +110,9 @@ CUresult fake_do_copy(struct fake_copy copy, struct fake_stream *stream, bool as
 
 /*
  * Programming guide, peer-to-peer memory copy: a copy in the default stream between two devices
- * starts after all that was asked of either before, and all that is asked of them later
- * starts after it. It returns before, says the manual of cudaMemcpyPeer. Not measured.
+ * starts after what was asked of either before, and what is asked of them later starts after it.
+ * Measured, table of two devices: that does not hold for non-blocking streams; the call returns
+ * before the copy is done, as its manual says.
  */
 CUresult fake_do_peer_copy(struct fake_copy copy, struct fake_stream *stream)
 {

@@ -57,22 +57,15 @@ static CUresult allocate(size_t bytes, enum fake_memory_kind kind, uint64_t host
 /*
  * Measured table, rows "cudaFree (any size), cudaFreeArray" and "cudaFreeHost,
  * cudaHostUnregister": wait for all work on the device. Two-thread table: with the
- * context lock held. Of which device, where there are several, is assumed (README.md): of the
- * one that has the memory; of all, where all can reach it.
+ * context lock held. Measured, table of two devices: it is the device that was current when the
+ * memory was allocated, also of memory that all can reach.
  */
 static void drain_and_spend(const struct fake_memory *memory, uint64_t host_ns)
 {
-	bool shared = memory->kind < FAKE_DEVICE || memory->kind == FAKE_MANAGED;
-	uint32_t first = shared ? 0 : memory->device;
-	uint32_t last = shared ? fake_device_count() - 1 : memory->device;
-
-	for (uint32_t device = first; device <= last; device++)
-		fake_context_lock(device);
-	for (uint32_t device = first; device <= last; device++)
-		fake_drain(device);
+	fake_context_lock(memory->device);
+	fake_drain(memory->device);
 	fake_spend(host_ns);
-	for (uint32_t device = first; device <= last; device++)
-		fake_context_unlock(device);
+	fake_context_unlock(memory->device);
 }
 
 DRIVER(cuMemAlloc_v2, (CUdeviceptr *dptr, size_t bytesize), (dptr, bytesize))

@@ -14,7 +14,7 @@ enum {
 static struct fake_stream *streams; /* guarded by fake_device_mutex, as their fields are */
 static struct fake_stream *legacy[FAKE_DEVICES_MOST];
 static struct fake_stream *nobodys[FAKE_DEVICES_MOST]; /* for events of all streams */
-/* Copies between two devices that all later work of the device has to follow. */
+/* Copies between two devices that later work of the device's blocking streams has to follow. */
 static struct fake_dep barriers[FAKE_DEVICES_MOST];
 /*
  * Created streams get 13 and up, as from the real CUPTI. Its manual: ids are unique within
@@ -216,7 +216,8 @@ static struct fake_dep enqueue_locked(struct fake_op *op)
 	struct fake_stream *stream = op->stream;
 
 	order_by_default_stream(op);
-	fake_op_after(op, barriers[stream->device]);
+	if (!fake_stream_non_blocking(stream))
+		fake_op_after(op, barriers[stream->device]);
 	op->submit_ns = fake_now();
 	op->seq = ++stream->submitted;
 	struct fake_dep dep = { stream, op->seq };
@@ -228,7 +229,17 @@ static struct fake_dep enqueue_locked(struct fake_op *op)
 	return dep;
 }
 
-/* devices: all their work submitted so far comes before it, all later work after it. Or NULL. */
+/* Is work of a stream ordered with a copy between these devices in a default stream? */
+static bool between(const struct fake_stream *stream, const uint32_t devices[2])
+{
+	return !fake_stream_non_blocking(stream) &&
+	       (stream->device == devices[0] || stream->device == devices[1]);
+}
+
+/*
+ * devices: work of their blocking streams submitted so far comes before it, later work of those
+ * after it. Or NULL.
+ */
 static struct fake_dep submit(struct fake_op *op, const uint32_t devices[2])
 {
 	struct fake_stream *stream = op->stream;
@@ -245,8 +256,7 @@ static struct fake_dep submit(struct fake_op *op, const uint32_t devices[2])
 	while (locks && full(stream))
 		wait_for_room(stream);
 	for (struct fake_stream *other = streams; devices && other; other = other->next)
-		if (other != stream && pending(other) &&
-		    (other->device == devices[0] || other->device == devices[1]))
+		if (other != stream && pending(other) && between(other, devices))
 			depend(op, other);
 	struct fake_dep dep = enqueue_locked(op);
 	if (devices)

@@ -33,6 +33,7 @@ def prove_free(here):
     for arm in "bare", "fixed":
         check(re.search(rf"^{arm} +\d.*, plus or minus \d", run.out, re.M), arm, run.out)
     check(re.search(r"^saved .*; 95 % confidence: .* to ", run.out, re.M), "a saving", run.out)
+    says(run, "with the start of the program and its context: ", "first allocation, copy, fill or launch")
 
 
 @case
@@ -92,9 +93,9 @@ def prove_numbers_differ(here):
 def prove_status_differs(here):
     run = one_line(prove(here, *shell("exit ${CUTRACE_FIX:+3}")), "changed its results")
     same(run.status, 1, "exit status")
-    says(run, "status    DIFFERS: 0 in the first bare run, 3 in a fixed one")
+    says(run, "status    DIFFERS: 0 without the library, 3 in a fixed one")
     run = prove(here, *shell('test -z "$CUTRACE_FIX" || kill -9 $$'))
-    says(run, "status    DIFFERS: 0 in the first bare run, signal 9 in a fixed one")
+    says(run, "status    DIFFERS: 0 without the library, signal 9 in a fixed one")
 
 
 @case

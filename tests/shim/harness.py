@@ -14,7 +14,7 @@ import tempfile
 
 TIMEOUT_S = 60
 CALLS_PER_ROUND = 4  # victim.h
-OURS = ("CUTRACE_", "CUDA_", "FAKE_", "LD_", "NVTX_", "VICTIM_",
+OURS = ("CUTRACE_", "CUDA_", "FAKE_", "LD_", "NVTX_", "VICTIM_", "PYTHON",
         # what launchers set: a rank must come from the test
         "RANK", "LOCAL_RANK", "WORLD_SIZE", "TORCHELASTIC_", "OMPI_", "PMI", "MPI_", "SLURM_")
 
@@ -55,7 +55,7 @@ def same(found, wanted, what):
 def environment(**variables):
     """This environment without anything of ours or CUDA's, the fake device, and variables."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    return {**kept, "LD_LIBRARY_PATH": PATHS["FAKE"],
+    return {**kept, "LD_LIBRARY_PATH": PATHS["FAKE"], "PYTHONDONTWRITEBYTECODE": "1",
             **{name: value for name, value in variables.items() if value is not None}}
 
 

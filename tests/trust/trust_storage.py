@@ -100,10 +100,11 @@ def read_only_directory(here):
 
 @trust("storage missing directory")
 def missing_directory(here):
-    run = nothing_recorded(here.both(RETURN, CUTRACE_OUTPUT="/nonexistent/a/b"),
-                           "/nonexistent/a/b", "No such file")
-    check(not run.left(), "nothing is left", run.left())
+    """A folder above it that is missing is made: a run of hours leaves its trace."""
     folder = here.folder()
+    run = here.both(RETURN, CUTRACE_OUTPUT=f"{folder}/a/b/run")
+    same(run.err, "", "stderr")
+    check((folder / "a/b/run/report.txt").exists(), "the report is there", run.left())
     (folder / "dangling").symlink_to(folder / "nowhere")
     nothing_recorded(here.both(RETURN, CUTRACE_OUTPUT=f"{folder}/dangling/out"), "No such file")
     (folder / "file").write_text("mine")

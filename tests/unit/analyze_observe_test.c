@@ -144,6 +144,89 @@ static void expect_gap(const struct model_builder *b, const struct ct_idle *idle
 	assert_int_equal(idle->by_cause_ns[cause], idle->idle_ns);
 }
 
+static const struct ct_gap *gap_of(const struct ct_idle *idle, uint32_t device)
+{
+	const struct ct_gap *found = NULL;
+
+	for (size_t i = 0; i < idle->gaps.count; i++) {
+		if (idle->gaps.at[i].device != device)
+			continue;
+		assert_null(found);
+		found = &idle->gaps.at[i];
+	}
+	return found;
+}
+
+/*
+ * Device 0 works until 290 and from 500 on, device 1 until 60 and from 295 on, behind an event of
+ * device 0. Its copy is within it, or goes to device 1, which is not idle then.
+ */
+static struct ct_idle *idle_of_two(struct model_builder *b, bool copies)
+{
+	struct ct_event *event;
+	struct ct_device_op *copy;
+
+	mb_restart(b);
+	mb_device(b, 1);
+	mb_stream(b, S1, CT_STREAM_FLAG_NON_BLOCKING);
+	mb_launch(b, S1, 0, 3, 10, 60);
+	mb_device(b, 0);
+	mb_stream(b, S1, CT_STREAM_FLAG_NON_BLOCKING);
+	mb_launch(b, S1, 4, 6, 10, 100);
+	copy = mb_copy(b, mb_call_on(b, CT_API_cudaMemcpyPeerAsync, S1, 7, 9), S1, CT_MEMORY_DEVICE, 105,
+		       290);
+	if (copies) {
+		copy->u.copy.direction = CT_DIRECTION_P2P;
+		copy->u.copy.peer.source = 0 + 1;
+		copy->u.copy.peer.target = 1 + 1;
+	}
+	event = mb_record_event(b, 3, S1, 10, 11);
+	mb_device(b, 1);
+	mb_wait_event(b, event, S1, 12, 13);
+	mb_launch(b, S1, 14, 16, 295, 450);
+	mb_device(b, 0);
+	mb_launch(b, S1, 460, 465, 500, 600);
+	return idle_of(b);
+}
+
+static void test_idle_of_each(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_idle *idle = idle_of_two(b, false);
+
+	assert_int_equal(gap_of(idle, CT_NONE)->start_ns, mb_ns(450)); /* none worked */
+	assert_int_equal(gap_of(idle, 0)->start_ns, mb_ns(290));
+	assert_int_equal(gap_of(idle, 0)->end_ns, mb_ns(500));
+	assert_int_equal(gap_of(idle, 1)->start_ns, mb_ns(60));
+	assert_int_equal(gap_of(idle, 1)->end_ns, mb_ns(295));
+	assert_int_equal(gap_of(idle, 1)->cause, CT_IDLE_OTHER);
+	assert_int_equal(idle->devices[0].idle_ns, 5000 + 210000);
+	assert_int_equal(idle->devices[1].idle_ns, 235000);
+	assert_int_equal(idle->devices[1].by_cause_ns[CT_IDLE_OTHER], 235000);
+	assert_int_equal(idle->devices[1].busy_ns, 205000);
+	ct_idle_destroy(idle);
+	idle = idle_of_two(b, true);
+	assert_int_equal(gap_of(idle, 1)->start_ns, mb_ns(60));
+	assert_int_equal(gap_of(idle, 1)->end_ns, mb_ns(105));
+	assert_int_equal(idle->devices[1].busy_ns, 205000 + 185000);
+	assert_int_equal(idle->devices[1].ops, 2);
+	ct_idle_destroy(idle);
+}
+
+/* A part whose run had work of device 1 before, and of all devices shortly before it begins. */
+static void test_idle_before_a_part(void **state)
+{
+	uint64_t until_ns[CT_IDLE_TRACKS] = { [1] = mb_ns(-500), [CT_IDLE_ALL] = mb_ns(-100) };
+	struct ct_idle *idle = idle_of_two(*state, false);
+	struct ct_model *model = ((struct model_builder *)*state)->model;
+
+	assert_int_equal(ct_idle_lead(model, until_ns, idle), 0);
+	assert_int_equal(idle->devices[0].idle_ns, 5000 + 210000);
+	assert_int_equal(idle->devices[1].idle_ns, 235000 + 510000);
+	assert_int_equal(idle->idle_ns, 5000 + 5000 + 50000 + 110000);
+	ct_idle_destroy(idle);
+}
+
 static void test_idle_in_call(void **state)
 {
 	struct model_builder *b = *state;
@@ -282,6 +365,8 @@ int main(void)
 		MB_TEST(test_polls),
 		MB_TEST(test_no_polls),
 		MB_TEST(test_polls_of_threads),
+		MB_TEST(test_idle_of_each),
+		MB_TEST(test_idle_before_a_part),
 		MB_TEST(test_idle_in_call),
 		MB_TEST(test_idle_in_program),
 		MB_TEST(test_idle_on_device),

@@ -304,6 +304,12 @@ static struct ct_device_op *peer_copy(struct model_builder *b, enum ct_api api, 
 	return mb_launch(b, S1, 11, 15, start, start + 500);
 }
 
+static void between(struct ct_device_op *copy, uint16_t source, uint16_t target)
+{
+	copy->u.copy.peer.source = source + 1;
+	copy->u.copy.peer.target = target + 1;
+}
+
 static void test_peer_copy(void **state)
 {
 	struct model_builder *b = *state;
@@ -320,6 +326,32 @@ static void test_peer_copy(void **state)
 	k2 = peer_copy(b, CT_API_cudaMemcpyPeer, &k1, &copy, 20); /* it did not wait */
 	mb_load(b);
 	expect_free(b, k2, CT_EDGES);
+	k2 = peer_copy(b, CT_API_cudaMemcpyPeer, &k1, &copy, 605);
+	between(copy, 0, 2); /* not of k2's device */
+	mb_load(b);
+	expect_edge(b, copy, CT_EDGE_PEERS, k1, mb_launcher(b, copy));
+	expect_free(b, k2, CT_EDGES);
+}
+
+/* Where it is known which devices they are, their blocking streams follow the default stream's rule. */
+static void test_peer_copy_of_known_devices(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_device_op *k1, *k2, *k3, *copy;
+
+	k2 = peer_copy(b, CT_API_cudaMemcpyPeer, &k1, &copy, 900); /* long after the copy */
+	between(copy, 0, 1);
+	mb_stream(b, S2, CT_STREAM_FLAG_BLOCKING);
+	k3 = mb_launch(b, S2, 16, 20, 950, 1000);
+	mb_load(b);
+	expect_free(b, k2, CT_EDGES); /* non-blocking */
+	expect_edge(b, k3, CT_EDGE_PEERS, copy, mb_launcher(b, copy));
+	k2 = peer_copy(b, CT_API_cudaMemcpyPeer, &k1, &copy, 900);
+	between(copy, 0, 1);
+	mb_stream(b, S2, CT_STREAM_FLAG_BLOCKING);
+	k3 = mb_launch(b, S2, 16, 20, 550, 1000); /* it overlapped with the copy */
+	mb_load(b);
+	expect_free(b, k3, CT_EDGES);
 }
 
 int main(void)
@@ -333,6 +365,7 @@ int main(void)
 		MB_TEST(test_shared_queue),
 		MB_TEST(test_loading),
 		MB_TEST(test_peer_copy),
+		MB_TEST(test_peer_copy_of_known_devices),
 		MB_TEST(test_per_thread_default_streams),
 		MB_TEST(test_recycled_handle),
 		MB_TEST(test_odd_records),

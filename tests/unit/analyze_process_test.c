@@ -96,6 +96,29 @@ static void test_communication(void **state)
 	ct_process_free(&p);
 }
 
+/*
+ * Device 0 communicates from 10 to 200, device 1 works until 150. The process as a whole only
+ * communicated then; but a thread that waits for device 0 waits for other ranks all the time.
+ */
+static void test_communication_of_one_device(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_process p;
+
+	mb_device(b, 1);
+	mb_stream(b, STREAM_A, CT_STREAM_FLAG_NON_BLOCKING);
+	mb_launch(b, STREAM_A, 0, 2, 5, 150);
+	mb_device(b, 0);
+	mb_stream(b, STREAM_B, CT_STREAM_FLAG_NON_BLOCKING);
+	add_string(b, NAME, "ncclDevKernel_AllReduce_Sum_f32_RING_LL");
+	mb_launch(b, STREAM_B, 4, 6, 10, 200)->name = NAME;
+	mb_sync_stream(b, STREAM_B, 6, 202);
+	p = take(b);
+	assert_int_equal(p.comm_ns, 50000);
+	assert_int_equal(p.comm_wait_ns, 190000);
+	ct_process_free(&p);
+}
+
 /* Where some kernels were not recorded, those that were are no measure of communication. */
 static void test_communication_in_part(void **state)
 {
@@ -264,6 +287,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MB_TEST(test_communication),
+		MB_TEST(test_communication_of_one_device),
 		MB_TEST(test_communication_in_part),
 		MB_TEST(test_outside),
 		MB_TEST(test_identity),

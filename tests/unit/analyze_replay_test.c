@@ -363,6 +363,54 @@ static void test_frees_of_two_devices(void **state)
 	ct_replay_destroy(r);
 }
 
+/* A copy from device 0 to 1, a free, then one with the host to device 1, or from it. */
+static struct ct_device_op *copy_behind_peers(struct model_builder *b, enum ct_direction direction,
+					      struct ct_call **frees)
+{
+	struct ct_device_op *copy;
+
+	mb_restart(b);
+	mb_device(b, 1);
+	mb_stream(b, S2, CT_STREAM_FLAG_NON_BLOCKING);
+	mb_device(b, 0);
+	mb_stream(b, S1, CT_STREAM_FLAG_NON_BLOCKING);
+	copy = mb_copy(b, mb_call_on(b, CT_API_cudaMemcpyPeerAsync, S1, 0, 5), S1, CT_MEMORY_DEVICE, 10,
+		       1000);
+	copy->u.copy.direction = CT_DIRECTION_P2P;
+	copy->u.copy.peer.source = 0 + 1;
+	copy->u.copy.peer.target = 1 + 1;
+	*frees = mb_call_about(b, CT_API_cudaFree, BLOCK, 5, 1010);
+	mb_device(b, 1);
+	copy = mb_copy(b, mb_call_on(b, CT_API_cudaMemcpyAsync, S2, 1010, 1015), S2, CT_MEMORY_PINNED,
+		       1020, 1100);
+	copy->u.copy.direction = direction;
+	return copy;
+}
+
+/* A copy between devices takes an engine of both: that from its source, that to its target. */
+static void test_copy_between_devices(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_device_op *copy;
+	struct ct_call *frees;
+	struct ct_replay *r;
+
+	copy = copy_behind_peers(b, CT_DIRECTION_H2D, &frees);
+	r = replay(b);
+	without(b, r, frees, CT_REMOVE_WAIT);
+	expect_op(b, r, copy, 25, 105); /* they share freely */
+	r->room.sharing = CT_SHARE_ENGINES;
+	without(b, r, frees, CT_REMOVE_WAIT);
+	expect_op(b, r, copy, 1000, 1080);
+	ct_replay_destroy(r);
+	copy = copy_behind_peers(b, CT_DIRECTION_D2H, &frees);
+	r = replay(b);
+	r->room.sharing = CT_SHARE_ENGINES;
+	without(b, r, frees, CT_REMOVE_WAIT);
+	expect_op(b, r, copy, 25, 105); /* the other engine */
+	ct_replay_destroy(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -378,6 +426,7 @@ int main(void)
 		MB_TEST(test_pageable_copy_removed),
 		MB_TEST(test_default_stream_order_removed),
 		MB_TEST(test_frees_of_two_devices),
+		MB_TEST(test_copy_between_devices),
 		MB_TEST(test_events_stay),
 		MB_TEST(test_shared_queue_removed),
 	};

@@ -143,6 +143,8 @@ static void test_peer_copy(void **state)
 	assert_int_equal(op->context, 2);
 	assert_int_equal(op->stream, 3);
 	assert_int_equal(op->graph, 8);
+	assert_int_equal(op->u.copy.peer.source, 90 + 1);
+	assert_int_equal(op->u.copy.peer.target, 92 + 1);
 }
 
 static void test_fill(void **state)

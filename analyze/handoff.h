@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a thread's call waited for outside CUDA: another thread's. A queue, a semaphore or a
+ * future between two threads is in no trace, but it shows: time and again a thread goes on
+ * shortly after a call of another has returned, and that delay varies less than the pause that
+ * it ends. Replayed without a wait of the one, the other goes on sooner as well.
+ */
+#ifndef CT_ANALYZE_HANDOFF_H
+#define CT_ANALYZE_HANDOFF_H
+
+#include "analyze/model.h"
+
+#define CT_HANDOFF_PAUSE_NS 100000 /* shorter pauses are taken for the thread's own time */
+#define CT_HANDOFF_LEAST 8        /* so often, from one place to another, or it is chance */
+#define CT_HANDOFF_SHORT 8        /* the delay is such a part of the pause at most */
+#define CT_HANDOFF_THREADS 64     /* with more of them nothing is looked for: it takes their square */
+
+/*
+ * Find them. ret_after, of model->calls.count, gets by call the one of another thread that it
+ * came after, or CT_NONE. From one place to another there are CT_HANDOFF_LEAST or more, and
+ * four in five begin within the first quarter of the time from that return to the next of any
+ * other thread: of threads that know nothing of each other one in four does. The delay is
+ * short beside the pause, and varies less: where a thread slept or worked for itself, it is
+ * the pause that is regular. Returns 0 or -ENOMEM.
+ */
+int ct_handoffs_find(const struct ct_model *model, uint32_t *ret_after);
+
+#endif
