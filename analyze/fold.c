@@ -14,6 +14,7 @@ struct ct_fold {
 	struct ct_ledger_line lines[CT_API_COUNT];
 	struct ct_gains *gains;
 	uint64_t last_end_ns[CT_IDLE_TRACKS]; /* of the operations so far, by track */
+	CT_ARRAY(uint64_t) pairs_lost; /* by site of the sum: what all its pairs lost, as their parts have it */
 };
 
 static int create_sums(struct ct_fold *fold, const struct ct_model *facts, struct ct_places *places)
@@ -62,6 +63,7 @@ void ct_fold_destroy(struct ct_fold *fold)
 	ct_analysis_clear(&fold->sum);
 	ct_kept_free(&fold->keep);
 	ct_gains_destroy(fold->gains);
+	free(fold->pairs_lost.at);
 	free(fold);
 }
 
@@ -218,6 +220,15 @@ static int add_ledger(struct ct_fold *fold, const struct ct_analysis *part, cons
 	return r;
 }
 
+static int add_lost(struct ct_fold *fold, uint32_t site, uint64_t ns)
+{
+	while (fold->pairs_lost.count <= site)
+		if (CT_PUSH(&fold->pairs_lost, 0) < 0)
+			return -ENOMEM;
+	fold->pairs_lost.at[site] += ns;
+	return 0;
+}
+
 static int add_serialization(struct ct_fold *fold, const struct ct_analysis *part,
 			     const uint32_t *map)
 {
@@ -231,8 +242,13 @@ static int add_serialization(struct ct_fold *fold, const struct ct_analysis *par
 	if (from->start_error_max_ns > to->start_error_max_ns)
 		to->start_error_max_ns = from->start_error_max_ns;
 	r = ct_gains_add(fold->gains, part, map);
-	for (size_t i = 0; r == 0 && i < from->pairs.count; i++)
-		r = ct_kept_add_pair(&fold->keep, part, &from->pairs.at[i], map);
+	for (size_t i = 0; r == 0 && i < from->pairs.count; i++) {
+		const struct ct_pair *pair = &from->pairs.at[i];
+
+		r = ct_kept_add_pair(&fold->keep, part, pair, map);
+		if (r == 0)
+			r = add_lost(fold, map[part->sites->of_call[pair->culprit]], pair->lost_ns);
+	}
 	return r;
 }
 
@@ -382,6 +398,50 @@ static void find_losses(const struct ct_fold *fold)
 	s->lost_ns = ct_gains_of(fold->gains, CT_NONE, end_ns);
 }
 
+static uint64_t scaled(uint64_t ns, double factor)
+{
+	return (uint64_t)((double)ns * factor);
+}
+
+/* What of a pair of a site counts: as in serialize.c, its pairs together lost no more than the run gains. */
+static double share_of(const struct ct_fold *fold, uint32_t index)
+{
+	const struct ct_site *site = &fold->sum.sites->all.at[index];
+	uint64_t lost = index < fold->pairs_lost.count ? fold->pairs_lost.at[index] : 0;
+
+	return site->evaluated && site->lost_ns < lost ? (double)site->lost_ns / (double)lost : 1;
+}
+
+/*
+ * Each part's pairs were fitted to what the part gains: fit them to the run. Ranges of NVTX have no
+ * sums by site, and get the share of all pairs together.
+ */
+static void fit_pairs(struct ct_fold *fold)
+{
+	struct ct_analysis *sum = &fold->sum;
+	uint64_t before = sum->shown.pairs_lost_ns, after = 0;
+	double all;
+
+	for (uint32_t i = 0; i < sum->sites->all.count; i++) {
+		struct ct_site *site = &sum->sites->all.at[i];
+		uint64_t lost = i < fold->pairs_lost.count ? fold->pairs_lost.at[i] : 0;
+
+		site->shown_lost_ns = scaled(site->shown_lost_ns, share_of(fold, i));
+		after += sum->filter ? site->shown_lost_ns : scaled(lost, share_of(fold, i));
+	}
+	for (size_t i = 0; i < sum->serialization->pairs.count; i++) {
+		struct ct_pair *pair = &sum->serialization->pairs.at[i];
+
+		pair->lost_ns = scaled(pair->lost_ns, share_of(fold, sum->sites->of_call[pair->culprit]));
+	}
+	sum->shown.pairs_lost_ns = after;
+	all = before ? (double)after / (double)before : 1;
+	for (size_t i = 0; i < sum->nvtx.all.count; i++) {
+		sum->nvtx.all.at[i]->lost_ns = scaled(sum->nvtx.all.at[i]->lost_ns, all);
+		sum->nvtx.all.at[i]->all_lost_ns = scaled(sum->nvtx.all.at[i]->all_lost_ns, all);
+	}
+}
+
 int ct_fold_finish(struct ct_fold *fold, struct ct_analysis *to)
 {
 	struct ct_analysis *sum = &fold->sum;
@@ -394,12 +454,13 @@ int ct_fold_finish(struct ct_fold *fold, struct ct_analysis *to)
 	if (r == 0) {
 		ct_sites_find_worst(sum->sites);
 		find_losses(fold);
+		sum->filter = to->filter;
+		fit_pairs(fold);
 		r = to->filter ? ct_sites_settle(sum->sites) : ct_sites_rank(sum->sites);
 	}
 	if (r < 0)
 		return r;
 	sum->model->filtered = to->filter != NULL;
-	sum->filter = to->filter;
 	ct_nvtx_rank(&sum->nvtx, sum->model);
 	sum->directory = to->directory;
 	sum->facts = to->facts;

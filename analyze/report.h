@@ -52,8 +52,11 @@ void ct_report_totals_csv(const struct ct_analysis *analysis, FILE *to);
 /* How many devices of a run with several worked at a time, and each of them; with its streams, or not. */
 void ct_report_devices(const struct ct_analysis *analysis, bool streams, FILE *to);
 
-/* "; on NVIDIA H200", "; on 8 NVIDIA H200": what the devices are; "" if that is not known. */
-void ct_report_gpus(const struct ct_model *model, char *ret, size_t size);
+/*
+ * "; on NVIDIA H200", "; on 8 devices: NVIDIA H200; only device 3 had work": what the devices are; "" if
+ * that is not known.
+ */
+void ct_report_gpus(const struct ct_analysis *analysis, char *ret, size_t size);
 
 /* " of device 1" behind the name of a stream, if the run has several; "" if it has one. */
 const char *ct_report_device(const struct ct_model *model, uint32_t device, char ret[32]);
@@ -73,6 +76,10 @@ const char *ct_report_time(uint64_t ns, char ret[16]);
 
 /* A number of things with its noun: "1 call", "12 calls". */
 const char *ct_report_count(uint64_t n, const char *noun, char ret[48]);
+
+/* The same of things that begin with a noun in the plural, of one word or two: "1 call after the end". */
+#define CT_THINGS_BYTES 256
+const char *ct_report_things(uint64_t n, const char *things, char ret[CT_THINGS_BYTES]);
 
 /* "rank 3 of 8", "rank 3" if the size is CT_NONE, "" if the rank is. */
 const char *ct_report_rank(uint32_t rank, uint32_t size, char ret[48]);

@@ -35,8 +35,9 @@ const char *ct_report_rank(uint32_t rank, uint32_t size, char ret[48])
 	return ret;
 }
 
-static void print_title(const struct ct_model *model, FILE *to)
+static void print_title(const struct ct_analysis *a, FILE *to)
 {
+	const struct ct_model *model = a->model;
 	struct ct_identity id = ct_identity_of(model);
 	time_t when = (time_t)(model->header->start_realtime_ns / 1000000000u);
 	char date[32] = "", span[16], rank[48], gpus[512] = "";
@@ -44,7 +45,7 @@ static void print_title(const struct ct_model *model, FILE *to)
 
 	if (localtime_r(&when, &tm))
 		strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
-	ct_report_gpus(model, gpus, sizeof(gpus));
+	ct_report_gpus(a, gpus, sizeof(gpus));
 	ct_report_wrapped(to, "", "          ", "cutrace: %s (pid %u%s%s), %s, %s %s to last work%s", model->header->program, model->header->pid,
 			  id.rank == CT_NONE ? "" : ", ", ct_report_rank(id.rank, id.size, rank), date,
 			  ct_report_time(model->end_ns - model->begin_ns, span),
@@ -199,18 +200,21 @@ static int print_blindness(const struct ct_model *model, FILE *to, int printed)
 
 static int print_losses(const struct ct_model *model, FILE *to, int printed)
 {
+	char text[CT_THINGS_BYTES];
+
 	for (uint32_t i = 0; i < model->header->loss_count; i++) {
 		if (!model->header->lost[i])
 			continue;
 		printed = line(to, printed);
-		fprintf(to, "%" PRIu64 " %s\n", model->header->lost[i],
-			ct_report_loss((int)i));
+		fprintf(to, "%s\n", ct_report_things(model->header->lost[i], ct_report_loss((int)i), text));
 	}
 	return printed;
 }
 
 static int print_scripts(const struct ct_totals *totals, FILE *to, int printed)
 {
+	char text[48];
+
 	for (uint32_t state = 0; state <= CT_SCRIPT_STATE_COUNT; state++) {
 		const char *missing = ct_script_missing(state);
 		uint64_t calls = missing ? totals->script_calls[state] : 0;
@@ -218,8 +222,7 @@ static int print_scripts(const struct ct_totals *totals, FILE *to, int printed)
 		if (!calls)
 			continue;
 		printed = line(to, printed);
-		fprintf(to, "the Python lines of %" PRIu64 " %s: %s\n", calls,
-			calls == 1 ? "call" : "calls", missing);
+		fprintf(to, "the Python lines of %s: %s\n", ct_report_count(calls, "call", text), missing);
 	}
 	return printed;
 }
@@ -237,11 +240,17 @@ static int print_modules(const struct ct_symbols *symbols, FILE *to, int printed
 {
 	char modules[48];
 
-	if (ct_symbols_mismatched(symbols) || ct_symbols_missing(symbols)) {
+	if (ct_symbols_mismatched(symbols)) {
 		printed = line(to, printed);
-		fprintf(to, "source lines in %s whose file has changed since, %u whose file is gone\n",
-			ct_report_count(ct_symbols_mismatched(symbols), "module", modules),
-			ct_symbols_missing(symbols));
+		fprintf(to, "source lines in %s whose file has changed since",
+			ct_report_count(ct_symbols_mismatched(symbols), "module", modules));
+		if (ct_symbols_missing(symbols))
+			fprintf(to, ", %u whose file is gone", ct_symbols_missing(symbols));
+		fputc('\n', to);
+	} else if (ct_symbols_missing(symbols)) {
+		printed = line(to, printed);
+		fprintf(to, "source lines in %s whose file is gone\n",
+			ct_report_count(ct_symbols_missing(symbols), "module", modules));
 	}
 	if (ct_symbols_unverified(symbols)) {
 		printed = line(to, printed);
@@ -261,38 +270,38 @@ static int print_modules(const struct ct_symbols *symbols, FILE *to, int printed
 static int print_damage(const struct ct_analysis *a, FILE *to, int printed)
 {
 	const struct ct_model *model = a->model;
+	char count[48];
 
 	if (model->header->claimed_bytes > CT_CHUNK_UNIT && /* any chunk at all */
 	    model->header->claimed_bytes > ct_reader_size(model->reader)) {
 		printed = line(to, printed);
-		fprintf(to, "%" PRIu64 " bytes that are missing at the end of the trace file\n",
-			model->header->claimed_bytes - ct_reader_size(model->reader));
+		fprintf(to, "%s missing at the end of the trace file\n",
+			ct_report_count(model->header->claimed_bytes - ct_reader_size(model->reader), "byte", count));
 	}
 	if (model->damaged_bytes) {
 		printed = line(to, printed);
-		fprintf(to, "%" PRIu64 " damaged bytes of the trace, the first at offset %" PRIu64 "\n",
-			model->damaged_bytes, model->damaged_at);
+		fprintf(to, "%s of the trace, the first at offset %" PRIu64 "\n",
+			ct_report_count(model->damaged_bytes, "damaged byte", count), model->damaged_at);
 	}
 	if (ct_reader_gaps(model->reader)) {
 		printed = line(to, printed);
-		fprintf(to, "%" PRIu64 " bytes of the trace that hold nothing: a thread was stopped, or the disk "
-			"full, as it began to write there, or they are damaged\n",
-			ct_reader_gaps(model->reader));
+		fprintf(to, "%s of the trace holding nothing: a thread was stopped, or the disk full, as it began to "
+			"write there, or damage\n", ct_report_count(ct_reader_gaps(model->reader), "byte", count));
 	}
 	if (model->unknown_records) {
 		printed = line(to, printed);
-		fprintf(to, "%" PRIu64 " records of kinds that this version does not know: of a newer one, or "
-			"damaged\n", model->unknown_records);
+		fprintf(to, "%s of kinds that this version does not know: of a newer one, or damaged\n",
+			ct_report_count(model->unknown_records, "record", count));
 	}
 	if (model->untimed_ops) {
 		printed = line(to, printed);
-		fprintf(to, "%" PRIu64 " device records whose times cannot be: they end before they start, or "
-			"have no start\n", model->untimed_ops);
+		fprintf(to, "%s whose times cannot be: an end before the start, or no start\n",
+			ct_report_count(model->untimed_ops, "device record", count));
 	}
 	if (a->totals.nameless) {
 		printed = line(to, printed);
-		fprintf(to, "which call it was, of %" PRIu64 " calls: their names are missing in the trace\n",
-			a->totals.nameless);
+		fprintf(to, "which call it was, of %s whose names are missing in the trace\n",
+			ct_report_count(a->totals.nameless, "call", count));
 	}
 	return printed;
 }
@@ -338,8 +347,8 @@ static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 	}
 	if (a->totals.managed) {
 		printed = line(to, printed);
-		fprintf(to, "page faults and migrations of managed memory (%" PRIu64 " allocations); kernels "
-			"that touch it may take longer for them\n", a->totals.managed);
+		fprintf(to, "page faults and migrations of managed memory (%s); kernels that touch it may take "
+			"longer for them\n", ct_report_count(a->totals.managed, "allocation", count));
 	}
 	if (a->totals.unjoined_ops) {
 		printed = line(to, printed);
@@ -356,8 +365,8 @@ static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 	}
 	if (a->totals.unknown_apis) {
 		printed = line(to, printed);
-		fprintf(to, "the meaning of %" PRIu64 " calls of a newer version\n",
-			a->totals.unknown_apis);
+		fprintf(to, "the meaning of %s of a newer version\n",
+			ct_report_count(a->totals.unknown_apis, "call", count));
 	}
 	return printed;
 }
@@ -419,7 +428,7 @@ void ct_report_coverage(const struct ct_analysis *a, FILE *to)
 {
 	int printed;
 
-	print_title(a->model, to);
+	print_title(a, to);
 	ct_report_filter(a, to);
 	print_seen(a, to);
 	printed = print_modes(a->model, to, 0);

@@ -33,13 +33,28 @@ static const char *name_from(const struct ct_model *model, size_t *gpu)
 	return NULL;
 }
 
+/* Which of several devices had work: all, unless it says something else. */
+static void add_used(const struct ct_analysis *a, size_t named, char *ret, size_t size)
+{
+	size_t count = 0, one = 0;
+
+	for (size_t i = 0; i < CT_DEVICES_MOST; i++)
+		if (a->idle->devices[i].ops) {
+			count++;
+			one = i;
+		}
+	if (count == 1)
+		snprintf(ret, size, "; only device %zu had work", one);
+	else if (count && count < named)
+		snprintf(ret, size, "; %zu of them had work", count);
+}
+
 /* Neighbours of one name are told as one; a device has one record, but in damaged traces. */
-void ct_report_gpus(const struct ct_model *model, char *ret, size_t size)
+static size_t name_gpus(const struct ct_model *model, char *ret, size_t size)
 {
 	size_t used_bytes = 0, alike = 0, gpu = 0;
 	const char *name = name_from(model, &gpu);
 
-	*ret = '\0';
 	while (name && used_bytes < size) {
 		const char *next;
 		char count[24] = "";
@@ -48,14 +63,46 @@ void ct_report_gpus(const struct ct_model *model, char *ret, size_t size)
 		next = name_from(model, &gpu);
 		alike++;
 		if (!next || strcmp(name, next) != 0) {
-			if (alike > 1)
+			if (alike > 1 && (used_bytes || next)) /* of one name alone, they have been counted before */
 				snprintf(count, sizeof(count), "%zu ", alike);
 			used_bytes += (size_t)snprintf(ret + used_bytes, size - used_bytes, "%s%s%s",
-						       used_bytes ? ", " : "; on ", count, name);
+						       used_bytes ? ", " : "", count, name);
 			alike = 0;
 		}
 		name = next;
 	}
+	return used_bytes < size ? used_bytes : size - 1;
+}
+
+/* How many GPUs in use have a name; in *ret_one the last of them. */
+static size_t count_named(const struct ct_model *model, size_t *ret_one)
+{
+	size_t count = 0;
+
+	for (size_t gpu = 0; name_from(model, &gpu); gpu++) {
+		count++;
+		*ret_one = gpu;
+	}
+	return count;
+}
+
+void ct_report_gpus(const struct ct_analysis *a, char *ret, size_t size)
+{
+	const struct ct_model *model = a->model;
+	size_t one = 0, named = count_named(model, &one), bytes;
+	char count[48];
+
+	*ret = '\0';
+	if (!named)
+		return;
+	bytes = named == 1 ? (size_t)snprintf(ret, size, "; on ")
+			   : (size_t)snprintf(ret, size, "; on %s: ", ct_report_count(named, "device", count));
+	bytes += name_gpus(model, ret + bytes, size - bytes);
+	if (named > 1)
+		add_used(a, named, ret + bytes, size - bytes);
+	else if (model->gpus.count > 1)
+		snprintf(ret + bytes, size - bytes, " (only device %u of %zu was used)",
+			 model->gpus.at[one].device, model->gpus.count);
 }
 
 static double times(uint64_t ns, uint64_t of_ns)

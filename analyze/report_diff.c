@@ -62,7 +62,7 @@ static void print_side(const struct ct_diff *diff, int s, FILE *to)
 	const struct ct_diff_side *side = &diff->sides[s];
 	struct ct_names programs = { 0 }, gpus = { 0 };
 	size_t least = SIZE_MAX, most = 0;
-	char runs[48], range[48] = "";
+	char runs[48], processes[48], range[48] = "";
 
 	for (size_t i = 0; i < side->runs.count; i++) {
 		least = side->runs.at[i].count < least ? side->runs.at[i].count : least;
@@ -73,9 +73,9 @@ static void print_side(const struct ct_diff *diff, int s, FILE *to)
 	name_each(side, offsetof(struct ct_process, program), &programs);
 	name_each(side, offsetof(struct ct_process, gpus), &gpus);
 	ct_report_wrapped(to, s == CT_BEFORE ? "before    " : "after     ", INDENT,
-			  "%s: %s of %s%zu process%s, %s; GPUs: %s", side->name,
-			  ct_report_count(side->runs.count, "run", runs), range, most,
-			  most == 1 ? "" : "es", ct_names_text(&programs), ct_names_text(&gpus));
+			  "%s: %s of %s%s, %s; GPUs: %s", side->name,
+			  ct_report_count(side->runs.count, "run", runs), range,
+			  ct_report_count(most, "process", processes), ct_names_text(&programs), ct_names_text(&gpus));
 	print_coverage(side, to);
 }
 
@@ -117,7 +117,7 @@ void ct_report_diff_test(const struct ct_diff *diff, char *ret, size_t size)
 {
 	if (diff->tested)
 		snprintf(ret, size, "Welch's t-test, two-sided; better and worse need p < %.2f after Holm's "
-			 "correction (run: %zu tests; classes and call sites: %zu), and more than %g %% of "
+			 "correction (tests: %zu of the run, %zu of classes and call sites), and more than %g %% of "
 			 "what was before", CT_DIFF_LEVEL, diff->tests_run, diff->tests_sites,
 			 diff->percent);
 	else

@@ -8,10 +8,10 @@
 #include "analyze/device.h"
 #include "analyze/report.h"
 
-#define LINES_SHOWN 40
+#define LINES_SHOWN 40 /* kinds of call that blocked, and as many that did not */
+#define NAME_WIDTH 33
 #define IDLERS_SHOWN 5
 #define WORTH_NS 100000
-#define NAME_WIDTH 33
 
 const char *ct_report_edge(enum ct_edge_kind edge)
 {
@@ -37,15 +37,13 @@ static void print_line(const struct ct_model *model, const struct ct_ledger_line
 {
 	char longest[16], name[CT_NAME_BYTES] = "", small[64] = "";
 	const char *call = ct_apis[line->api].name;
-	bool fits = strlen(call) <= NAME_WIDTH;
 	const struct ct_wait *wait;
 
-	fprintf(to, "  %-*.*s%s %7u %8u %10s  ", fits ? NAME_WIDTH : 0, fits ? NAME_WIDTH : NAME_WIDTH - 2,
-		call, fits ? "" : "..", line->calls, line->blocked, ct_report_time(line->longest_ns, longest));
-	if (line->longest_wait == CT_NONE) {
-		fprintf(to, "did not block\n");
-		return;
-	}
+	if (strlen(call) > NAME_WIDTH) /* figures stay below their heads */
+		fprintf(to, "  %s\n  %*s", call, NAME_WIDTH, "");
+	else
+		fprintf(to, "  %-*s", NAME_WIDTH, call);
+	fprintf(to, " %7u %8u %10s  ", line->calls, line->blocked, ct_report_time(line->longest_ns, longest));
 	wait = &model->waits.at[line->longest_wait];
 	ct_report_waited_for(model, wait, name, sizeof(name));
 	if (wait->op == CT_NONE) /* a text of ours */
@@ -76,7 +74,7 @@ static void print_surprise(const struct ct_ledger_line *line, FILE *to)
 		fprintf(to, "waited in %u of %u calls made with work in flight", line->waited,
 			line->chances);
 	if (line->waited_elsewhere)
-		fprintf(to, "%s%u waited for another device (%u were made with work on others only)",
+		fprintf(to, "%s%u waited for another device (%u made with work on others only)",
 			line->waited ? ", " : "", line->waited_elsewhere, line->elsewhere);
 	if (line->locked)
 		fprintf(to, "%s%u of %u calls waited for another thread's call",
@@ -97,20 +95,71 @@ static void print_surprises(const struct ct_ledger *ledger, FILE *to)
 	}
 }
 
+static int by_longest(const void *a, const void *b)
+{
+	const struct ct_ledger_line *x = *(const struct ct_ledger_line *const *)a;
+	const struct ct_ledger_line *y = *(const struct ct_ledger_line *const *)b;
+
+	if (x->longest_ns != y->longest_ns)
+		return x->longest_ns > y->longest_ns ? -1 : 1;
+	return strcmp(ct_apis[x->api].name, ct_apis[y->api].name);
+}
+
+/* In one sentence: they would be most of the lines. */
+static void list_quiet(const struct ct_ledger_line **quiet, size_t count, FILE *to)
+{
+	char *text = NULL, longest[16], more[48];
+	size_t size;
+	FILE *line = open_memstream(&text, &size);
+
+	if (!line)
+		return;
+	for (size_t i = 0; i < count && i < LINES_SHOWN; i++)
+		fprintf(line, "%s%s (%u, %s)", i ? ", " : "", ct_apis[quiet[i]->api].name, quiet[i]->calls,
+			ct_report_time(quiet[i]->longest_ns, longest));
+	if (count > LINES_SHOWN)
+		fprintf(line, " and %s more (ledger.csv)", ct_report_count(count - LINES_SHOWN, "kind", more));
+	if (fclose(line) == 0)
+		ct_report_wrapped(to, "  ", "    ", "did not block (calls, the longest): %s", text);
+	free(text);
+}
+
+static void print_quiet(const struct ct_ledger *ledger, FILE *to)
+{
+	const struct ct_ledger_line **quiet = calloc(ledger->lines.count + 1, sizeof(struct ct_ledger_line *));
+	size_t count = 0;
+
+	for (size_t i = 0; quiet && i < ledger->lines.count; i++)
+		if (ledger->lines.at[i].longest_wait == CT_NONE)
+			quiet[count++] = &ledger->lines.at[i];
+	if (count) {
+		qsort(quiet, count, sizeof(*quiet), by_longest);
+		list_quiet(quiet, count, to);
+	}
+	free(quiet);
+}
+
 void ct_report_ledger(const struct ct_analysis *a, FILE *to)
 {
 	const struct ct_ledger *ledger = a->ledger;
+	size_t blocked = 0;
 	char more[48];
 
 	if (!ledger->lines.count)
 		return;
-	fprintf(to, "\nEvery kind of call, and whether it blocked\n"
-		"  call                                calls  blocked  long call  longest wait, and on what\n");
-	for (size_t i = 0; i < ledger->lines.count && i < LINES_SHOWN; i++)
-		print_line(a->model, &ledger->lines.at[i], to);
-	if (ledger->lines.count > LINES_SHOWN)
-		fprintf(to, "  and %s more (ledger.csv)\n",
-			ct_report_count(ledger->lines.count - LINES_SHOWN, "kind", more));
+	fprintf(to, "\nEvery kind of call, and whether it blocked\n");
+	for (size_t i = 0; i < ledger->lines.count; i++) {
+		if (ledger->lines.at[i].longest_wait == CT_NONE)
+			continue;
+		if (!blocked++)
+			fprintf(to, "  %-*s %7s %8s %10s  longest wait, and on what\n", NAME_WIDTH, "call",
+				"calls", "blocked", "long call");
+		if (blocked <= LINES_SHOWN)
+			print_line(a->model, &ledger->lines.at[i], to);
+	}
+	if (blocked > LINES_SHOWN)
+		fprintf(to, "  and %s more (ledger.csv)\n", ct_report_count(blocked - LINES_SHOWN, "kind", more));
+	print_quiet(ledger, to);
 	print_surprises(ledger, to);
 }
 

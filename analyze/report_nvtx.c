@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What calls cost by the NVTX range that they were made in, for people and as CSV. */
+#include <inttypes.h>
+
 #include "analyze/csv.h"
 #include "analyze/nvtx.h"
 #include "analyze/report.h"
@@ -27,19 +29,36 @@ enum ct_part ct_nvtx_class(const struct ct_nvtx_sum *sum)
 	return (enum ct_part)most;
 }
 
-void ct_report_nvtx(const struct ct_analysis *a, FILE *to)
+static void print_sum(const struct ct_analysis *a, const struct ct_nvtx_sum *sum, FILE *to)
 {
 	char text[CT_NVTX_TEXT_BYTES], blocked[16], all[16], lost[16], head[96];
+	enum ct_part class = ct_nvtx_class(sum);
+
+	snprintf(head, sizeof(head), "  %9s         %9s %9s %8" PRIu64 "  ",
+		 ct_report_time(sum->blocked_ns, blocked), ct_report_time(sum->all_blocked_ns, all),
+		 sum->lost_ns ? ct_report_time(sum->lost_ns, lost) : "-", sum->calls);
+	ct_report_wrapped(to, head, "                                               ", "%.300s%s%s",
+			  sum->key.name == CT_NONE ? "outside all ranges" : text_of(a, sum, text),
+			  class == CT_PART_COUNT ? "" : ", most of it ",
+			  class == CT_PART_COUNT ? "" : ct_part_names[class]);
+}
+
+void ct_report_nvtx(const struct ct_analysis *a, FILE *to)
+{
+	const struct ct_nvtx_sum *outside = NULL;
 	size_t shown = 0, left = 0;
 
 	if (!ct_nvtx_any(&a->nvtx))
 		return;
 	for (size_t i = 0; i < a->nvtx.all.count; i++) {
 		const struct ct_nvtx_sum *sum = a->nvtx.all.at[i];
-		enum ct_part class = ct_nvtx_class(sum);
 
 		if (!sum->all_calls)
 			continue;
+		if (sum->key.name == CT_NONE) {
+			outside = sum; /* last, for whoever adds up */
+			continue;
+		}
 		if (shown == SHOWN || (shown && !sum->all_blocked_ns && !sum->all_lost_ns)) {
 			left++;
 			continue;
@@ -47,16 +66,12 @@ void ct_report_nvtx(const struct ct_analysis *a, FILE *to)
 		if (!shown++)
 			fprintf(to, "\nNVTX ranges, by the innermost one around each call\n"
 				"    blocked   with inner ones      lost    calls  range\n");
-		snprintf(head, sizeof(head), "  %9s         %9s %9s %8llu  ",
-			 ct_report_time(sum->blocked_ns, blocked), ct_report_time(sum->all_blocked_ns, all),
-			 sum->lost_ns ? ct_report_time(sum->lost_ns, lost) : "-",
-			 (unsigned long long)sum->calls);
-		ct_report_wrapped(to, head, "                                               ", "%.300s%s%s",
-				  text_of(a, sum, text), class == CT_PART_COUNT ? "" : ", most of it ",
-				  class == CT_PART_COUNT ? "" : ct_part_names[class]);
+		print_sum(a, sum, to);
 	}
 	if (left)
 		fprintf(to, "  and %zu more (nvtx.csv)\n", left);
+	if (outside && shown)
+		print_sum(a, outside, to);
 }
 
 void ct_report_nvtx_csv(const struct ct_analysis *a, FILE *to)

@@ -32,7 +32,7 @@ static size_t count_hosts(const struct ct_run *run)
 static void print_title(const struct ct_run *run, FILE *to)
 {
 	time_t when = (time_t)(run->begin_ns / 1000000000u);
-	char date[32] = "", span[16], count[48];
+	char date[32] = "", span[16], count[48], all[48];
 	const char *hosts = run->processes.at[0].host;
 	struct ct_names programs = { 0 };
 	struct tm tm;
@@ -49,9 +49,8 @@ static void print_title(const struct ct_run *run, FILE *to)
 	}
 	if (count_hosts(run) > 1 || !*hosts)
 		hosts = ct_report_count(count_hosts(run), "host", count);
-	ct_report_wrapped(to, "", INDENT, "cutrace: %zu process%s (%s) on %s, %s, %s from the first CUDA "
-			  "call to the last work",
-			  run->processes.count, run->processes.count == 1 ? "" : "es",
+	ct_report_wrapped(to, "", INDENT, "cutrace: %s (%s) on %s, %s, %s from the first CUDA call to "
+			  "the last work", ct_report_count(run->processes.count, "process", all),
 			  ct_names_text(&programs), hosts, date,
 			  ct_report_time(run->end_ns - run->begin_ns, span));
 }
@@ -110,6 +109,7 @@ static void print_basis(const struct ct_run *run, FILE *to)
 {
 	struct ct_names left_out = { 0 };
 	size_t graphs = 0, dark = 0;
+	char count[48];
 
 	for (size_t i = 0; i < run->processes.count; i++) {
 		if (!run->processes.at[i].compared)
@@ -128,14 +128,13 @@ static void print_basis(const struct ct_run *run, FILE *to)
 				  "device. One that comes to a collective early waits there; for the last one "
 				  "the others wait. Class and call site leave such waits out.");
 	if (dark)
-		ct_report_wrapped(to, "    ", "    ", "Of %zu process%s the device times are not known, or in part "
-				  "only: they are missing in the own time.", dark,
-				  dark == 1 ? "" : "es");
+		ct_report_wrapped(to, "    ", "    ", "Of %s the device times are not known, or in part only: they "
+				  "are missing in the own time.", ct_report_count(dark, "process", count));
 	if (left_out.count)
-		ct_report_wrapped(to, "    ", "    ", "%zu process%s not compared (%s): not at work at the "
-				  "same time as the others, without a rank where others have one, known in "
-				  "part (CUTRACE_LIMIT)%s.", left_out.count,
-				  left_out.count == 1 ? " was" : "es were", ct_names_text(&left_out),
+		ct_report_wrapped(to, "    ", "    ", "%s %s not compared (%s): not at work at the same time as the "
+				  "others, without a rank where others have one, known in part "
+				  "(CUTRACE_LIMIT)%s.", ct_report_count(left_out.count, "process", count),
+				  left_out.count == 1 ? "was" : "were", ct_names_text(&left_out),
 				  run->basis == CT_RUN_CUDA ? "" : ", or without communication kernels");
 	if (graphs)
 		ct_report_wrapped(to, "    ", "    ", "CUDA graphs were launched: they count as work, with the "

@@ -64,6 +64,7 @@ static void say(FILE *to, int *printed, const char *format, ...)
 static void print_loss(const struct ct_run *run, int kind, FILE *to, int *printed)
 {
 	struct ct_names names = { 0 };
+	char text[CT_THINGS_BYTES];
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < run->processes.count; i++) {
@@ -75,7 +76,7 @@ static void print_loss(const struct ct_run *run, int kind, FILE *to, int *printe
 			ct_names_add(&names, p->label);
 	}
 	if (sum)
-		say(to, printed, "%" PRIu64 " %s (%s)", sum, ct_report_loss(kind),
+		say(to, printed, "%s (%s)", ct_report_things(sum, ct_report_loss(kind), text),
 		    ct_names_text(&names));
 }
 

@@ -36,9 +36,24 @@ const char *ct_report_time(uint64_t ns, char ret[16])
 
 const char *ct_report_count(uint64_t n, const char *noun, char ret[48])
 {
-	const char *end = noun[0] && noun[strlen(noun) - 1] == 's' ? "es" : "s"; /* processes */
+	const char *end = *noun && noun[strlen(noun) - 1] == 's' ? "es" : "s"; /* processes */
 
 	snprintf(ret, 48, "%" PRIu64 " %s%s", n, noun, n == 1 ? "" : end);
+	return ret;
+}
+
+const char *ct_report_things(uint64_t n, const char *things, char ret[CT_THINGS_BYTES])
+{
+	size_t end = strcspn(things, " ,"), cut = n == 1;
+
+	if (end && things[end] == ' ' && things[end - 1] != 's') /* "device records that ..." */
+		end += 1 + strcspn(things + end + 1, " ,");
+	if (!end || things[end - 1] != 's')
+		cut = 0;
+	else if (n == 1 && end > 4 && (strncmp(things + end - 4, "shes", 4) == 0 ||
+				       strncmp(things + end - 4, "sses", 4) == 0))
+		cut = 2;
+	snprintf(ret, CT_THINGS_BYTES, "%" PRIu64 " %.*s%s", n, (int)(end - cut), things, things + end);
 	return ret;
 }
 
@@ -170,19 +185,18 @@ static void print_blocked(const struct ct_analysis *a, FILE *to)
 static void print_threads(const struct ct_analysis *a, FILE *to)
 {
 	size_t printed = 0;
-	char blocked[16], more[48];
+	char blocked[16], count[48];
 
 	for (size_t t = 0; t < a->model->threads.count; t++) {
 		const struct ct_thread_info *thread = &a->model->threads.at[t];
 
 		if (thread->shown_calls && printed++ < THREADS_SHOWN)
 			fprintf(to, "  thread %u %-15s %8u call%s, blocked %s\n", thread->tid,
-				thread->name, thread->shown_calls, thread->shown_calls == 1 ? "" : "s",
+				thread->name, thread->shown_calls, thread->shown_calls == 1 ? " " : "s",
 				ct_report_time(thread->blocked_ns, blocked));
 	}
 	if (printed > THREADS_SHOWN)
-		fprintf(to, "  and %s more (calls.csv)\n",
-			ct_report_count(printed - THREADS_SHOWN, "thread", more));
+		fprintf(to, "  and %s more (calls.csv)\n", ct_report_count(printed - THREADS_SHOWN, "thread", count));
 }
 
 static void print_device(const struct ct_analysis *a, bool streams, FILE *to)
@@ -346,15 +360,17 @@ static void print_sites(const struct ct_analysis *a, size_t limit, FILE *to)
 static void print_model(const struct ct_analysis *a, FILE *to)
 {
 	const struct ct_serialization *s = a->serialization;
-	char end[16], mean[16], most[16];
+	uint64_t span = a->model->end_ns - a->model->begin_ns;
+	char end[16], mean[16], most[16], text[96] = "";
 
 	if (!a->totals.ops || !ct_seen_ns(a->model))
 		return;
-	ct_report_wrapped(to, "", "", "The model replays the run unchanged within %s; operations start within "
-			  "%s of the measured time on average, %s at most.",
-			  ct_report_time(s->replay_error_ns, end),
-			  ct_report_time(s->start_error_sum_ns / a->totals.ops, mean),
-			  ct_report_time(s->start_error_max_ns, most));
+	if (s->start_error_max_ns > span / 100) /* else it changes nothing that is said here */
+		snprintf(text, sizeof(text), "; operations start within %s of the measured time on average, "
+			 "%s at most", ct_report_time(s->start_error_sum_ns / a->totals.ops, mean),
+			 ct_report_time(s->start_error_max_ns, most));
+	ct_report_wrapped(to, "", "", "The model that times lost come from replays the run unchanged within %s%s.",
+			  ct_report_time(s->replay_error_ns, end), text);
 }
 
 static void print_pageable(const struct ct_analysis *a, FILE *to)
@@ -373,6 +389,8 @@ static void print_pageable(const struct ct_analysis *a, FILE *to)
 
 void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)
 {
+	char skipped[48];
+
 	ct_report_coverage(a, to);
 	fputc('\n', to);
 	print_blocked(a, to);
@@ -404,6 +422,6 @@ void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)
 	ct_report_idle(a, to);
 	ct_report_ledger(a, to);
 	if (a->serialization->sites_skipped)
-		fprintf(to, "\n%u more call sites waited too; their loss was not computed.\n",
-			a->serialization->sites_skipped);
+		fprintf(to, "\n%s more waited too; what they lost was not computed.\n",
+			ct_report_count(a->serialization->sites_skipped, "call site", skipped));
 }

@@ -24,7 +24,7 @@ static void print_trust(const struct ct_analysis *a, FILE *to)
 {
 	const struct ct_totals *t = &a->totals;
 	uint64_t clock_ns;
-	char text[16];
+	char text[16], count[48];
 
 	fprintf(to, "trust     ");
 	if (clock_error(a->model, &clock_ns))
@@ -33,8 +33,8 @@ static void print_trust(const struct ct_analysis *a, FILE *to)
 	fprintf(to, " (%s)", ct_report_time(t->call_ns, text));
 	fprintf(to, "; unexplained %s", ct_report_time(t->parts_ns[CT_PART_UNEXPLAINED], text));
 	if (t->mismatches)
-		fprintf(to, "; WRONG: the parts of %" PRIu64 " calls do not sum up, report a bug",
-			t->mismatches);
+		fprintf(to, "; WRONG: the parts of %s do not sum up, report a bug",
+			ct_report_count(t->mismatches, "call", count));
 	fputc('\n', to);
 }
 
@@ -50,9 +50,9 @@ static void print_cost(const struct ct_analysis *a, FILE *to)
 			ns += a->model->notes.at[i].value;
 		}
 	if (calls)
-		ct_report_wrapped(to, "          ", "          ", "recording took %s a call (%" PRIu64 " were "
+		ct_report_wrapped(to, "          ", "          ", "recording took %s a call (%" PRIu64 " %s "
 				  "timed), so about %s in all, before and behind the calls; what CUPTI does "
-				  "comes on top", ct_report_time(ns / calls, each), calls,
+				  "comes on top", ct_report_time(ns / calls, each), calls, calls == 1 ? "was" : "were",
 				  ct_report_time((uint64_t)((double)ns / (double)calls *
 							    (double)a->totals.calls), all));
 }

@@ -93,15 +93,15 @@ static const char *where_of(const struct ct_change *change)
 
 /* Another change that saves only together with the first of its rank. */
 static void print_with(const struct ct_analysis *a, const struct ct_change *first,
-		       const struct ct_change *change, FILE *to)
+		       const struct ct_change *change, bool last, FILE *to)
 {
 	const struct ct_site *site = &a->sites->all.at[change->site];
 	bool same = text_of(a, change) == text_of(a, first);
 	char calls[48];
 
-	ct_report_wrapped(to, "       ", "       ", "and%s%s%s %s (%s, %s), together", same ? "" : " ",
+	ct_report_wrapped(to, "       ", "       ", "and%s%s%s %s (%s, %s)%s", same ? "" : " ",
 			  same ? "" : text_of(a, change), where_of(change), site->where, site->name,
-			  ct_report_count(change->calls, "call", calls));
+			  ct_report_count(change->calls, "call", calls), last ? ", together:" : ",");
 }
 
 /* "12.0 ms to 13.0 ms of 250 ms, most likely 12.5 ms (5.0 %)"; a range that shows as one time is one. */
@@ -168,11 +168,14 @@ static size_t print_rank(const struct ct_analysis *a, size_t first, FILE *to)
 	char saving[SAVING_BYTES], proof[PROOF_BYTES], calls[48], head[32];
 	size_t next = first + 1;
 
+	while (next < w->changes.count && w->changes.at[next].rank == change->rank)
+		next++;
 	snprintf(head, sizeof(head), "%3u  ", change->rank + 1);
-	ct_report_wrapped(to, head, "       ", "If you %s%s %s (%s, %s):", text_of(a, change),
-			  where_of(change), site->where, site->name, ct_report_count(change->calls, "call", calls));
-	for (; next < w->changes.count && w->changes.at[next].rank == change->rank; next++)
-		print_with(a, change, &w->changes.at[next], to);
+	ct_report_wrapped(to, head, "       ", "If you %s%s %s (%s, %s)%s", text_of(a, change), where_of(change),
+			  site->where, site->name, ct_report_count(change->calls, "call", calls),
+			  next > first + 1 ? "," : ":");
+	for (size_t i = first + 1; i < next; i++)
+		print_with(a, change, &w->changes.at[i], i + 1 == next, to);
 	ct_report_wrapped(to, "       ", "       ", "saves %s%s%s", change->rank ? "another " : "",
 			  saving_text(w, &change->saves, saving), proof_text(a, first, proof));
 	for (size_t i = first; i < next; i++)
@@ -182,13 +185,14 @@ static size_t print_rank(const struct ct_analysis *a, size_t first, FILE *to)
 
 static void print_error(const struct ct_whatif *w, const char *what, FILE *to)
 {
-	char end[16], mean[16], most[16], span[16];
+	char end[16], mean[16], most[16], span[16], text[96] = "";
 
+	if (w->start_error_max_ns > w->span_ns / 100) /* else no saving that is worth it hangs on that */
+		snprintf(text, sizeof(text), "; operations start %s off on average, %s at most",
+			 ct_report_time(w->start_error_mean_ns, mean), ct_report_time(w->start_error_max_ns, most));
 	ct_report_wrapped(to, "  ", "  ", "Trust: replayed unchanged from its known causes alone, %s of %s "
-			  "ends %s off (%.1f %%); operations start %s off on average, %s at most.", what,
-			  ct_report_time(w->span_ns, span), ct_report_time(w->end_error_ns, end),
-			  percent(w, w->end_error_ns), ct_report_time(w->start_error_mean_ns, mean),
-			  ct_report_time(w->start_error_max_ns, most));
+			  "ends %s off (%.1f %%)%s.", what, ct_report_time(w->span_ns, span),
+			  ct_report_time(w->end_error_ns, end), percent(w, w->end_error_ns), text);
 }
 
 /* Changes that would save as much as those above did, and nothing beside them. */
@@ -217,7 +221,7 @@ static void print_instead(const struct ct_analysis *a, FILE *to)
 
 static void print_all(const struct ct_whatif *w, bool part, FILE *to)
 {
-	char saving[SAVING_BYTES];
+	char saving[SAVING_BYTES], count[48];
 
 	if (w->ranks > 1)
 		ct_report_wrapped(to, "  all  ", "       ", "together save %s",
@@ -226,8 +230,8 @@ static void print_all(const struct ct_whatif *w, bool part, FILE *to)
 		fprintf(to, "  No change of a call that waited, worked or ordered streams would save "
 			"anything worth it%s.\n", part ? " there" : "");
 	if (w->skipped)
-		fprintf(to, "  %u more changes were not replayed one by one; `cutrace whatif` replays "
-			"more of a long trace.\n", w->skipped);
+		fprintf(to, "  Not replayed one by one: %s more; `cutrace whatif` replays more of a long "
+			"trace.\n", ct_report_count(w->skipped, "change", count));
 }
 
 /* What makes all of it less sure. */

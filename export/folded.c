@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "analyze/lookup.h"
+#include "analyze/report.h"
 #include "export/export.h"
 
 #define FRAMES_MAX (CT_STACK_FRAMES_MAX + 4 * CT_STACK_SCRIPTS_MAX) /* of inlined ones, too */
@@ -149,11 +150,12 @@ struct loss_line {
 static int write_loss(void *arg, uint64_t count, const char *text)
 {
 	const struct loss_line *line = arg;
+	char things[CT_THINGS_BYTES];
 
 	write_frame(line->to, line->label);
 	write_frame(line->to, "NOT SEEN");
 	if (count)
-		fprintf(line->to, "%" PRIu64 " ", count);
+		text = ct_report_things(count, text, things);
 	for (; *text; text++)
 		fputc(*text == ';' ? ',' : *text, line->to);
 	fputs(" 0\n", line->to);

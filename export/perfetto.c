@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/report.h"
 #include "export/perfetto_int.h"
 
 #define SEQUENCE 1 /* all packets are of one writer */
@@ -241,13 +242,10 @@ static int write_loss(void *arg, uint64_t count, const char *text)
 {
 	struct ct_pf *pf = arg;
 	uint64_t track = ct_pf_track(pf, CT_PF_UNSEEN, 0, 0);
-	char line[1024];
+	char things[CT_THINGS_BYTES];
 
-	if (count)
-		snprintf(line, sizeof(line), "%llu %s", (unsigned long long)count, text);
-	else
-		snprintf(line, sizeof(line), "%s", text);
-	ct_pf_begin_slice(pf, track, pf->model->begin_ns, "loss", line);
+	ct_pf_begin_slice(pf, track, pf->model->begin_ns, "loss",
+			  count ? ct_report_things(count, text, things) : text);
 	ct_pf_end_event(pf);
 	ct_pf_end_slice(pf, track, pf->model->end_ns);
 	ct_pf_end_event(pf);

@@ -11,6 +11,7 @@ Beside NAME.trace.gz lies NAME.facts: the program's "expect:" lines as it printe
 here. The analysis must find the same facts as on the day it was recorded, whatever else
 has changed since.
 """
+import collections
 import gzip
 import pathlib
 import re
@@ -46,6 +47,16 @@ def read_facts(path):
     return facts.expectations_of_run("\n".join(lines)), sites
 
 
+def pairs_fit(folder):
+    """Rows of a place in serialized.csv sum to no more than the run gains without it."""
+    report = facts.Report(folder)
+    sums = collections.Counter()
+    for row in report.rows("serialized"):
+        sums[row["Culprit"], row["Culprit Call Site"]] += int(row["Lost (ns)"])
+    return all(sums[row["Call"], row["Call Site"]] <= int(row["Lost (ns)"]) for row in report.rows("callsites")
+               if row["Lost (ns)"])
+
+
 def main():
     if len(sys.argv) < 3:
         sys.exit("usage: golden.py CUTRACE TRACE.gz [OPTION]")
@@ -62,6 +73,7 @@ def main():
                    "no line of the report breaks off")
         report = GoldenReport(folder, sites)
         facts.check_sums(report, tally)
+        tally.note(pairs_fit(folder), "delays of a place lost no more than it cost")
         for line in lines:
             facts.check_line(report, line, tally)
         tally.note(bool(lines), "the program stated facts")

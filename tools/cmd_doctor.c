@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "analyze/model.h"
+#include "analyze/report.h"
 #include "tools/args.h"
 #include "tools/color.h"
 #include "tools/tool.h"
@@ -93,7 +94,7 @@ static int judge_driver(int result)
 static int judge_notes(const struct ct_model *model)
 {
 	int problems = 0, blind = 0;
-	char text[PATH_MAX + 64];
+	char text[PATH_MAX + 64], count[48];
 
 	for (size_t i = 0; i < model->notes.count; i++) {
 		const struct ct_note_info *note = &model->notes.at[i];
@@ -115,7 +116,8 @@ static int judge_notes(const struct ct_model *model)
 			problems += say(note->value < 100000, "clock", text);
 		}
 	}
-	snprintf(text, sizeof(text), "%zu calls of the probe seen", model->calls.count);
+	snprintf(text, sizeof(text), "%s of the probe seen",
+		 ct_report_count(model->calls.count, "call", count));
 	if (!blind)
 		problems += say(model->calls.count > 0, "calls", text);
 	return problems + blind;

@@ -106,7 +106,7 @@ static int replace(struct job *job)
 static void tell(const struct job *job)
 {
 	double before = (double)job->before.st_size, after = (double)job->after.st_size;
-	char name[PATH_MAX];
+	char name[PATH_MAX], bytes[48];
 
 	printf("%s: %.2f MB -> %.2f MB, 1 : %.2f", ct_shown(job->directory, name), before / 1e6, after / 1e6,
 	       job->unpack ? after / before : before / after);
@@ -115,8 +115,8 @@ static void tell(const struct job *job)
 		       after / (double)job->records);
 	putchar('\n');
 	if (job->damaged)
-		printf("%s: %" PRIu64 " bytes of the trace were damaged, and are so still\n",
-		       name, job->damaged);
+		printf("%s: damaged, and so still: %s of the trace\n", name,
+		       ct_report_count(job->damaged, "byte", bytes));
 }
 
 static int handle(struct job *job)

@@ -365,11 +365,13 @@ static int print_all(const struct proof *proof)
 	double *values = calloc(proof->runs, sizeof(*values));
 	struct ct_range range;
 	bool same, predicted;
+	char rounds[48];
 
 	if (!values)
 		return ct_fail("prove", strerror(ENOMEM));
-	printf("cutrace: %s with fix %s (%s), %zu rounds of a bare and a fixed run\n",
-	       proof->trials.argv[0], proof->fix->name, proof->fix->what, proof->runs);
+	printf("cutrace: %s with fix %s (%s), %s of a bare and a fixed run\n",
+	       proof->trials.argv[0], proof->fix->name, proof->fix->what,
+	       ct_report_count(proof->runs, "round", rounds));
 	predicted = print_predicted(proof, &range);
 	print_times(proof, predicted ? &range : NULL, values);
 	if (proof->fix->fix != CT_FIX_PIN)

@@ -93,5 +93,5 @@ void ct_print_staged(const struct ct_fix_counts *counts, bool heads)
 		       "writes a buffer copied "
 		       "behind\n          it with no wait between is not noticed\n");
 	if (heads && counts->others)
-		printf("          not counted: %u further processes\n", counts->others);
+		printf("          not counted: further processes (%u)\n", counts->others);
 }

@@ -84,12 +84,12 @@ enum ct_record_type {
 	X(UNTIMED, "device records that CUPTI delivered without times")                              \
 	X(FLUSH, "final flushes that did not finish in time: the last device records may be missing") \
 	X(THREADS, "calls of threads for which there was no memory")                                 \
-	X(CUT, "calls under way when the program's own profiler took CUPTI: their end was not seen") \
+	X(CUT, "calls under way when the program's own profiler took CUPTI: the end was not seen") \
 	X(SCRIPTS, "Python frames without a name: unreadable, or the frame table was full")          \
-	X(KEPT, "names, stacks and totals dropped: no room, or half of CUTRACE_LIMIT used for such")  \
+	X(KEPT, "records of names, stacks and totals dropped: no room, or half of CUTRACE_LIMIT used for such") \
 	X(TOTALS, "calls that the whole run's totals do not count: no room for one more")            \
 	X(RANGES, "NVTX ranges not kept: too many open at once, or no memory")                       \
-	X(RANGE_NAMES, "NVTX ranges without their name: the name table was full")                    \
+	X(RANGE_NAMES, "NVTX ranges without a name: the name table was full")                        \
 	X(FORGOTTEN, "device records that came many windows late, and may have been of one")
 
 enum ct_loss {

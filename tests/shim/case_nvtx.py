@@ -127,7 +127,7 @@ def nvtx_many(here):
     same(len(found), 70101, "ranges")
     nameless = sum(one["name"] in ("", "?") for one in found)
     check(100 < nameless < 7000, "without a name", nameless)
-    says_blind(folder, f"{nameless + 1} NVTX ranges without their name")  # and what was registered
+    says_blind(folder, f"{nameless + 1} NVTX ranges without a name")  # and what was registered
 
 
 @case

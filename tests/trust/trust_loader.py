@@ -124,7 +124,7 @@ def no_driver(here):
 @trust("loader binary replaced during the run")
 def replaced(here):
     """No line is taken from a file that is not the one that ran."""
-    for how, changed, gone in ("renamed over", 1, 0), ("removed", 0, 1), ("kept", 0, 0):
+    for how, what in ("renamed over", "has changed since"), ("removed", "is gone"), ("kept", ""):
         folder = here.folder()
         program = folder / "program"
         shutil.copy(PATHS["REPLACED"], program)
@@ -147,7 +147,6 @@ def replaced(here):
             check(all("replaced.c:" in place for place in places), "lines of the program", places)
             continue
         check(not any("replaced.c" in place for place in places), f"{how}: no line", places)
-        modules = "module" if changed == 1 else "modules"
-        said = f"source lines in {changed} {modules} whose file has changed since, {gone} whose"
+        said = f"source lines in 1 module whose file {what} "
         check(said in " ".join(report_text(trace).split()), f"{how}: {said!r} in the report",
               report_text(trace))

@@ -96,7 +96,7 @@ def reader_truncated(here):
     for size in (0, 1, 63, 64, HEADER - 1):
         refused(here, data[:size], NOT_ONE)
     for size in (HEADER, UNIT - 1, UNIT, UNIT + 1, UNIT + 63, UNIT + 1000, len(data) - 1):
-        trace = reported(here, data[:size], f"{len(data) - size} bytes that are missing at the end")
+        trace = reported(here, data[:size], f"{len(data) - size} byte{'s' * (len(data) - size > 1)} missing at the end")
         check(len(calls(trace)) < 20 or size > UNIT + 1000, "fewer calls", len(calls(trace)))
 
 
@@ -116,7 +116,7 @@ def reader_zero(here):
     one_line(run, NOT_ONE)
     whole = Trace.of(real(here)).data()
     zeros = whole[:UNIT].ljust(len(whole), b"\0")
-    reported(here, zeros, "0 calls", f"{len(whole) - UNIT} bytes of the trace that hold nothing")
+    reported(here, zeros, "0 calls", f"{len(whole) - UNIT} bytes of the trace holding nothing")
 
 
 @trust("reader wrong magic")

@@ -302,8 +302,8 @@ static void test_unjoined(void **state)
 	expect(report(b, false, NULL),
 	       SAID("what 1 call submitted: no device record of it came (it had not ended",
 		    "the calls that submitted 1 device operation",
-		    "page faults and migrations of managed memory (1 allocations)",
-		    "which call it was, of 1 calls: their names are missing in the trace"),
+		    "page faults and migrations of managed memory (1 allocation)",
+		    "which call it was, of 1 call whose names are missing in the trace"),
 	       SAID("nothing was dropped", "made while the mode was light"));
 }
 
@@ -390,7 +390,7 @@ static void test_gpus(void **state)
 	struct model_builder *b = of(state);
 
 	work(b, 0);
-	expect(report(b, false, name_gpus), SAID("to last work; on Big GPU, Small GPU seen"), NULL);
+	expect(report(b, false, name_gpus), SAID("to last work; on 2 devices: Big GPU, Small GPU; only device 0 had work seen"), NULL);
 }
 
 /* Two of one name, each with its work; the summary leaves out their streams. */
@@ -414,7 +414,7 @@ static void two_devices(struct model_builder *b)
 
 static void test_devices(void **state)
 {
-	const char *const both[SAYS] = { "; on 2 H200", "At least one device was busy",
+	const char *const both[SAYS] = { "; on 2 devices: H200 seen", "At least one device was busy",
 					 "2 devices had work, and", "device 0 ", "device 1 1.00 ms busy",
 					 "stream 7 of device 1" };
 	const char *const streams[SAYS] = { "stream 7 1.00 ms of work in 1 operation" };

@@ -304,6 +304,22 @@ static void test_slowest(void **state)
 	free(text);
 }
 
+static void test_plurals(void **state)
+{
+	char text[CT_THINGS_BYTES];
+
+	(void)state;
+	assert_string_equal(ct_report_things(1, "calls after the end", text), "1 call after the end");
+	assert_string_equal(ct_report_things(1, "device records that", text), "1 device record that");
+	assert_string_equal(ct_report_things(1, "serialized pairs, those", text), "1 serialized pair, those");
+	assert_string_equal(ct_report_things(1, "final flushes that did", text), "1 final flush that did");
+	assert_string_equal(ct_report_things(1, "losses of a kind", text), "1 loss of a kind");
+	assert_string_equal(ct_report_things(2, "final flushes that did", text), "2 final flushes that did");
+	assert_string_equal(ct_report_things(1, "unknown", text), "1 unknown");
+	assert_string_equal(ct_report_count(1, "process", text), "1 process");
+	assert_string_equal(ct_report_count(0, "process", text), "0 processes");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +330,7 @@ int main(void)
 		RUN_TEST(test_many),
 		RUN_TEST(test_many_pids),
 		RUN_TEST(test_copies),
+		cmocka_unit_test(test_plurals),
 		cmocka_unit_test(test_names),
 		RUN_TEST(test_reservations),
 	};

@@ -176,7 +176,7 @@ function fillReport() {
 function lossLines(process) {
 	const lead = data.processes.length > 1 ? process.label + ': ' : '';
 
-	return process.losses.map(([n, text]) => element('li', {}, lead + (n ? n.toLocaleString('en') + ' ' : '') + text));
+	return process.losses.map(([n, text]) => element('li', {}, lead + (n ? things(n, text) : text)));
 }
 
 /* Always at the top: a clean look of partial data would mislead. */

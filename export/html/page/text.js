@@ -35,6 +35,13 @@ function count(n, noun) {
 	return n.toLocaleString('en') + ' ' + noun + (n === 1 ? '' : noun.endsWith('s') ? 'es' : 's');
 }
 
+/* The same of things that begin with a noun in the plural, of one word or two: as ct_report_things() has it. */
+function things(n, text) {
+	const noun = /^\S*[^s, ](?= ) \w+s\b|^\w+s\b/.exec(text), one = n === 1 && noun ? noun[0].length : 0;
+
+	return n.toLocaleString('en') + ' ' + (one ? noun[0].replace(/(?<=sh|ss)es$|s$/, '') : '') + text.slice(one);
+}
+
 function share(part, whole) {
 	return whole > 0 ? Math.round(100 * part / whole) + ' %' : '';
 }
