@@ -303,7 +303,7 @@ int InitializeInjectionNvtx(NvtxGetExportTableFunc_t get_table)
 }
 
 /*
- * Extensions of NVTX 3.2 and later (nvtxDetail/nvtxExtTypes.h) have tables of their own, one for each
+ * Extensions of NVTX (nvtxDetail/nvtxExtTypes.h) have tables of their own, one for each
  * extension. Older headers lack them, so what is read is declared here.
  */
 struct segment {
