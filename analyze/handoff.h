@@ -11,17 +11,19 @@
 #include "analyze/model.h"
 
 #define CT_HANDOFF_PAUSE_NS 100000 /* shorter pauses are taken for the thread's own time */
-#define CT_HANDOFF_LEAST 8        /* so often, from one place to another, or it is chance */
-#define CT_HANDOFF_SHORT 8        /* the delay is such a part of the pause at most */
-#define CT_HANDOFF_THREADS 64     /* with more of them nothing is looked for: it takes their square */
+#define CT_HANDOFF_LEAST 12        /* so often, from one place to another, or it is chance */
+#define CT_HANDOFF_CLOSE 5         /* the delay is such a part of the time to the next return, */
+#define CT_HANDOFF_SHORT 8         /* and such a part of the pause, at most */
+#define CT_HANDOFF_THREADS 64      /* with more of them nothing is looked for: it takes their square */
 
 /*
  * Find them. ret_after, of model->calls.count, gets by call the one of another thread that it
- * came after, or CT_NONE. From one place to another there are CT_HANDOFF_LEAST or more, and
- * four in five begin within the first quarter of the time from that return to the next of any
- * other thread: of threads that know nothing of each other one in four does. The delay is
- * short beside the pause, and varies less: where a thread slept or worked for itself, it is
- * the pause that is regular. Returns 0 or -ENOMEM.
+ * came after, or CT_NONE. A thread's pauses that end in one place are put down to another
+ * thread's returns from one place if there are CT_HANDOFF_LEAST or more, and three in four end
+ * within the first fifth of the time from that return to the next of its like: of threads that
+ * know nothing of each other one in five does. The delay is short beside the pause, and varies
+ * two thirds as much at most: where a thread slept or worked for itself, it is the pause that is
+ * regular. Of several such places it is the one with the most regular delay. Returns 0 or -ENOMEM.
  */
 int ct_handoffs_find(const struct ct_model *model, uint32_t *ret_after);
 

@@ -7,7 +7,7 @@
 
 #define S1 21
 #define BLOCK 0xa0000
-#define ROUNDS 10
+#define ROUNDS 16
 
 /* One round in microseconds: A waits for a kernel in a free; B goes on after it. */
 struct rhythm {
@@ -15,7 +15,8 @@ struct rhythm {
 	double delay;               /* of B after A's free, */
 	bool own;                   /* or after its own call before, whatever A does */
 	int rounds;
-	int busy;                   /* further calls of A, 40 us apart */
+	double own_step;            /* its own pace varies by some of these */
+	bool more;                  /* B's further calls, 230 us after those */
 };
 
 static struct ct_call *frees[ROUNDS], *allocations[ROUNDS];
@@ -27,15 +28,16 @@ static const struct ct_model *play(struct model_builder *b, const struct rhythm 
 	mb_stream(b, S1, CT_STREAM_FLAG_NON_BLOCKING);
 	for (int i = 0; i < rhythm->rounds; i++) {
 		double end = at + rhythm->period + i % 3 * rhythm->period_step;
-		double enter = rhythm->own ? b_left + rhythm->period : end + rhythm->delay;
+		double own = b_left + rhythm->period + i * i % 7 * rhythm->own_step;
+		double enter = rhythm->own ? own : end + rhythm->delay;
 
 		mb_thread(b, MB_A);
 		mb_launch(b, S1, at, at + 5, at + 10, end - 10);
 		frees[i] = mb_call_about(b, CT_API_cudaFree, BLOCK, at + 5, end);
-		for (int n = 0; n < rhythm->busy; n++)
-			mb_call(b, CT_API_cudaEventRecord, end + 5 + 40 * n, end + 6 + 40 * n);
 		mb_thread(b, MB_B);
 		allocations[i] = mb_call_about(b, CT_API_cudaMalloc, BLOCK, enter, enter + 20);
+		if (rhythm->more)
+			mb_call_about(b, CT_API_cudaMalloc, BLOCK, enter + 250, enter + 260);
 		b_left = enter + 20;
 		at = end + 300;
 	}
@@ -69,28 +71,47 @@ static void test_found(void **state)
 {
 	struct model_builder *b = *state;
 
-	/* B's first call ends no pause */
-	expect(b, (struct rhythm){ 1000, 100, 30, false, ROUNDS, 0 }, ROUNDS - 1);
+	/* B's first call ends no pause; after its last the trace ends, and with it what is known */
+	expect(b, (struct rhythm){ 1000, 100, 30, false, ROUNDS, 0, false }, ROUNDS - 2);
+	expect(b, (struct rhythm){ 1000, 100, 110, false, ROUNDS, 0, false }, ROUNDS - 2);
 }
 
 static void test_not_found(void **state)
 {
 	struct model_builder *b = *state;
 
-	/* too few; at its own pace; long after; A returns from something all the time */
-	expect(b, (struct rhythm){ 1000, 100, 30, false, CT_HANDOFF_LEAST, 0 }, 0);
-	expect(b, (struct rhythm){ 1000, 100, 0, true, ROUNDS, 0 }, 0);
-	expect(b, (struct rhythm){ 1000, 100, 280, false, ROUNDS, 0 }, 0);
-	expect(b, (struct rhythm){ 1000, 100, 25, false, ROUNDS, 5 }, 0);
+	/* too few; at its own pace, even or not; long after; of half its pauses */
+	expect(b, (struct rhythm){ 1000, 100, 30, false, CT_HANDOFF_LEAST, 0, false }, 0);
+	expect(b, (struct rhythm){ 1000, 100, 0, true, ROUNDS, 0, false }, 0);
+	expect(b, (struct rhythm){ 1000, 100, 0, true, ROUNDS, 100, false }, 0);
+	expect(b, (struct rhythm){ 1000, 100, 200, false, ROUNDS, 0, false }, 0);
+	expect(b, (struct rhythm){ 1000, 100, 30, false, ROUNDS, 0, true }, 0);
+}
+
+/* B at its own even pace, and A's returns happen to lie 30 to 80 us before it goes on. */
+static void test_in_step(void **state)
+{
+	static const double ends[3] = { 1000, 2350, 3750 };
+	struct model_builder *b = *state;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		double end = i / 3 * 4050 + ends[i % 3], enter = i * 1350 + 1080;
+
+		mb_thread(b, MB_A);
+		frees[i] = mb_call_about(b, CT_API_cudaFree, BLOCK, end - 1000, end);
+		mb_thread(b, MB_B);
+		allocations[i] = mb_call_about(b, CT_API_cudaMalloc, BLOCK, enter, enter + 20);
+	}
+	assert_int_equal(handoffs(b, mb_split(b)), 0);
 }
 
 static void test_replayed(void **state)
 {
 	struct model_builder *b = *state;
-	struct rhythm rhythm = { 1000, 100, 30, false, ROUNDS, 0 };
+	struct rhythm rhythm = { 1000, 100, 30, false, ROUNDS, 0, false };
 	const struct ct_model *model = play(b, &rhythm);
-	uint32_t last = mb_host_index(b, allocations[ROUNDS - 1]);
-	uint32_t freed = mb_host_index(b, frees[ROUNDS - 1]);
+	uint32_t last = mb_host_index(b, allocations[ROUNDS - 2]);
+	uint32_t freed = mb_host_index(b, frees[ROUNDS - 2]);
 	struct ct_replay *r;
 
 	assert_int_equal(ct_replay_create(model, &r), 0);
@@ -109,6 +130,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MB_TEST(test_found),
 		MB_TEST(test_not_found),
+		MB_TEST(test_in_step),
 		MB_TEST(test_replayed),
 	};
 
