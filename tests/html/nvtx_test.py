@@ -58,7 +58,7 @@ class Ranges(Case):
         rows = self.js('[...document.querySelectorAll("#range-table tbody tr")].map((row) => '
                        '[...row.children].map((cell) => cell.textContent))')
         wanted = []
-        for row in table(self.directory, 'nvtx'):
+        for row in sorted(table(self.directory, 'nvtx'), key=lambda row: row['NVTX Range'] == '(in no range)'):
             none = row['NVTX Range'] == '(in no range)'
             wanted.append(['outside all ranges' if none else row['NVTX Range'], '' if none else str(row['Ranges']),
                            str(row['Calls']), duration(row['Blocked (ns)']), duration(row['Blocked At Any Depth (ns)']),
