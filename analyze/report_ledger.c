@@ -67,18 +67,21 @@ static bool surprising(const struct ct_ledger_line *line)
 
 static void print_surprise(const struct ct_ledger_line *line, FILE *to)
 {
+	char calls[48];
+
 	ct_report_wrapped(to, "  ", "    ", "%s: documented \"%s\" (%s);", ct_apis[line->api].name,
 			  line->documented, line->source);
 	fprintf(to, "    observed: ");
 	if (line->waited)
-		fprintf(to, "waited in %u of %u calls made with work in flight", line->waited,
-			line->chances);
+		fprintf(to, "waited in %u of %s made with work in flight", line->waited,
+			ct_report_count(line->chances, "call", calls));
 	if (line->waited_elsewhere)
 		fprintf(to, "%s%u waited for another device (%u made with work on others only)",
 			line->waited ? ", " : "", line->waited_elsewhere, line->elsewhere);
 	if (line->locked)
-		fprintf(to, "%s%u of %u calls waited for another thread's call",
-			line->waited || line->waited_elsewhere ? ", " : "", line->locked, line->calls);
+		fprintf(to, "%s%u of %s waited for another thread's call",
+			line->waited || line->waited_elsewhere ? ", " : "", line->locked,
+			ct_report_count(line->calls, "call", calls));
 	fputc('\n', to);
 }
 
