@@ -86,7 +86,7 @@ function plotOptions(series, format, incrs) {
 		scales: { x: { time: false, range: () => [view.from, view.to] },
 			  y: { range: (chart, least, most) => [0, most > 0 ? most * 1.05 : 1] } },
 		axes: [{ ...axis, show: false },
-		       { ...axis, size: size.gutter || 58, gap: 6, space: 26, incrs,
+		       { ...axis, size: size.gutter || 58, gap: 6, space: 20, incrs,
 			 values: (chart, ticks) => ticks.map(format) }],
 		series: [{}, ...series],
 	};
