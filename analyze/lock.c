@@ -277,7 +277,7 @@ static bool returned_later(const struct ct_model *model, uint32_t a, uint32_t b)
 }
 
 /*
- * Nobody measured a lock that devices share. One is believed in where a call of another device
+ * Two H200 shared no lock (kernels/thread_per_device). One is believed in where a call of another device
  * waited for that for long, and the call that it may have stopped returned right after.
  */
 static bool ties_devices(const struct ct_model *model, const struct ct_host_call *call,

@@ -384,7 +384,7 @@ static void copy_name(const struct ct_device_op *op, char *ret, size_t size)
 	const char *host = memory_name(op->u.copy.source);
 
 	if (ct_device_source(op) != CT_NONE && ct_device_target(op) != CT_NONE) {
-		snprintf(ret, size, "copy P2P %u to %u, %" PRIu64 " B", ct_device_source(op),
+		snprintf(ret, size, "copy P2P %u->%u %" PRIu64 " B", ct_device_source(op),
 			 ct_device_target(op), op->u.copy.bytes);
 		return;
 	}

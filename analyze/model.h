@@ -114,7 +114,7 @@ enum ct_edge_kind {
 	CT_EDGE_REUSE,   /* the stream-ordered allocator handed on memory still in use */
 	CT_EDGE_ALIAS,   /* it lay behind one in a hardware queue that their streams share */
 	CT_EDGE_LOADING, /* its code was loaded first, which waited for the device */
-	CT_EDGE_PEERS,   /* a copy between two devices is ordered with all work of both */
+	CT_EDGE_PEERS,   /* a copy between two devices in a default stream, and work of both */
 	CT_EDGES,
 	CT_EDGE_HOST_FUNCTION = CT_EDGES + 1 /* not of an operation: see hostfunc.c */
 };

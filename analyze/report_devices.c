@@ -175,9 +175,9 @@ static void print_idle(const struct ct_device_work *work, FILE *to)
 		[CT_IDLE_OTHER] = "behind work of another device",
 	};
 	bool told[CT_IDLE_CAUSES] = { false };
-	char time[16];
+	char time[16], text[CT_IDLE_CAUSES * 64] = "";
+	size_t used = 0;
 
-	fprintf(to, "    idle %-9s %9s", "", ct_report_time(work->idle_ns, time));
 	for (int n = 0; n < CT_IDLE_CAUSES; n++) {
 		int most = -1;
 
@@ -188,10 +188,11 @@ static void print_idle(const struct ct_device_work *work, FILE *to)
 		if (most < 0)
 			break;
 		told[most] = true;
-		fprintf(to, "%s %s %s", n ? "," : ":", ct_report_time(work->by_cause_ns[most], time),
-			causes[most]);
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s %s", n ? ", " : "",
+					 ct_report_time(work->by_cause_ns[most], time), causes[most]);
 	}
-	fputc('\n', to);
+	ct_report_wrapped(to, "    ", "        ", "%-13s %9s: %s", "idle",
+			  ct_report_time(work->idle_ns, time), text);
 }
 
 static void print_device(const struct ct_analysis *a, uint32_t device, bool streams, FILE *to)

@@ -25,7 +25,7 @@ const char *ct_report_edge(enum ct_edge_kind edge)
 	case CT_EDGE_LOADING:
 		return "loading code on its first use waited for the device";
 	case CT_EDGE_PEERS:
-		return "a copy between two devices is ordered with all work of both";
+		return "a copy between two devices follows work of both, and theirs follows it";
 	case CT_EDGE_HOST_FUNCTION:
 		return "host functions of different streams run one after the other";
 	default:

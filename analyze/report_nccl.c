@@ -48,6 +48,21 @@ static void print_named(const struct ct_meet *m, size_t limit, FILE *to)
 		fprintf(to, LIST_INDENT "nothing that the traces show\n");
 }
 
+/* Who came last to the first, where that is most of how late it was. */
+static void print_first(const struct ct_meet *m, FILE *to)
+{
+	char text[16];
+
+	for (size_t i = 0; i < m->members.count; i++) {
+		const struct ct_meet_member *member = &m->members.at[i];
+
+		if (member->first_late_ns >= CT_MEET_NAMED_NS && member->first_late_ns > member->late_ns / 2)
+			ct_report_wrapped(to, "", INDENT, "Began late: %s came to its first collective %s after "
+					  "the others. That is paid once.", member->label,
+					  ct_report_time(member->first_late_ns, text));
+	}
+}
+
 static void print_verdict(const struct ct_meet *m, size_t limit, FILE *to)
 {
 	uint64_t most = 0;
@@ -61,6 +76,7 @@ static void print_verdict(const struct ct_meet *m, size_t limit, FILE *to)
 	else if (m->met)
 		ct_report_wrapped(to, "", INDENT, "Late: nobody stands out; the most that one came after all "
 				  "others is %s in all.", ct_report_time(most, text));
+	print_first(m, to);
 }
 
 static void print_operations(const struct ct_meet *m, FILE *to)

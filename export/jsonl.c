@@ -11,7 +11,7 @@
 #include "export/export.h"
 #include "export/json.h"
 
-#define FORMAT_VERSION 2
+#define FORMAT_VERSION 3
 
 struct jsonl {
 	const struct ct_export *export;

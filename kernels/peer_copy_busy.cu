@@ -102,7 +102,7 @@ int main(void)
 	seen("cudaMemcpyPeer %s kernels in blocking streams of two devices",
 	     apart ? "separates" : "does not separate");
 
-	expect("device copy 4 on=\"copy P2P 0 to 1\"");
+	expect("device copy 4 on=\"copy P2P 0->1\"");
 	expect("device kernel 5 device=0");
 	expect("device kernel 5 device=1");
 	expect("not_blocked cudaMemcpyPeerAsync at=%s", SITE(async_line));

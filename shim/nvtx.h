@@ -23,13 +23,13 @@ void ct_nvtx_offer(const char *library);
 /*
  * nvtx_load.c: this library is preloaded, for good, and has been offered by this name. From then
  * on dlopen() of it is answered without the loader (is: a handle got so, not to be closed), and so
- * is dlsym() of the one function that NVTX wants: what to jump to then, else NULL.
+ * is dlsym() of the functions that NVTX wants: what to jump to then, else NULL.
  */
 void ct_nvtx_load_offer(const char *library);
 void *ct_nvtx_pick(void *of, const char *name);
 bool ct_nvtx_is(const void *of);
 
-extern void *const ct_nvtx_initialize; /* nvtx_inject.c: that function */
+extern void *const ct_nvtx_initialize, *const ct_nvtx_extend; /* nvtx_inject.c: those functions */
 
 /* Write a note if there will be no ranges. */
 void ct_nvtx_note(void);

@@ -301,3 +301,76 @@ int InitializeInjectionNvtx(NvtxGetExportTableFunc_t get_table)
 {
 	return InitializeInjectionNvtx2(get_table);
 }
+
+/*
+ * Extensions of NVTX (nvtxDetail/nvtxExtTypes.h) have tables of their own, one for each
+ * extension. Older headers lack them, so what is read is declared here.
+ */
+struct segment {
+	size_t id, count;
+	intptr_t *functions;
+};
+
+struct extension {
+	uint16_t nvtx_version, bytes, module, compatible;
+	size_t segment_count;
+	struct segment *segments;
+};
+
+#define PAYLOADS 2 /* nvToolsExtPayload.h: NVTX_EXT_PAYLOAD_MODULEID */
+
+/* What a range is called may be in its payload, of which we keep nothing. */
+static int push_payload(nvtxDomainHandle_t domain, const void *payloads, size_t count)
+{
+	(void)payloads;
+	(void)count;
+	return push_ex_in(domain, NULL);
+}
+
+static int pop_payload(nvtxDomainHandle_t domain, const void *payloads, size_t count)
+{
+	(void)payloads;
+	(void)count;
+	return pop_in(domain);
+}
+
+static nvtxRangeId_t start_payload(nvtxDomainHandle_t domain, const void *payloads, size_t count)
+{
+	(void)payloads;
+	(void)count;
+	return start_ex_in(domain, NULL);
+}
+
+static void end_payload(nvtxDomainHandle_t domain, nvtxRangeId_t id, const void *payloads, size_t count)
+{
+	(void)payloads;
+	(void)count;
+	end_in(domain, id);
+}
+
+__attribute__((visibility("default"))) int InitializeInjectionNvtxExtension(struct extension *extension);
+
+void *const ct_nvtx_extend = (void *)InitializeInjectionNvtxExtension;
+
+/*
+ * Called by each copy of an extension on its first use. NCCL, for one, ends ranges by that for
+ * payloads which it began without. Returns 0: there is no tool for it.
+ */
+int InitializeInjectionNvtxExtension(struct extension *extension)
+{
+	/* NVTX3EXT_CBID_nvtxRangePushPayload, .. */
+	static const struct {
+		size_t id;
+		void *function;
+	} functions[] = { { 3, (void *)push_payload }, { 4, (void *)pop_payload },
+			  { 5, (void *)start_payload }, { 6, (void *)end_payload } };
+
+	if (getauxval(AT_SECURE) || !ct_options_nvtx() || extension->module != PAYLOADS ||
+	    !extension->segment_count)
+		return 0;
+	ct_nvtx_attach();
+	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
+		if (functions[i].id < extension->segments->count)
+			extension->segments->functions[functions[i].id] = (intptr_t)functions[i].function;
+	return 1;
+}

@@ -14,8 +14,6 @@
 #include "shim/dlsym.h"
 #include "shim/trampoline.h"
 
-#define FUNCTION "InitializeInjectionNvtx2"
-
 /* Ourselves: as NVTX is told to load us, and what dlopen() returns of us. NULL: it is not told. */
 static const char *path;
 static void *handle;
@@ -39,11 +37,13 @@ static void *give_handle(const char *file, int mode)
 	return handle;
 }
 
+/* The functions that NVTX asks for: its own, and that of its extensions. */
 static void *give_function(void *unused, const char *name)
 {
 	(void)unused;
-	(void)name;
-	return ct_nvtx_initialize;
+	if (strcmp(name, "InitializeInjectionNvtx2") == 0)
+		return ct_nvtx_initialize;
+	return strcmp(name, "InitializeInjectionNvtxExtension") == 0 ? ct_nvtx_extend : NULL;
 }
 
 static void *no_dlopen(const char *file, int mode)
@@ -72,8 +72,7 @@ void *ct_dlopen_pick(const char *file, int mode)
 
 void *ct_nvtx_pick(void *of, const char *name)
 {
-	return handle && of == handle && name && strcmp(name, FUNCTION) == 0 ? (void *)give_function
-									     : NULL;
+	return handle && of == handle && name && give_function(NULL, name) ? (void *)give_function : NULL;
 }
 
 bool ct_nvtx_is(const void *of)

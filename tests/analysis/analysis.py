@@ -70,7 +70,8 @@ UNDEFINED = {'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1'}
 ADDRESS = {**UNDEFINED, 'ASAN_OPTIONS': 'detect_leaks=1:allocator_may_return_null=1'}
 # Not of leaks: what is for the whole life of the program is nobody's to free.
 ADDRESS_WATCHED = {**UNDEFINED, 'ASAN_OPTIONS': 'detect_leaks=0:verify_asan_link_order=0'}
-THREAD = {'TSAN_OPTIONS': f'exitcode=66:suppressions={HERE}/thread.supp'}
+# Else each end takes a second.
+THREAD = {'TSAN_OPTIONS': f'exitcode=66:atexit_sleep_ms=50:suppressions={HERE}/thread.supp'}
 
 # What runs under the shim with a sanitizer: arguments, status, settings.
 WATCHED = ['tests/analysis/libwatched.so', 'tests/shim/victim', 'tests/fake/libcupti.so.13']

@@ -100,6 +100,9 @@ def check_copies(run, paths):
     lines = [json.loads(line) for line in paths["jsonl"].read_text().splitlines()]
     found = [(line["source_device"], line["target_device"]) for line in lines if line.get("direction") == "P2P"]
     assert found == [(0, 1)] * len(rows), found
+    found = [(piece.notes["source device"], piece.notes["target device"]) for piece in pftrace.Trace(paths["perfetto"]).slices
+             if "source device" in piece.notes]
+    assert found and set(found) == {(0, 1)}, found
 
 
 def main():

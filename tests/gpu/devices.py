@@ -61,6 +61,18 @@ def check_waits(folder, kernels):
     check(not wrong, "frees wait for the kernels of the device named", wrong[:1])
 
 
+def check_idle(folder, kernels):
+    """In a gap of a device none of its operations runs, in one of all none of any."""
+    work = [(row["Device"], int(row["Start (ns)"]), int(row["Start (ns)"]) + int(row["Duration (ns)"]))
+            for row in table(folder, "device")]
+    gaps = [(row["Idle Device"], int(row["Start (ns)"]), int(row["Start (ns)"]) + int(row["Duration (ns)"]))
+            for row in table(folder, "idle")]
+    wrong = [gap for gap in gaps for device, start, end in work
+             if gap[0] in (device, "all") and start < gap[2] and end > gap[1]]
+    check(not wrong, "idle devices have no work", wrong[:1])
+    check({gap[0] for gap in gaps} >= set(kernels), "gaps of each device", collections.Counter(gap[0] for gap in gaps))
+
+
 def check_text(folder):
     text = (folder / "report.txt").read_text()
     parts = re.findall(r"^  device (\d+) .* (\d+) operations$", text, re.MULTILINE)
@@ -85,6 +97,7 @@ def main():
         check_streams(folder)
         check_kernels(folder, kernels)
         check_waits(folder, kernels)
+        check_idle(folder, kernels)
         check_text(folder)
     return 1 if failed else 0
 

@@ -142,6 +142,15 @@ def end_exit_in_signal_handler(here):
 
 
 @case
+def end_exit_in_call(here):
+    """_exit() from inside a call makes no last flush, which could wait for what that call holds."""
+    run = quiet(here.both(victim("exit_in_call")))
+    same(run.status, 11, "exit status")
+    same(here.bare(cutrace("report", run.trace())).status, 0, "cutrace report")
+    says_blind(run.trace(), "1 final flushes that did not finish in time")
+
+
+@case
 def end_descriptor_2_closed(here):
     """No stderr: our messages go nowhere, least of all into a file of the program."""
     run = here.traced(["/bin/sh", "-c", 'exec "$0" work 10 2>&-', PATHS["VICTIM"]],

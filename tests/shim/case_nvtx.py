@@ -61,6 +61,20 @@ def nvtx_old(here):
 
 
 @case
+def nvtx_payloads(here):
+    """The extension for payloads ends ranges, too; what a range is called may be in its payload."""
+    run = quiet(here.both(user("payloads")))
+    if "no payloads" in run.out:
+        return
+    found = ranges(here, run.trace())
+    same([(one["name"], one["kind"], one["domain"]) for one in found], [
+        ("before the first call", 1, ""), ("init", 1, "NCCL"), ("", 1, "NCCL"), ("", 2, "NCCL")], "ranges")
+    same([one["name"] for one in found if one["open"]], [], "ranges that never ended")
+    same(sorted({row["NVTX Range"] for row in calls(run.trace())}),
+         sorted(["", "before the first call", "NCCL:init", "NCCL:(unnamed)"]), "ranges of calls")
+
+
+@case
 def nvtx_constructor(here):
     """NVTX finds us without the loader, whose lock the thread has that waits for NVTX's first use."""
     says_clean(quiet(here.both(user("load", PATHS["NVTX_WAITS"]))).trace())

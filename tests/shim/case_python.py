@@ -18,6 +18,7 @@ VICTIM = str(pathlib.Path(__file__).with_name("victim_python.py"))
 KEPT = 128             # script frames of a stack, trace/record.h
 FILE_CHARACTERS = 1024  # of a path that are kept, shim/py_script.h
 ALL, CUT, NO_THREAD, ENDING = 1, 2, 3, 10
+LOST_STACKS, LOST_SCRIPTS = 3, 10  # enum ct_loss
 SUPPORTED = [(3, minor) for minor in range(9, 14)]
 
 Call = collections.namedtuple("Call", "tid state frames words")
@@ -186,6 +187,19 @@ def python_daemon(here):
         run = quiet(here.both([python, VICTIM, "daemon"], MALLOC_PERTURB_="85"))
         same([call.state for call in dump(run.trace())], [ENDING] * 2, f"{version}: states")
         says_blind(run.trace(), "the Python lines of 2 calls: made as the interpreter")
+
+
+@case
+def python_places_beyond_the_tables(here):
+    """Of 67000 lines that call, the tables of stacks and of frames have room for 65536 at most."""
+    run = quiet(here.traced([supported()[-1][1], VICTIM, "places", "67"], CUTRACE_REPORT="0"))
+    text = here.bare(cutrace("dump", run.trace())).out
+    lost = {int(kind): int(count)
+            for kind, count in re.findall(r"^lost kind=(\d+) count=(\d+)$", text, re.M)}
+    same(set(lost), {LOST_STACKS, LOST_SCRIPTS}, "kinds of what was lost")
+    same(len(re.findall(r"^\d+ \[\d+\] call .* stack=0 ", text, re.M)), lost[LOST_STACKS],
+         "calls without a stack")
+    check(67000 - 65536 <= lost[LOST_SCRIPTS] < 10000, "frames without a name", lost)
 
 
 @case

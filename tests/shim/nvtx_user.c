@@ -17,6 +17,9 @@
 #include <cuda_profiler_api.h>
 #include <cuda_runtime_api.h>
 #include <nvtx3/nvToolsExt.h>
+#if __has_include(<nvtx3/nvToolsExtPayload.h>)
+#include <nvtx3/nvToolsExtPayload.h>
+#endif
 
 static void work(void)
 {
@@ -236,6 +239,32 @@ static void old(void)
 		((int (*)(void))old_pop)();
 }
 
+/* As NCCL does: a range begins by name and ends by payload. Then one that does both by payload. */
+static void payloads(void)
+{
+#ifdef NVTX_EXT_PAYLOAD_MODULEID
+	nvtxDomainHandle_t domain = nvtxDomainCreateA("NCCL");
+	const uint64_t value = 1;
+	const nvtxPayloadData_t data = { NVTX_PAYLOAD_ENTRY_TYPE_UINT64, sizeof(value), &value };
+	nvtxEventAttributes_t a = attributes();
+	nvtxRangeId_t id;
+
+	a.messageType = NVTX_MESSAGE_TYPE_ASCII;
+	a.message.ascii = "init";
+	nvtxDomainRangePushEx(domain, &a);
+	work();
+	printf("%d\n", nvtxRangePopPayload(domain, &data, 1));
+	work();
+	printf("%d\n", nvtxRangePushPayload(domain, &data, 1));
+	work();
+	nvtxRangePopPayload(domain, &data, 1);
+	id = nvtxRangeStartPayload(domain, &data, 1);
+	nvtxRangeEndPayload(domain, id, &data, 1);
+#else
+	printf("no payloads in these headers\n");
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "ways";
@@ -260,6 +289,10 @@ int main(int argc, char **argv)
 		kill(getpid(), 9);
 	} else if (strcmp(what, "old") == 0) {
 		old();
+	} else if (strcmp(what, "payloads") == 0) {
+		work();
+		nvtxRangePop();
+		payloads();
 	} else if (strcmp(what, "deep") == 0) {
 		deep(atoi(argv[2]));
 		deep_in_two();

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "victim.h"
@@ -164,6 +165,20 @@ static int in_signal_handler(const char *unused)
 	return 0;
 }
 
+/* In the middle of a call that waits. */
+static int in_call(const char *unused)
+{
+	const struct itimerval soon = { .it_value.tv_usec = 100 * 1000 };
+
+	(void)unused;
+	signal(SIGALRM, leave);
+	victim_work(ROUNDS);
+	victim_must(victim_kernel(10000000000), "launching");
+	setitimer(ITIMER_REAL, &soon, NULL);
+	victim_cuda(1);
+	return 0;
+}
+
 const struct victim_mode victim_ends[] = {
 	{ "return", by_return },
 	{ "exit", by_exit },
@@ -177,5 +192,6 @@ const struct victim_mode victim_ends[] = {
 	{ "exit_in_handler", in_handler },
 	{ "cuda_in_handler", cuda_in_handler },
 	{ "exit_in_signal_handler", in_signal_handler },
+	{ "exit_in_call", in_call },
 	{ 0 },
 };

@@ -224,6 +224,13 @@ def daemon():
     libc.usleep(100000)
 
 
+def places():
+    """Calls from so many thousand lines; in small functions, as each of a large one takes longer."""
+    wait = {"wait": rt.cudaDeviceSynchronize}
+    for code in [compile("wait()\n" * 100, str(i), "exec") for i in range(10 * int(sys.argv[2]))]:
+        exec(code, wait)
+
+
 def bench():
     """Time per call in a loop, at some depth of Python; printed for people."""
     import time

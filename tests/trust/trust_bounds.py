@@ -69,6 +69,8 @@ def drop_counters(here):
     run = quiet(here.both(work, FAKE_CUPTI_DROP="123"))
     same(lost(run.trace(), "device records that CUPTI says it dropped"), 123, "what CUPTI dropped")
     same(len(table(run.trace(), "device")), 5000 - 123, "device operations that are left")
+    run = quiet(here.both(victim("work", "20"), FAKE_CUPTI_UNTIMED="7"))
+    same(lost(run.trace(), "device records that CUPTI delivered without times"), 7, "without times")
     run = here.both(victim("cuda_in_handler"))
     same(here.bare(cutrace("report", run.trace())).status, 0, "cutrace report")
     same(lost(run.trace(), "calls after the trace was closed"), 5 * CALLS_PER_ROUND, "late calls")

@@ -114,7 +114,10 @@ def symlink_at_target(here):
 
 @trust("security symlinked directory")
 def symlinked_directory(here):
-    """The user's own link is followed; one that another laid to lead us somewhere is not."""
+    """
+    The user's own link to an own directory is followed; one that another laid to lead us somewhere
+    is not, nor one to another's directory.
+    """
     folder = here.folder()
     (folder / "real").mkdir()
     (folder / "own").symlink_to(folder / "real")
@@ -128,6 +131,12 @@ def symlinked_directory(here):
     quiet(here.both(RETURN, as_nobody, CUTRACE_OUTPUT=f"{folder}/laid"))
     check(not list((folder / "private").iterdir()), "nothing went behind the link")
     has_rounds(folder / "laid.1", ROUNDS)
+    (folder / "theirs").mkdir()
+    os.chown(folder / "theirs", NOBODY, NOBODY)  # who could put other files in the place of ours
+    (folder / "there").symlink_to(folder / "theirs")
+    quiet(here.both(RETURN, CUTRACE_OUTPUT=f"{folder}/there"))
+    check(not list((folder / "theirs").iterdir()), "nothing went into another's directory")
+    has_rounds(folder / "there.1", ROUNDS)
     return 0
 
 

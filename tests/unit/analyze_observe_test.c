@@ -210,6 +210,8 @@ static void test_idle_of_each(void **state)
 	assert_int_equal(gap_of(idle, 1)->end_ns, mb_ns(105));
 	assert_int_equal(idle->devices[1].busy_ns, 205000 + 185000);
 	assert_int_equal(idle->devices[1].ops, 2);
+	assert_int_equal(idle->devices[1].work_ns, idle->devices[1].busy_ns);
+	assert_int_equal(idle->work_ns, 50000 + 90000 + 185000 + 155000 + 100000); /* the copy once */
 	ct_idle_destroy(idle);
 }
 

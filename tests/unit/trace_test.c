@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What trace/writer.c wrote is what trace/reader.c reads. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "tests/unit/trace_sample.h"
@@ -289,6 +291,35 @@ static void test_unused_space_is_given_back(void **state)
 	expect_end(reader);
 }
 
+/* Does this process have the page? /proc/self/pagemap says so, proc(5): bit 63 of its word. */
+static bool has_page(const void *address)
+{
+	uint64_t word = 0;
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+
+	assert_int_equal(pread(fd, &word, sizeof(word),
+			       (off_t)((uintptr_t)address / 4096 * sizeof(word))),
+			 sizeof(word));
+	close(fd);
+	return word >> 63;
+}
+
+/* Of a thread that ended, no memory is left: only the file has its records. */
+static void test_released_memory(void **state)
+{
+	struct ct_writer writer;
+	uint8_t *chunk;
+
+	(void)state;
+	ct_writer_init(&writer, &file, 1);
+	put_call(&writer, 10);
+	chunk = writer.chunk;
+	assert_true(has_page(chunk));
+	ct_writer_release(&writer);
+	for (uint32_t at = 0; at < CT_CHUNK_UNIT; at += 4096)
+		assert_false(has_page(chunk + at));
+}
+
 static void test_remnant(void **state)
 {
 	struct ct_writer first, second;
@@ -372,6 +403,7 @@ int main(void)
 		TEST(test_growth),
 		TEST(test_spares),
 		TEST(test_unused_space_is_given_back),
+		TEST(test_released_memory),
 		TEST(test_remnant),
 		TEST(test_threads),
 	};
