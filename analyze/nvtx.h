@@ -37,6 +37,7 @@ struct ct_nvtx_sum {
 		uint32_t domain, name; /* both CT_NONE: calls made in no range */
 	} key;
 	uint64_t ranges;                          /* that began */
+	uint64_t unended;                         /* of these, those that never ended */
 	uint64_t calls, total_ns, blocked_ns;     /* of calls of which it is the innermost range */
 	uint64_t parts[CT_PART_COUNT];
 	uint64_t lost_ns;                         /* of pairs whose culprit is one of these */

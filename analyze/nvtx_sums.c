@@ -40,9 +40,10 @@ static struct ct_nvtx_sum **sums_of_ranges(struct ct_nvtx_sums *sums, const stru
 
 		of[i] = sum_of(sums, raw->domain, raw->name);
 		failed = !of[i];
-		if (!failed)
-			of[i]->ranges += raw->begin_ns >= model->core.begin_ns &&
-					 raw->begin_ns < model->core.end_ns;
+		if (failed || raw->begin_ns < model->core.begin_ns || raw->begin_ns >= model->core.end_ns)
+			continue;
+		of[i]->ranges++;
+		of[i]->unended += raw->end_ns == UINT64_MAX;
 	}
 	if (failed) {
 		free(of);
@@ -144,6 +145,7 @@ int ct_nvtx_merge(struct ct_nvtx_sums *sums, const struct ct_nvtx_sums *more)
 		if (!to)
 			return -ENOMEM;
 		to->ranges += from->ranges;
+		to->unended += from->unended;
 		to->calls += from->calls;
 		to->total_ns += from->total_ns;
 		to->blocked_ns += from->blocked_ns;

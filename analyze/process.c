@@ -111,23 +111,32 @@ static int take_sites(const struct ct_analysis *a, struct ct_process *p)
 	return r < 0 || kept == count ? r : take_others(a, kept, p);
 }
 
-/* "NVIDIA H200, NVIDIA H200"; for free(), NULL without memory. */
+/* "2 NVIDIA H200": neighbours of one name are told as one. For free(), NULL without memory. */
 static char *name_gpus(const struct ct_model *model)
 {
 	char *text = NULL;
 	size_t size;
 	FILE *to = open_memstream(&text, &size);
-	bool more = false;
+	const char *last = NULL;
+	size_t alike = 0;
 
 	if (!to)
 		return NULL;
-	for (size_t i = 0; i < model->gpus.count; i++) {
-		uint32_t name = model->gpus.at[i].name;
+	for (size_t i = 0; i <= model->gpus.count; i++) {
+		uint32_t id = i < model->gpus.count ? model->gpus.at[i].name : 0;
+		const char *name = i < model->gpus.count && id < model->strings.count ? model->strings.at[id]
+										      : NULL;
 
-		if (name >= model->strings.count || !model->strings.at[name])
+		if (!name && i < model->gpus.count)
 			continue;
-		fprintf(to, "%s%s", more ? ", " : "", model->strings.at[name]);
-		more = true;
+		if (alike && (!name || strcmp(name, last) != 0)) {
+			if (alike > 1)
+				fprintf(to, "%zu ", alike);
+			fprintf(to, "%s%s", last, name ? ", " : "");
+			alike = 0;
+		}
+		last = name;
+		alike++;
 	}
 	if (fclose(to) == 0)
 		return text;

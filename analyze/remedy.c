@@ -12,8 +12,8 @@
 static const char *for_device_wait(const struct ct_site *site)
 {
 	if (site->effects & CT_SYNC)
-		return "asked for by the program: wait for one stream or event instead of more, or "
-		       "move independent host work before it";
+		return "wait for one stream or event instead of more, or move independent host work "
+		       "before it";
 	if (site->effects & CT_FREE && site->effects & CT_HOSTMEM)
 		return "keep page-locked memory registered and reuse it; release it when the device "
 		       "is idle";
@@ -47,8 +47,8 @@ static const char *for_order(enum ct_edge_kind edge)
 		return "copy between devices with cudaMemcpyPeerAsync, in a stream of its own made with "
 		       "cudaStreamNonBlocking";
 	return edge == CT_EDGE_DEFAULT
-		? "if the order is not needed: use a stream of its own instead of the default stream, "
-		  "made with cudaStreamNonBlocking, or compile with --default-stream per-thread"
+		? "use a stream of its own instead of the default stream (made with cudaStreamNonBlocking, or "
+		  "compile with --default-stream per-thread), if the order is not needed"
 		: "give each stream a pool of its own, or set cudaMemPoolReuseAllowInternalDependencies "
 		  "to 0";
 }
@@ -58,7 +58,7 @@ static const char *for_first_use(const struct ct_model *model, const struct ct_s
 	const char *why = site->worst_wait == CT_NONE ? "" : model->waits.at[site->worst_wait].why;
 
 	if (strstr(why, "context"))
-		return "paid once per process and device: call cudaFree(0) before the part that matters";
+		return "call cudaFree(0) before the part that matters: once per process and device";
 	return "load early: call each kernel once beforehand, or set CUDA_MODULE_LOADING=EAGER";
 }
 

@@ -101,8 +101,8 @@ void ct_report_gpus(const struct ct_analysis *a, char *ret, size_t size)
 	if (named > 1)
 		add_used(a, named, ret + bytes, size - bytes);
 	else if (model->gpus.count > 1)
-		snprintf(ret + bytes, size - bytes, " (only device %u of %zu was used)",
-			 model->gpus.at[one].device, model->gpus.count);
+		snprintf(ret + bytes, size - bytes, " (device %u; 1 of %zu used)", model->gpus.at[one].device,
+			 model->gpus.count);
 }
 
 static double times(uint64_t ns, uint64_t of_ns)

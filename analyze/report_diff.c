@@ -274,16 +274,21 @@ static bool any_others(const struct ct_diff *diff)
 static void print_rest(const struct ct_diff *diff, FILE *to)
 {
 	size_t counts[CT_DIFF_NEW + 1] = { 0 }, same = 0;
-	char text[48];
+	char text[48], moved[48] = "", fresh[48] = "", gone[48] = "";
 
 	for (size_t i = 0; i < diff->sites.count; i++)
 		if (!diff->sites.at[i].worse && !diff->sites.at[i].better)
 			counts[diff->sites.at[i].match]++;
 	same = counts[CT_DIFF_EXACT] + counts[CT_DIFF_MOVED] + counts[CT_DIFF_TOGETHER];
-	ct_report_wrapped(to, "\n", "", "Not listed: %s no different (%zu at another line), and %zu new and "
-			  "%zu gone that cost too little to matter; --format csv has all.",
-			  ct_report_count(same, "call site", text), counts[CT_DIFF_MOVED],
-			  counts[CT_DIFF_NEW], counts[CT_DIFF_GONE]);
+	if (counts[CT_DIFF_MOVED])
+		snprintf(moved, sizeof(moved), " (%zu at another line)", counts[CT_DIFF_MOVED]);
+	if (counts[CT_DIFF_NEW])
+		snprintf(fresh, sizeof(fresh), ", %zu new", counts[CT_DIFF_NEW]);
+	if (counts[CT_DIFF_GONE])
+		snprintf(gone, sizeof(gone), ", %zu gone", counts[CT_DIFF_GONE]);
+	ct_report_wrapped(to, "\n", "", "Not listed: %s no different%s%s%s%s; --format csv has all.",
+			  ct_report_count(same, "call site", text), moved, fresh, gone,
+			  *fresh || *gone ? ", which cost too little to matter" : "");
 	if (any_others(diff))
 		ct_report_wrapped(to, "", "", "Of a process with more than %d call sites those that cost least are "
 				  "added up as " CT_PROCESS_OTHERS ": new and gone ones may be among them.",

@@ -67,18 +67,21 @@ static bool surprising(const struct ct_ledger_line *line)
 
 static void print_surprise(const struct ct_ledger_line *line, FILE *to)
 {
+	char calls[48];
+
 	ct_report_wrapped(to, "  ", "    ", "%s: documented \"%s\" (%s);", ct_apis[line->api].name,
 			  line->documented, line->source);
 	fprintf(to, "    observed: ");
 	if (line->waited)
-		fprintf(to, "waited in %u of %u calls made with work in flight", line->waited,
-			line->chances);
+		fprintf(to, "waited in %u of %s made with work in flight", line->waited,
+			ct_report_count(line->chances, "call", calls));
 	if (line->waited_elsewhere)
 		fprintf(to, "%s%u waited for another device (%u made with work on others only)",
 			line->waited ? ", " : "", line->waited_elsewhere, line->elsewhere);
 	if (line->locked)
-		fprintf(to, "%s%u of %u calls waited for another thread's call",
-			line->waited || line->waited_elsewhere ? ", " : "", line->locked, line->calls);
+		fprintf(to, "%s%u of %s waited for another thread's call",
+			line->waited || line->waited_elsewhere ? ", " : "", line->locked,
+			ct_report_count(line->calls, "call", calls));
 	fputc('\n', to);
 }
 
@@ -105,38 +108,37 @@ static int by_longest(const void *a, const void *b)
 	return strcmp(ct_apis[x->api].name, ct_apis[y->api].name);
 }
 
+#define LIST_BYTES (LINES_SHOWN * 100) /* no name and its figures are longer */
+
 /* In one sentence: they would be most of the lines. */
 static void list_quiet(const struct ct_ledger_line **quiet, size_t count, FILE *to)
 {
-	char *text = NULL, longest[16], more[48];
-	size_t size;
-	FILE *line = open_memstream(&text, &size);
+	char text[LIST_BYTES + 64], longest[16], more[48];
+	size_t used = 0;
 
-	if (!line)
-		return;
-	for (size_t i = 0; i < count && i < LINES_SHOWN; i++)
-		fprintf(line, "%s%s (%u, %s)", i ? ", " : "", ct_apis[quiet[i]->api].name, quiet[i]->calls,
-			ct_report_time(quiet[i]->longest_ns, longest));
+	for (size_t i = 0; i < count && i < LINES_SHOWN && used < LIST_BYTES; i++)
+		used += (size_t)snprintf(text + used, LIST_BYTES - used, "%s%s (%u, %s)", i ? ", " : "",
+					 ct_apis[quiet[i]->api].name, quiet[i]->calls,
+					 ct_report_time(quiet[i]->longest_ns, longest));
+	used = used < LIST_BYTES ? used : LIST_BYTES - 1;
 	if (count > LINES_SHOWN)
-		fprintf(line, " and %s more (ledger.csv)", ct_report_count(count - LINES_SHOWN, "kind", more));
-	if (fclose(line) == 0)
-		ct_report_wrapped(to, "  ", "    ", "did not block (calls, the longest): %s", text);
-	free(text);
+		snprintf(text + used, sizeof(text) - used, " and %s more (ledger.csv)",
+			 ct_report_count(count - LINES_SHOWN, "kind", more));
+	ct_report_wrapped(to, "  ", "    ", "did not block (calls, the longest): %s", text);
 }
 
 static void print_quiet(const struct ct_ledger *ledger, FILE *to)
 {
-	const struct ct_ledger_line **quiet = calloc(ledger->lines.count + 1, sizeof(struct ct_ledger_line *));
+	const struct ct_ledger_line *quiet[CT_API_COUNT];
 	size_t count = 0;
 
-	for (size_t i = 0; quiet && i < ledger->lines.count; i++)
+	for (size_t i = 0; i < ledger->lines.count && count < CT_API_COUNT; i++)
 		if (ledger->lines.at[i].longest_wait == CT_NONE)
 			quiet[count++] = &ledger->lines.at[i];
-	if (count) {
-		qsort(quiet, count, sizeof(*quiet), by_longest);
-		list_quiet(quiet, count, to);
-	}
-	free(quiet);
+	if (!count)
+		return;
+	qsort(quiet, count, sizeof(*quiet), by_longest);
+	list_quiet(quiet, count, to);
 }
 
 void ct_report_ledger(const struct ct_analysis *a, FILE *to)

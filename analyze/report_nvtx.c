@@ -31,16 +31,18 @@ enum ct_part ct_nvtx_class(const struct ct_nvtx_sum *sum)
 
 static void print_sum(const struct ct_analysis *a, const struct ct_nvtx_sum *sum, FILE *to)
 {
-	char text[CT_NVTX_TEXT_BYTES], blocked[16], all[16], lost[16], head[96];
+	char text[CT_NVTX_TEXT_BYTES], blocked[16], all[16], lost[16], head[96], open[48] = "";
 	enum ct_part class = ct_nvtx_class(sum);
 
 	snprintf(head, sizeof(head), "  %9s         %9s %9s %8" PRIu64 "  ",
 		 ct_report_time(sum->blocked_ns, blocked), ct_report_time(sum->all_blocked_ns, all),
 		 sum->lost_ns ? ct_report_time(sum->lost_ns, lost) : "-", sum->calls);
-	ct_report_wrapped(to, head, "                                               ", "%.300s%s%s",
+	if (sum->unended) /* whatever its thread called later counts, too */
+		snprintf(open, sizeof(open), "; %" PRIu64 " of %" PRIu64 " never ended", sum->unended, sum->ranges);
+	ct_report_wrapped(to, head, "                                               ", "%.300s%s%s%s",
 			  sum->key.name == CT_NONE ? "outside all ranges" : text_of(a, sum, text),
 			  class == CT_PART_COUNT ? "" : ", most of it ",
-			  class == CT_PART_COUNT ? "" : ct_part_names[class]);
+			  class == CT_PART_COUNT ? "" : ct_part_names[class], open);
 }
 
 void ct_report_nvtx(const struct ct_analysis *a, FILE *to)
@@ -95,6 +97,7 @@ void ct_report_nvtx_csv(const struct ct_analysis *a, FILE *to)
 		ct_csv_number(&csv, sum->all_calls);
 		ct_csv_number(&csv, sum->all_blocked_ns);
 		ct_csv_number(&csv, sum->all_lost_ns);
+		ct_csv_number(&csv, sum->unended);
 		ct_csv_end_row(&csv);
 	}
 }

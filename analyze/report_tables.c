@@ -401,7 +401,8 @@ const struct ct_table ct_tables[] = {
 	{ "nvtx.csv",
 	  "NVTX Range,Ranges,Calls,Total (ns),Blocked (ns),Device Wait (ns),Lock Wait (ns),"
 	  "Queue Full (ns),Transfer (ns),First Use (ns),Tool (ns),Driver Work (ns),Unexplained (ns),"
-	  "Lost (ns),Calls At Any Depth,Blocked At Any Depth (ns),Lost At Any Depth (ns)",
+	  "Lost (ns),Calls At Any Depth,Blocked At Any Depth (ns),Lost At Any Depth (ns),"
+	  "Never Ended",
 	  .write = ct_report_nvtx_csv, .of_nvtx = true },
 	{ "ledger.csv",
 	  "Call,Calls,With Work In Flight,Waited For Device,Waited For Lock,"

@@ -320,10 +320,21 @@ static void print_waited(const struct ct_analysis *a, const struct ct_site *site
 		ct_report_wrapped(to, "       ", "       ", "in NVTX range %.300s", range);
 }
 
+/* The first of the sites shown, from 1, that has this remedy; 0: none has. */
+static size_t told_before(const char *const *remedies, size_t count, const char *remedy)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(remedies[i], remedy) == 0)
+			return i + 1;
+	return 0;
+}
+
+/* remedies: of the sites shown before. */
 static void print_site(const struct ct_analysis *a, size_t rank, const struct ct_site *site,
-		       FILE *to)
+		       const char *const *remedies, FILE *to)
 {
 	const char *remedy = ct_site_remedy(a->model, site);
+	size_t before = told_before(remedies, rank - 1, remedy);
 	bool ordered_only = site->edge != CT_EDGES && !site->parts[CT_PART_DEVICE_WAIT];
 	char lost[16] = "-", blocked[16], head[64];
 
@@ -336,12 +347,15 @@ static void print_site(const struct ct_analysis *a, size_t rank, const struct ct
 		print_waited(a, site, to);
 	if (ordered_only)
 		fprintf(to, "       no host wait: %s\n", ct_report_edge(site->edge));
-	if (*remedy)
+	if (*remedy && before)
+		fprintf(to, "       instead: as for %zu\n", before);
+	else if (*remedy)
 		ct_report_wrapped(to, "       ", "       ", "instead: %s", remedy);
 }
 
 static void print_sites(const struct ct_analysis *a, size_t limit, FILE *to)
 {
+	const char *remedies[SITES_SHOWN];
 	size_t shown = 0;
 
 	for (size_t i = 0; i < a->sites->all.count && shown < limit; i++) {
@@ -352,7 +366,8 @@ static void print_sites(const struct ct_analysis *a, size_t limit, FILE *to)
 		if (!shown++)
 			fprintf(to, "\nCall sites that cost most\n"
 				"  #       lost   blocked    calls  call and place\n");
-		print_site(a, shown, site, to);
+		print_site(a, shown, site, remedies, to);
+		remedies[shown - 1] = ct_site_remedy(a->model, site);
 	}
 }
 

@@ -16,7 +16,9 @@
 #define CT_HTML_SITES_LEAST 20 /* of a process */
 #define CT_HTML_RANGE_NAMES 2000 /* rows of the table of NVTX ranges, shared by all processes */
 #define CT_HTML_RANGE_NAMES_LEAST 20 /* of a process */
-#define CT_HTML_RANGE_DEPTHS 16 /* lanes of a thread's NVTX ranges; deeper ones share one */
+#define CT_HTML_RANGE_DEPTHS 16 /* lanes of a thread's NVTX ranges; deeper ones share one a process */
+#define CT_HTML_RANGE_LANES 256 /* of all processes: streams and threads need theirs */
+#define CT_HTML_RANGE_LANES_LEAST 1 /* of a process */
 #define CT_HTML_PAIRS 10000 /* of a process */
 #define CT_HTML_TEXT_BYTES 4096 /* of a stack or a remedy */
 
@@ -74,6 +76,7 @@ struct ct_html_process {
 	uint64_t sites;
 	CT_ARRAY(struct ct_html_range_sum) range_sums; /* most time blocked first */
 	uint64_t range_names; /* that there are, listed or not */
+	uint32_t range_lanes; /* of its own, so far */
 };
 
 struct ct_html {

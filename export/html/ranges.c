@@ -43,22 +43,35 @@ void ct_html_name_range_lanes(const struct ct_html_source *from)
 	}
 }
 
+/* The lane of a depth, if it is there or there is room for one more; NULL: there is none. */
+static struct ct_lane *lane_of_depth(const struct ct_html_source *from, uint32_t tid, uint32_t depth)
+{
+	struct ct_html_process *process = &from->html->processes.at[from->process];
+	const struct ct_lane_key key = { from->process, CT_LANE_RANGES, tid, depth };
+	struct ct_lane *lane = ct_lookup_find(&from->html->lanes.lookup, &key, sizeof(key));
+	size_t limit = CT_HTML_RANGE_LANES / from->html->export->processes;
+
+	if (limit < CT_HTML_RANGE_LANES_LEAST)
+		limit = CT_HTML_RANGE_LANES_LEAST;
+	if (lane || process->range_lanes >= limit)
+		return lane;
+	process->range_lanes++;
+	return ct_lanes_get(&from->html->lanes, &key);
+}
+
 /* Ranges come by time of their begin, so those that nest lie in as many lanes as they are deep. */
 struct ct_lane *ct_html_range_lane(const struct ct_html_source *from, uint32_t tid, uint64_t start_ns)
 {
-	struct ct_lanes *lanes = &from->html->lanes;
 	struct ct_lane *lane = NULL;
 	uint32_t depth = 0;
 
 	for (; depth < CT_HTML_RANGE_DEPTHS; depth++) {
-		const struct ct_lane_key key = { from->process, CT_LANE_RANGES, tid, depth };
-
-		lane = ct_lanes_get(lanes, &key);
+		lane = lane_of_depth(from, tid, depth);
 		if (!lane || lane->key.id == CT_LANE_SHARED || lane->last_end_ns <= start_ns)
 			break;
 	}
-	if (depth == CT_HTML_RANGE_DEPTHS)
-		lane = shared_lane(lanes, from->process);
+	if (!lane || depth == CT_HTML_RANGE_DEPTHS)
+		lane = shared_lane(&from->html->lanes, from->process);
 	if (lane && !*lane->name)
 		name_lane(lane, "");
 	return lane;

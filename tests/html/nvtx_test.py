@@ -16,7 +16,7 @@ import tempfile
 import unittest
 
 import browser
-from html_test import SKIPPED, Case
+from html_test import CONTRASTS, SKIPPED, Case
 from page import Maker, duration, first_time, table
 
 PATH = ['training', 'step', 'memory:free']  # around each cudaFree
@@ -58,7 +58,7 @@ class Ranges(Case):
         rows = self.js('[...document.querySelectorAll("#range-table tbody tr")].map((row) => '
                        '[...row.children].map((cell) => cell.textContent))')
         wanted = []
-        for row in table(self.directory, 'nvtx'):
+        for row in sorted(table(self.directory, 'nvtx'), key=lambda row: row['NVTX Range'] == '(in no range)'):
             none = row['NVTX Range'] == '(in no range)'
             wanted.append(['outside all ranges' if none else row['NVTX Range'], '' if none else str(row['Ranges']),
                            str(row['Calls']), duration(row['Blocked (ns)']), duration(row['Blocked At Any Depth (ns)']),
@@ -108,6 +108,20 @@ class Ranges(Case):
                            f'return [c.x + x({ns}), c.y + b.top + b.height - 3]; }})()')
             wanted = self.js(f'[1, 3, 5].map((i) => parseInt(colours.{colour}.slice(i, i + 2), 16))')
             self.assertEqual(list(self.chromium.screenshot(int(x), int(y), 1, 1).pixel(0, 0)), wanted)
+
+    def test_they_are_readable_and_have_names(self):
+        for scheme in ('light', 'dark'):
+            self.chromium.open(self.path, scheme=scheme)
+            self.js('byId("tab-ranges").click(); document.querySelector("#range-table .link").click()')
+            self.chromium.rest()
+            self.assertEqual(self.js(CONTRASTS), [], scheme)
+            light, dark = sorted(self.js(
+                '[colours.kinds[KIND.RANGE], inkOn(colours.kinds[KIND.RANGE])].map((hex) => '
+                'luminance([1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16)).join(" ")) + 0.05)'), reverse=True)
+            self.assertGreater(light / dark, 4.5)
+        for node in self.chromium.call('Accessibility.getFullAXTree')['nodes']:
+            if node.get('role', {}).get('value') in ('button', 'tab', 'table', 'columnheader', 'rowheader'):
+                self.assertTrue(node.get('name', {}).get('value'), node)
 
     def test_parts_make_no_difference(self):
         keys = ('data.rangeSums', 'data.lanes.filter(({ kind }) => kind === "ranges").map(({ name, items, busyNs }) => '

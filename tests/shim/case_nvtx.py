@@ -183,6 +183,9 @@ def nvtx_report_killed(here):
     folder = here.traced(user("killed")).trace()
     quiet(here.bare(cutrace("report", "--write-only", folder)))
     same([row["NVTX Range"] for row in calls(folder)], ["before the first call"] * 3 + ["under way"] * 3, "ranges")
+    same({row["NVTX Range"]: row["Never Ended"] for row in table(folder, "nvtx") if row["Ranges"] != "0"},
+         {"before the first call": "1", "under way": "1"}, "ranges that never ended")
+    check("1 of 1 never ended" in " ".join(report_text(folder).split()), "the text says so", report_text(folder))
 
 
 @case

@@ -193,7 +193,8 @@ function loadData(raw) {
 	giveLanesTheirItems(raw.lanes, items);
 	data.levels = unpackLevels(raw.levels, raw.lanes);
 	data.memory = raw.processes.map((process) => unpackMemory(process.memory));
-	data.rangeSums = raw.processes.flatMap(({ ranges }, process) => unpackRangeSums(ranges, process));
+	data.rangeSums = raw.processes.flatMap(({ ranges }, process) => unpackRangeSums(ranges, process))
+		.sort((a, b) => (a.name < 0) - (b.name < 0) || b.blocked - a.blocked || b.allBlocked - a.allBlocked);
 	data.begin = Math.min(...raw.processes.map((process) => process.beginNs));
 	data.end = Math.max(...raw.processes.map((process) => process.endNs), data.begin + 1);
 	raw.sites.sort((a, b) => b.lostNs - a.lostNs || b.blockedNs - a.blockedNs || b.totalNs - a.totalNs);

@@ -5,6 +5,7 @@ const OVERVIEW = 18, RULER = 22, TOP = OVERVIEW + RULER;
 const LANE = 22, LANE_NARROW = 34, LANE_RANGES = 18, GROUP = 22, FOOT = 6;
 const NARROW = 700;           /* CSS pixels; below, a lane's name stands above it */
 const WIDE = 1000, TABLES_LEAST = 240;
+const LOW = 900;              /* CSS pixels of a window; below, the tables get more of it */
 const GUTTER = 176;
 const ITEMS_DRAWN = 4000;     /* of a lane; of more, buckets are drawn */
 const TEXT_LEAST = 34;        /* pixels of a bar that get a text */
@@ -113,7 +114,7 @@ function resize() {
 	size.gutter = narrow ? 0 : GUTTER;
 	size.lane = narrow ? LANE_NARROW : LANE;
 	const total = TOP + placeRows() + FOOT;
-	const height = Math.min(total, Math.max(200, Math.round(window.innerHeight * 0.38)));
+	const height = Math.min(total, Math.max(200, Math.round(window.innerHeight * (window.innerHeight < LOW ? 0.33 : 0.38))));
 
 	timeline.style.height = height + 'px';
 	byId('extent').style.height = Math.max(0, total - height) + 'px';

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Concurrency and memory over time, by uPlot, in step with the timeline. */
 
-const PLOT_HEIGHT = 78;
+const PLOT_HEIGHT = 78, PLOT_HEIGHT_LOW = 54; /* the latter in a low window */
 const PLOT_SERIES = 4; /* processes of a memory plot; the rest is said */
 const BYTE_STEPS = Array.from({ length: 60 }, (one, power) => 2 ** power);
 let plots = [];        /* { chart, fill } */
@@ -76,7 +76,8 @@ function plotOptions(series, format, incrs) {
 		       ticks: { show: false } };
 
 	return {
-		width: Math.max(100, size.width), height: PLOT_HEIGHT, legend: { show: false }, pxAlign: 1,
+		width: Math.max(100, size.width), height: window.innerHeight < LOW ? PLOT_HEIGHT_LOW : PLOT_HEIGHT,
+		legend: { show: false }, pxAlign: 1,
 		padding: [6, 1, 6, 0],
 		cursor: { points: { show: false }, y: false, drag: { x: true, y: false, setScale: false },
 			  sync: { key: 'time' } },
@@ -85,7 +86,7 @@ function plotOptions(series, format, incrs) {
 		scales: { x: { time: false, range: () => [view.from, view.to] },
 			  y: { range: (chart, least, most) => [0, most > 0 ? most * 1.05 : 1] } },
 		axes: [{ ...axis, show: false },
-		       { ...axis, size: size.gutter || 58, gap: 6, space: 26, incrs,
+		       { ...axis, size: size.gutter || 58, gap: 6, space: 20, incrs,
 			 values: (chart, ticks) => ticks.map(format) }],
 		series: [{}, ...series],
 	};

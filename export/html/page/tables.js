@@ -2,7 +2,7 @@
 /* The ranked call sites, and a table of what is in view. */
 
 const VISIBLE_ROWS = 200, VISIBLE_RANGES = 50;
-const LOSSES_SHOWN = 3; /* lines, as in the style sheet; the others are scrolled to */
+const LOSSES_SHOWN = 2; /* lines, as in the style sheet; the others are scrolled to */
 
 function cell(text, number) {
 	return element('td', { class: number ? 'number' : undefined }, text);
