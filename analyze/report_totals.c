@@ -37,12 +37,17 @@ void ct_report_flight(const struct ct_model *model, const char *lead, const char
 	uint64_t from_ns = model->kept_from_ns > start_ns ? model->kept_from_ns : start_ns;
 	char kept[16], run[16], limit[32], ops[48], calls[48];
 
-	fprintf(to, "%sflight recorder: the last %s of %s are kept (limit %s); %" PRIu64 " records before "
-		"that were overwritten; totals cover %s\n", lead,
-		ct_report_time(after(from_ns, model->end_ns), kept),
-		ct_report_time(after(start_ns, model->end_ns), run),
-		size_text(model->header->limit_bytes, limit), ct_report_overwritten(model),
-		ct_seen_windows(model) ? "all windows" : "the whole run");
+	if (model->end_ns <= from_ns)
+		fprintf(to, "%sflight recorder: nothing is kept from when all was recorded: the limit, %s, is "
+			"too small for so many threads; %" PRIu64 " records were overwritten; ", lead,
+			size_text(model->header->limit_bytes, limit), ct_report_overwritten(model));
+	else
+		fprintf(to, "%sflight recorder: the last %s of %s are kept (limit %s); %" PRIu64 " records "
+			"before that were overwritten; ", lead,
+			ct_report_time(model->end_ns - from_ns, kept),
+			ct_report_time(after(start_ns, model->end_ns), run),
+			size_text(model->header->limit_bytes, limit), ct_report_overwritten(model));
+	fprintf(to, "totals cover %s\n", ct_seen_windows(model) ? "all windows" : "the whole run");
 	if (model->early_calls || model->early_ops)
 		fprintf(to, "%s%s and %s of that time that were not overwritten: left out, as what else "
 			"happened then is not known\n", next,

@@ -12,6 +12,7 @@
 #include "analyze/debugfile.h"
 #include "analyze/demangle.h"
 #include "analyze/lookup.h"
+#include "analyze/scopes.h"
 
 enum state { UNOPENED, OPEN, UNUSABLE };
 
@@ -47,6 +48,7 @@ struct text {
 struct ct_symbols {
 	struct module *modules;
 	void *mapped; /* a tree, as of tsearch(), of those that no later one has replaced */
+	struct ct_scopes scopes;
 	struct ct_lookup by_pc;
 	struct resolved *entries;
 	struct text *texts;
@@ -79,6 +81,7 @@ void ct_symbols_destroy(struct ct_symbols *symbols)
 		return;
 	tdestroy(symbols->mapped, keep);
 	ct_lookup_clear(&symbols->by_pc);
+	ct_scopes_clear(&symbols->scopes);
 	for (struct resolved *e = symbols->entries, *next; e; e = next) {
 		next = e->next;
 		free(e);
@@ -312,56 +315,26 @@ static const char *die_function(struct ct_symbols *symbols, Dwarf_Die *die, cons
 	return name && symbol && strncmp(symbol, "_Z", 2) != 0 ? name : readable(symbols, symbol);
 }
 
-/*
- * The DIEs around an address, innermost first, as they lie in the concrete code:
- * dwarf_getscopes() itself leaves it for the abstract definition at the first
- * inlined function. Returns their count; *ret_scopes is to be freed.
- */
-static int find_scopes(Dwfl_Module *module, Dwarf_Die *unit, Dwarf_Addr address,
-		       Dwarf_Die **ret_scopes)
-{
-	Dwarf_Die *scopes = NULL, innermost;
-	Dwarf_Addr unused;
-	int count = dwarf_getscopes(unit, address, &scopes);
-	bool found = count > 0 && dwarf_offdie(dwfl_module_getdwarf(module, &unused),
-					       dwarf_dieoffset(&scopes[0]), &innermost);
-
-	free(scopes);
-	*ret_scopes = NULL;
-	if (!found)
-		return 0;
-	count = dwarf_getscopes_die(&innermost, ret_scopes);
-	return count > 0 ? count : 0;
-}
-
 /* Fill frames from debug information. Returns how many; 0 if there is none. */
-static int frames_of_scopes(struct ct_symbols *symbols, struct module *m, Dwarf_Die *unit,
-			    Dwarf_Addr address, struct ct_frame *frames)
+static int frames_of_scopes(struct ct_symbols *symbols, Dwarf_Die *unit, Dwarf_Addr address,
+			    struct ct_frame *frames)
 {
-	Dwarf_Die *scopes, *previous = NULL;
-	int count = find_scopes(m->dwfl_module, unit, address, &scopes);
-	int n = 0;
+	Dwarf_Die functions[CT_FRAMES_MAX];
+	int count = ct_scopes_find(&symbols->scopes, unit, address, functions, CT_FRAMES_MAX);
 
-	for (int i = 0; i < count && n < CT_FRAMES_MAX; i++) {
-		int tag = dwarf_tag(&scopes[i]);
-		struct ct_frame *frame = &frames[n];
+	symbols->failed |= count < 0;
+	for (int i = 0; i < count; i++) {
+		struct ct_frame *frame = &frames[i];
 
-		if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram)
-			continue;
-		frame->inlined = tag == DW_TAG_inlined_subroutine;
-		frame->symbol = die_symbol(&scopes[i]);
-		frame->function = die_function(symbols, &scopes[i], frame->symbol);
-		if (previous)
-			set_call_site(frame, unit, previous);
+		frame->inlined = dwarf_tag(&functions[i]) == DW_TAG_inlined_subroutine;
+		frame->symbol = die_symbol(&functions[i]);
+		frame->function = die_function(symbols, &functions[i], frame->symbol);
+		if (i)
+			set_call_site(frame, unit, &functions[i - 1]);
 		else
 			set_line(frame, unit, address);
-		n++;
-		if (!frame->inlined)
-			break;
-		previous = &scopes[i];
 	}
-	free(scopes);
-	return n;
+	return count > 0 ? count : 0;
 }
 
 /* Only a unit's lines are in the module: its functions are in a .dwo file, which is not opened. */
@@ -384,7 +357,7 @@ static int find_frames(struct ct_symbols *symbols, struct module *m, uint64_t ad
 	const char *symbol = dwfl_module_addrinfo(m->dwfl_module, address, &offset, &sym, NULL,
 						  NULL, NULL);
 	bool split = unit && is_split(unit);
-	int n = unit && !split ? frames_of_scopes(symbols, m, unit, address - bias, frames) : 0;
+	int n = unit && !split ? frames_of_scopes(symbols, unit, address - bias, frames) : 0;
 
 	note_outside(symbols, m, split);
 	if (n == 0) {

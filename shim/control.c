@@ -28,6 +28,7 @@
 static uint64_t attentive_ns;        /* until then */
 static uint64_t due_ns = UINT64_MAX; /* when recording begins by itself */
 static uint32_t signals;             /* that have come */
+static pid_t taken_by;               /* the process that they are for */
 static uint32_t profiler;            /* the last call: a number << 1 | is it a start; 0 = none */
 static uint32_t profiler_done;       /* the last one that was carried out */
 static bool in_vain;                 /* somebody waited for that too long: nobody else is to */
@@ -56,13 +57,23 @@ static void publish(void)
 	__atomic_store_n(&header()->beat_ns, now_ns, __ATOMIC_RELEASE);
 }
 
+/* In a child, which has inherited the handler: what the signal does to a program without us. */
+static void end_child(int number)
+{
+	const struct sigaction theirs = { .sa_handler = SIG_DFL };
+
+	sigaction(number, &theirs, NULL);
+	raise(number); /* comes as the handler returns */
+}
+
 /* The program may be anywhere, and this on its thread: only what signal-safety(7) allows. */
-static void on_signal(int unused)
+static void on_signal(int number)
 {
 	int saved = errno;
 
-	(void)unused;
-	if (ct_shim_alive()) { /* not in a forked child */
+	if (getpid() != taken_by) {
+		end_child(number);
+	} else if (ct_shim_alive()) {
 		__atomic_fetch_add(&signals, 1, __ATOMIC_RELAXED);
 		ct_flusher_ring();
 	}
@@ -79,6 +90,7 @@ static void take_signal(int number)
 			number == SIGUSR1 ? "SIGUSR1" : "SIGUSR2", ct_shim.directory);
 		return;
 	}
+	taken_by = getpid();
 	sigemptyset(&ours.sa_mask);
 	sigaction(number, &ours, NULL);
 }

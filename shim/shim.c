@@ -379,13 +379,24 @@ static void start(void)
 	thread->in_tool = false;
 }
 
+/* Said once, by whoever waited longest. */
+static void say_given_up(void)
+{
+	static uint32_t said;
+
+	if (ct_once_given_up(&started) && !__atomic_exchange_n(&said, 1, __ATOMIC_RELAXED))
+		ct_warn("nothing is recorded before the thread that used CUDA first comes back from "
+			"starting cutrace (did a signal's handler jump away?)");
+}
+
 bool ct_shim_start(void)
 {
 	int saved = errno, cancel;
 
 	/* start() opens files: no place to be cancelled in, as the call is none without us */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	ct_once(&started, start);
+	if (!ct_once(&started, start))
+		say_given_up();
 	pthread_setcancelstate(cancel, NULL);
 	errno = saved;
 	return ct_shim_alive();

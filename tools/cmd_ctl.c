@@ -98,7 +98,7 @@ static void print_state(const struct ct_file_header *header, uint64_t now_ns)
 static int print_status(const char *directory, const struct ct_file_header *header)
 {
 	uint64_t silence_ns, calls, ops;
-	enum ct_life_sign sign = ct_control_sign(header, &silence_ns);
+	enum ct_life_sign sign = ct_control_sure_sign(header, &silence_ns);
 	char program[sizeof(header->program)], name[PATH_MAX], some[48], more[48];
 	int r = count(directory, &calls, &ops);
 

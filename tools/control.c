@@ -80,6 +80,29 @@ void ct_control_close(struct ct_file_header *header)
 	munmap(header, CT_HEADER_BYTES);
 }
 
+/*
+ * Is it no process of ours? A zombie is none: it has ended, and nobody has asked how. (Where only
+ * the first of its threads has, there are others.)
+ */
+static bool gone(uint32_t pid)
+{
+	char path[64], line[512] = "", *name_end;
+	struct stat tasks; /* it has two links more than threads */
+	FILE *file;
+
+	if (pid > INT_MAX || (kill((pid_t)pid, 0) < 0 && errno == ESRCH))
+		return true;
+	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	name_end = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+	fclose(file);
+	snprintf(path, sizeof(path), "/proc/%u/task", pid);
+	return name_end && strncmp(name_end, ") Z", 3) == 0 && stat(path, &tasks) == 0 &&
+	       tasks.st_nlink <= 3;
+}
+
 /* Its pid may be one of another namespace, so only both together tell that it is gone. */
 enum ct_life_sign ct_control_sign(const struct ct_file_header *header, uint64_t *ret_silence_ns)
 {
@@ -93,9 +116,20 @@ enum ct_life_sign ct_control_sign(const struct ct_file_header *header, uint64_t 
 		return CT_SIGN_DEAF;
 	if (*ret_silence_ns < SILENT_NS)
 		return CT_SIGN_ALIVE;
-	if (header->pid > INT_MAX || (kill((pid_t)header->pid, 0) < 0 && errno == ESRCH))
-		return CT_SIGN_DIED;
-	return CT_SIGN_SILENT;
+	return gone(header->pid) ? CT_SIGN_DIED : CT_SIGN_SILENT;
+}
+
+enum ct_life_sign ct_control_sure_sign(const struct ct_file_header *header, uint64_t *ret_silence_ns)
+{
+	uint64_t beat_ns = __atomic_load_n(&header->control.beat_ns, __ATOMIC_ACQUIRE);
+	const struct timespec poll = { .tv_nsec = POLL_NS };
+	enum ct_life_sign sign;
+
+	while ((sign = ct_control_sign(header, ret_silence_ns)) == CT_SIGN_ALIVE &&
+	       gone(header->pid) &&
+	       __atomic_load_n(&header->control.beat_ns, __ATOMIC_ACQUIRE) == beat_ns)
+		nanosleep(&poll, NULL);
+	return sign;
 }
 
 /* Serial numbers wrap. */

@@ -139,8 +139,8 @@ def control_several(here):
         done = here.bare(cutrace("ctl", folder, "start"))
         same((done.status, done.out), (0, f"{folder}/a: recording\n{folder}/b: recording\n"), "both")
         two.process.kill()
+        check("died" in here.bare(cutrace("ctl", f"{folder}/b", "status")).out, "it is a zombie")
         two.process.wait()
-        time.sleep(3.1)  # as long as a program that lives is never silent
         done = here.bare(cutrace("ctl", folder, "stop"))
         check(done.status == 1 and f"{folder}/a: not recording" in done.out
               and f"{folder}/b: the program has ended" in done.err, "one is left", done.out + done.err)
@@ -218,6 +218,12 @@ def control_signal(here):
         err = it.end("1 signals\n")
         check(err.count("\n") == 1 and "SIGUSR2 is the program's own" in err, "stderr", err)
         has_exactly(it.trace(), 2)
+
+
+@case
+def control_signal_in_child(here):
+    """A forked child has our handler, but is not recorded: the signal ends it, as it does without us."""
+    quiet(here.both(victim("signalled_fork"), CUTRACE_START="signal:USR2")).trace()
 
 
 @case

@@ -63,6 +63,26 @@ static int serve_signals(const char *unused)
 	return 0;
 }
 
+/* A child that SIGUSR2 ends, as nobody but the parent was told otherwise. */
+static int signalled_fork(const char *unused)
+{
+	int status = 0;
+	pid_t child;
+
+	(void)unused;
+	rounds(1);
+	child = fork();
+	if (child == 0) {
+		alarm(5);
+		for (;;)
+			pause();
+	}
+	victim_must(child < 0 || kill(child, SIGUSR2), "signalling a child");
+	victim_must(waitpid(child, &status, 0) != child, "a child");
+	victim_say("it ended by signal %d", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+	return 0;
+}
+
 static void start(void)
 {
 	errno = 77;
@@ -163,6 +183,7 @@ static int profiled_threads(const char *unused)
 const struct victim_mode victim_control[] = {
 	{ "serve", serve },
 	{ "serve_signals", serve_signals },
+	{ "signalled_fork", signalled_fork },
 	{ "profiled", profiled },
 	{ "profiled_fork", profiled_fork },
 	{ "profiled_threads", profiled_threads },

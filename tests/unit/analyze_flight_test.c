@@ -147,20 +147,45 @@ static void test_totals(void **state)
 	ct_site_totals_destroy(totals);
 }
 
-/* What the report says of it, once for each reason to say it. */
-static void test_text(void **state)
+/* What the report says of the flight recorder; to be freed. */
+static char *said(const struct ct_model *model)
 {
-	struct model_builder *b = of(state);
 	char *text = NULL;
 	size_t size;
 	FILE *to = open_memstream(&text, &size);
 
 	assert_non_null(to);
+	ct_report_flight(model, "first ", "next ", to);
+	fclose(to);
+	return text;
+}
+
+/* Of many threads, each holds what is older than what another has overwritten. */
+static void test_nothing_kept(void **state)
+{
+	struct model_builder *b = of(state);
+	char *text;
+
+	mb_call(b, CT_API_cudaMalloc, 50, 60);
+	b->kept_from_us = 100;
+	text = said(mb_load(b));
+	assert_non_null(strstr(text, "first flight recorder: nothing is kept from when all was recorded: the "
+			       "limit, 64 MiB, is too small for so many threads; 1234 records were "
+			       "overwritten; totals cover the whole run\nnext 1 call and"));
+	assert_null(strstr(text, "0 ns"));
+	free(text);
+}
+
+/* What the report says of it, once for each reason to say it. */
+static void test_text(void **state)
+{
+	struct model_builder *b = of(state);
+	char *text;
+
 	mb_call(b, CT_API_cudaMalloc, 50, 60);
 	mb_call(b, CT_API_cudaMalloc, 3000000, 5100000);
 	b->kept_from_us = 100000;
-	ct_report_flight(mb_load(b), "first ", "next ", to);
-	fclose(to);
+	text = said(mb_load(b));
 	assert_non_null(strstr(text, "first flight recorder: the last 5.00 s of 5.10 s "));
 	assert_non_null(strstr(text, "are kept (limit 64 MiB); 1234 records before that were overwritten; "
 			       "totals cover the whole run\nnext 1 call and 0 device operations"));
@@ -173,6 +198,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MB_TEST(test_edge),	  MB_TEST(test_queued_before), MB_TEST(test_first_use),
 		MB_TEST(test_event_before), MB_TEST(test_totals),	MB_TEST(test_text),
+		MB_TEST(test_nothing_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

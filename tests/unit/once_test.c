@@ -3,6 +3,7 @@
 #include "shim/once.h"
 
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -71,9 +72,46 @@ static void test_once(void **unused)
 	assert_int_equal(atomic_load(&runs), 1);
 }
 
+static ct_once_state left;
+static jmp_buf away;
+
+static void leave(void)
+{
+	count();
+	longjmp(away, 1);
+}
+
+static void *ask_for_left(void *unused)
+{
+	(void)unused;
+	assert_false(ct_once(&left, count));
+	return NULL;
+}
+
+/* By longjmp(): the others wait, but not for ever, and nobody runs it a second time. */
+static void test_left(void **unused)
+{
+	pthread_t threads[THREADS];
+
+	(void)unused;
+	atomic_store(&runs, 0);
+	ct_once_patience_ns = 20 * 1000 * 1000;
+	if (setjmp(away) == 0)
+		ct_once(&left, leave);
+	assert_false(ct_once(&left, count));
+	assert_false(ct_once_given_up(&left));
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, ask_for_left, NULL), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	assert_true(ct_once_given_up(&left));
+	assert_false(ct_once(&left, count));
+	assert_int_equal(atomic_load(&runs), 1);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_once) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_once), cmocka_unit_test(test_left) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

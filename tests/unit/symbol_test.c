@@ -39,6 +39,46 @@ static __attribute__((noinline)) uint64_t outer(void)
 	return pc;
 }
 
+/* Within each other, and one that is over by then. */
+static inline __attribute__((always_inline)) uint64_t third(void)
+{
+	uint64_t pc = here();
+
+	sink++;
+	return pc;
+}
+
+/* Not here() again: compilers keep what that has returned. */
+static __attribute__((noinline)) uint64_t there(void)
+{
+	sink++;
+	return (uint64_t)(uintptr_t)__builtin_return_address(0);
+}
+
+static inline __attribute__((always_inline)) void over(void)
+{
+	sink = 3 * sink + 1;
+}
+
+static inline __attribute__((always_inline)) uint64_t second(uint64_t *ret_deeper)
+{
+	uint64_t pc;
+
+	*ret_deeper = third();
+	over();
+	pc = there();
+	sink++;
+	return pc;
+}
+
+static __attribute__((noinline)) uint64_t first(uint64_t *ret_deeper)
+{
+	uint64_t pc = second(ret_deeper);
+
+	sink++;
+	return pc;
+}
+
 struct self {
 	char path[PATH_MAX];
 	uint64_t bias, start, end;
@@ -119,6 +159,32 @@ static void test_inlined(void **state)
 	assert_string_equal(f[1].module, strrchr(self.path, '/') + 1);
 	assert_int_equal(ct_symbols_missing(symbols), 0);
 	assert_int_equal(ct_symbols_mismatched(symbols), 0);
+	ct_symbols_destroy(symbols);
+}
+
+static void expect_functions(struct ct_symbols *symbols, uint64_t pc, int count, const char *const *names)
+{
+	const struct ct_frame *f;
+
+	assert_int_equal(ct_symbols_resolve(symbols, pc, &f), count);
+	for (int i = 0; i < count; i++) {
+		assert_string_equal(f[i].function, names[i]);
+		assert_int_equal(f[i].inlined, i < count - 1);
+	}
+}
+
+static void test_within_each_other(void **state)
+{
+	static const char *const names[] = { "third", "second", "first" };
+	struct self self = look_at_self();
+	struct ct_symbols *symbols;
+	uint64_t deeper, pc = first(&deeper);
+
+	(void)state;
+	assert_int_equal(ct_symbols_create(&symbols), 0);
+	assert_int_equal(tell(symbols, &self), 0);
+	expect_functions(symbols, deeper, 3, names);
+	expect_functions(symbols, pc, 2, names + 1);
 	ct_symbols_destroy(symbols);
 }
 
@@ -249,6 +315,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_inlined),
+		cmocka_unit_test(test_within_each_other),
 		cmocka_unit_test(test_cached),
 		cmocka_unit_test(test_wrong_build_id),
 		cmocka_unit_test(test_later_module_replaces),
