@@ -113,5 +113,8 @@ int main(int argc, char **argv)
 	}
 	expect("blocked cudaFreeHost class=device_wait on=mix_spin at=%s count>=80", SITE(free_line));
 	expect("serialized cudaFreeHost at=%s victim=mix_spin", SITE(free_line));
+	/* half of the kernels' time, less what the other thread's allocations cost where they wait */
+	expect("site_lost cudaFreeHost at=%s ns=%lld..%lld", SITE(free_line), ITEMS * KERNEL_NS / 4,
+	       ITEMS * KERNEL_NS * 2 / 3);
 	return done();
 }

@@ -69,7 +69,9 @@ def main():
         made = subprocess.run([sys.argv[1], "report", "--write-only", "--all-rows", *sys.argv[3:], folder])
         tally.note(made.returncode == 0, "the trace can be analyzed")
         text = pathlib.Path(folder, "report.txt").read_text().splitlines()
-        tally.note(not [line for line in text if re.search(r"longest [^()]*\): *$| $", line)],
+        tally.note(not [line for line, after in zip(text, [*text[1:], ""]) if line.endswith(" ") or
+                        (re.search(r"longest [^()]*\):$", line) and
+                         re.match(r" *(instead: .*)?$", after))],
                    "no line of the report breaks off")
         report = GoldenReport(folder, sites)
         facts.check_sums(report, tally)
