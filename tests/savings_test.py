@@ -39,16 +39,19 @@ def note(tally, holds, what, found):
 
 
 def check_table(tally, folder):
-    raw = folder / "raw.json"
-    run = savings(PROGRAMS, "freeing_thread,helper_on_default", "--rounds", "2", "--raw", raw)
+    kept = folder / "kept"
+    run = savings(PROGRAMS, "freeing_thread,helper_on_default", "--rounds", "2", "--keep", kept)
+    again = savings(PROGRAMS, "", "--again", kept)
     note(tally, run.returncode == 0, "it ends with 0", run.stdout + run.stderr)
-    data = {one["program"]: one for one in json.loads(raw.read_text())}
+    note(tally, again.returncode == 0, "so does the table made again", again.stdout + again.stderr)
+    data = {one["program"]: one for one in json.loads((kept / "raw.json").read_text())}
     for name, fix in ("freeing_thread", "free"), ("helper_on_default", None):
         cells, one = row_of(run, name), data[name]
         note(tally, len(cells) == 11 and cells[9] == "same", f"{name}: a row, same results", cells)
         note(tally, all(ms > 0 for ms in one["predicted_ms"][1:]),
              f"{name}: a saving is predicted", one["predicted_ms"])
         tally.note(cells[2].startswith(f"{one['predicted_ms'][1]:.0f} ("), f"{name}: and printed")
+        note(tally, row_of(again, name) == cells, f"{name}: the same again", row_of(again, name))
         tally.note([len(one["bare"]), len(one["fixed"])] == [2, 2], f"{name}: two rounds")
         tally.note((one["prove"] or {}).get("fix") == fix, f"{name}: proved with {fix}")
     proof = data["freeing_thread"]["prove"]
