@@ -147,7 +147,7 @@ def end_exit_in_call(here):
     run = quiet(here.both(victim("exit_in_call")))
     same(run.status, 11, "exit status")
     same(here.bare(cutrace("report", run.trace())).status, 0, "cutrace report")
-    says_blind(run.trace(), "1 final flushes that did not finish in time")
+    says_blind(run.trace(), "1 final flush that did not finish in time")
 
 
 @case

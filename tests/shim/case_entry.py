@@ -203,7 +203,7 @@ def profiler_yield_busy_static(here):
 
 
 def cut_off(run):
-    said = re.search(r"(\d+) calls under way when", report_text(run.trace()))
+    said = re.search(r"(\d+) calls? under way when", report_text(run.trace()))
     return int(said[1]) if said else 0
 
 
