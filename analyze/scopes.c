@@ -203,8 +203,8 @@ static struct ct_scopes_index *index_of(struct ct_scopes *scopes, Dwarf_Die *roo
 	return index ? index : make_index(scopes, root, of_unit);
 }
 
-int ct_scopes_find(struct ct_scopes *scopes, Dwarf_Die *unit, Dwarf_Addr address, Dwarf_Die *ret_dies,
-		   int most)
+int ct_scopes_find(struct ct_scopes *scopes, Dwarf_Die *unit, Dwarf_Addr address,
+		   Dwarf_Die *ret_dies, int most)
 {
 	struct ct_scopes_index *of_unit = index_of(scopes, unit, true), *inlined;
 	uint32_t function = of_unit ? find(of_unit, address) : NONE;

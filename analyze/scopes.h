@@ -24,8 +24,8 @@ struct ct_scopes {
  *
  * Returns how many of them are stored, at most `most`; 0 if no function is there; -ENOMEM.
  */
-int ct_scopes_find(struct ct_scopes *scopes, Dwarf_Die *unit, Dwarf_Addr address, Dwarf_Die *ret_dies,
-		   int most);
+int ct_scopes_find(struct ct_scopes *scopes, Dwarf_Die *unit, Dwarf_Addr address,
+		   Dwarf_Die *ret_dies, int most);
 
 void ct_scopes_clear(struct ct_scopes *scopes);
 

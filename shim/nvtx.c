@@ -128,8 +128,13 @@ static void end(struct ct_thread *thread, struct open *open, bool cut)
 	open->range.cut = cut;
 	if (!ct_shim_alive()) /* it was over before the first CUDA call, or this is a child */
 		return;
-	if (!ct_mode_outside(open->range.begin_ns)) /* it may reach into a window from both sides */
+	if (!ct_mode_outside(open->range.begin_ns)) { /* it may reach into a window from both sides */
+		if (open->range.name == CT_NVTX_PASSING) {
+			open->range.name = 0;
+			ct_nvtx_passed();
+		}
 		ct_writer_put(&thread->writer, CT_RECORD_NVTX_RANGE, &open->range);
+	}
 	ct_nvtx_open_empty(open->place);
 }
 

@@ -43,6 +43,15 @@ void ct_nvtx_finish(struct ct_thread *thread);
 /* nvtx_names.c: the id of a text of so many bytes (cut), 0 if the table is full. From any thread. */
 uint32_t ct_nvtx_intern(struct ct_thread *thread, const char *text, uint32_t length);
 
+/*
+ * The same of a range that begins now. Outside windows, where hardly any has a record, it may be
+ * CT_NVTX_PASSING: names from there take up half of the table at most. If the range has a record
+ * all the same, that is without a name (0), and ct_nvtx_passed() counts it.
+ */
+#define CT_NVTX_PASSING UINT32_MAX
+uint32_t ct_nvtx_intern_range(struct ct_thread *thread, const char *text, uint32_t length);
+void ct_nvtx_passed(void);
+
 /* Count a range whose name is 0, if that may be as there was no room for it. */
 void ct_nvtx_nameless(void);
 

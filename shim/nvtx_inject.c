@@ -38,9 +38,12 @@ void ct_nvtx_note(void)
 		ct_shim_note(CT_NOTE_NO_NVTX, 0, "%s", VARIABLE " belongs to another tool");
 }
 
-static uint32_t intern(struct ct_thread *thread, const char *text)
+/* ct_nvtx_intern_range(); or ct_nvtx_intern(), of what is named for good. */
+typedef uint32_t interns(struct ct_thread *thread, const char *text, uint32_t length);
+
+static uint32_t intern(struct ct_thread *thread, const char *text, interns *by)
 {
-	return text ? ct_nvtx_intern(thread, text, (uint32_t)strnlen(text, CT_NVTX_NAME_MAX)) : 0;
+	return text ? by(thread, text, (uint32_t)strnlen(text, CT_NVTX_NAME_MAX)) : 0;
 }
 
 /* As UTF-8, of a text in UTF-32, which is what Linux has in wchar_t. */
@@ -55,14 +58,14 @@ static uint32_t put_character(uint32_t c, char *ret)
 	return n;
 }
 
-static uint32_t intern_wide(struct ct_thread *thread, const wchar_t *text)
+static uint32_t intern_wide(struct ct_thread *thread, const wchar_t *text, interns *by)
 {
 	char *to = ct_nvtx_scratch(thread);
 	uint32_t n = 0;
 
 	for (; text && *text && n < CT_NVTX_NAME_MAX - 4; text++)
 		n += put_character((uint32_t)*text > 0x10ffff ? '?' : (uint32_t)*text, to + n);
-	return ct_nvtx_intern(thread, to, n);
+	return by(thread, to, n);
 }
 
 /* Names of registered strings and of domains are handles by their number. */
@@ -83,9 +86,9 @@ static uint32_t message(struct ct_thread *thread, const nvtxEventAttributes_t *a
 {
 	switch (attributes->messageType) {
 	case NVTX_MESSAGE_TYPE_ASCII:
-		return intern(thread, attributes->message.ascii);
+		return intern(thread, attributes->message.ascii, ct_nvtx_intern_range);
 	case NVTX_MESSAGE_TYPE_UNICODE:
-		return intern_wide(thread, attributes->message.unicode);
+		return intern_wide(thread, attributes->message.unicode, ct_nvtx_intern_range);
 	case NVTX_MESSAGE_TYPE_REGISTERED:
 		return registered(attributes->message.registered);
 	default:
@@ -110,12 +113,14 @@ static struct ct_nvtx_range describe(struct ct_thread *thread, uint32_t domain,
 
 static struct ct_nvtx_range named(struct ct_thread *thread, const char *text)
 {
-	return (struct ct_nvtx_range){ .name = thread ? intern(thread, text) : 0 };
+	return (struct ct_nvtx_range){ .name = thread ? intern(thread, text, ct_nvtx_intern_range) : 0 };
 }
 
 static struct ct_nvtx_range named_wide(struct ct_thread *thread, const wchar_t *text)
 {
-	return (struct ct_nvtx_range){ .name = thread ? intern_wide(thread, text) : 0 };
+	return (struct ct_nvtx_range){
+		.name = thread ? intern_wide(thread, text, ct_nvtx_intern_range) : 0
+	};
 }
 
 /* What a push and a pop return without a tool. */
@@ -213,7 +218,7 @@ static void *handle(const char *text, const wchar_t *wide)
 
 	if (!thread)
 		return NULL;
-	id = wide ? intern_wide(thread, wide) : intern(thread, text);
+	id = wide ? intern_wide(thread, wide, ct_nvtx_intern) : intern(thread, text, ct_nvtx_intern);
 	ct_nvtx_leave(thread);
 	return (void *)(uintptr_t)id;
 }

@@ -4,12 +4,14 @@
 
 #include <string.h>
 
+#include "shim/mode.h"
 #include "shim/shim.h"
 #include "shim/thread.h"
 #include "trace/keep.h"
 
 #define TABLE_SLOTS (1u << 16)
 #define PROBES_MAX 64
+#define OUTSIDE_MOST (TABLE_SLOTS / 2) /* names from outside windows */
 #define EARLY_BYTES 65536u
 #define EARLY_NAMES 1024u
 
@@ -121,7 +123,20 @@ void ct_nvtx_names_started(struct ct_thread *thread)
 	ct_file_lose(&ct_shim.file, CT_LOSS_RANGE_NAMES, __atomic_load_n(&early.lost, __ATOMIC_RELAXED));
 }
 
-uint32_t ct_nvtx_intern(struct ct_thread *thread, const char *text, uint32_t length)
+void ct_nvtx_passed(void)
+{
+	lose();
+}
+
+/* May a name have a slot of its own? */
+static bool has_room(bool outside)
+{
+	static uint32_t used;
+
+	return !outside || take(&used, 1, OUTSIDE_MOST) < OUTSIDE_MOST;
+}
+
+static uint32_t intern(struct ct_thread *thread, const char *text, uint32_t length, bool outside)
 {
 	uint64_t key;
 
@@ -134,6 +149,8 @@ uint32_t ct_nvtx_intern(struct ct_thread *thread, const char *text, uint32_t len
 		uint32_t slot = (uint32_t)(key + probe) & (TABLE_SLOTS - 1);
 		uint64_t seen = __atomic_load_n(&table[slot], __ATOMIC_RELAXED);
 
+		if (!seen && !has_room(outside))
+			return CT_NVTX_PASSING;
 		if (!seen && __atomic_compare_exchange_n(&table[slot], &seen, key, false,
 							 __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
 			tell(thread, slot + 1, text, length);
@@ -145,4 +162,14 @@ uint32_t ct_nvtx_intern(struct ct_thread *thread, const char *text, uint32_t len
 	__atomic_store_n(&full, true, __ATOMIC_RELAXED);
 	lose();
 	return 0;
+}
+
+uint32_t ct_nvtx_intern(struct ct_thread *thread, const char *text, uint32_t length)
+{
+	return intern(thread, text, length, false);
+}
+
+uint32_t ct_nvtx_intern_range(struct ct_thread *thread, const char *text, uint32_t length)
+{
+	return intern(thread, text, length, ct_mode() == CT_MODE_OFF);
 }

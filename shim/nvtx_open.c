@@ -86,7 +86,7 @@ void ct_nvtx_open_fill(struct ct_nvtx_range *place, const struct ct_nvtx_range *
 	if (!place)
 		return;
 	place->tid = range->tid;
-	place->name = range->name;
+	place->name = range->name == CT_NVTX_PASSING ? 0 : range->name;
 	place->domain = range->domain;
 	place->category = range->category;
 	place->color = range->color;

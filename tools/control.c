@@ -119,7 +119,8 @@ enum ct_life_sign ct_control_sign(const struct ct_file_header *header, uint64_t 
 	return gone(header->pid) ? CT_SIGN_DIED : CT_SIGN_SILENT;
 }
 
-enum ct_life_sign ct_control_sure_sign(const struct ct_file_header *header, uint64_t *ret_silence_ns)
+enum ct_life_sign ct_control_sure_sign(const struct ct_file_header *header,
+				       uint64_t *ret_silence_ns)
 {
 	uint64_t beat_ns = __atomic_load_n(&header->control.beat_ns, __ATOMIC_ACQUIRE);
 	const struct timespec poll = { .tv_nsec = POLL_NS };

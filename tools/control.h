@@ -34,7 +34,8 @@ enum ct_life_sign ct_control_sign(const struct ct_file_header *header, uint64_t 
  * The same, but where there is no such process any more, or it is one of another pid namespace, it
  * waits for what tells: the next look of the process, or three seconds without one.
  */
-enum ct_life_sign ct_control_sure_sign(const struct ct_file_header *header, uint64_t *ret_silence_ns);
+enum ct_life_sign ct_control_sure_sign(const struct ct_file_header *header,
+				       uint64_t *ret_silence_ns);
 
 /*
  * Ask the process for something and wait until it is done, for 20 seconds at most.

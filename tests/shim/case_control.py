@@ -2,6 +2,7 @@
 """CUTRACE_START and `cutrace ctl`: what is recorded of programs that are told when."""
 import collections
 import contextlib
+import os
 import pathlib
 import re
 import signal
@@ -139,6 +140,7 @@ def control_several(here):
         done = here.bare(cutrace("ctl", folder, "start"))
         same((done.status, done.out), (0, f"{folder}/a: recording\n{folder}/b: recording\n"), "both")
         two.process.kill()
+        os.waitid(os.P_PID, two.process.pid, os.WEXITED | os.WNOWAIT)
         check("died" in here.bare(cutrace("ctl", f"{folder}/b", "status")).out, "it is a zombie")
         two.process.wait()
         done = here.bare(cutrace("ctl", folder, "stop"))

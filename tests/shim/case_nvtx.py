@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ranges of NVTX: nvtx_user.c has NVIDIA's own headers in it."""
+import collections
 import json
 import re
 import signal
@@ -109,6 +110,16 @@ def nvtx_windows(here):
     folder = quiet(here.both(user("windows"), CUTRACE_START="api")).trace()
     same(sorted(one["name"] for one in ranges(here, folder)),
          sorted(["before the first call", "around", "into it", "in it", "out of it"]), "ranges")
+
+
+@case
+def nvtx_windows_late(here):
+    """However many names went by outside windows, those within have room."""
+    folder = quiet(here.both(user("windows_late", 70000), CUTRACE_START="api")).trace()
+    names = collections.Counter(one["name"] for one in ranges(here, folder))
+    same(sum(names[f"inside {i}"] for i in range(1000)), 1000, "ranges with their name")
+    same(names[""] + names["?"], 1, "and one without, which was begun outside")
+    says_blind(folder, "1 NVTX ranges without their name")
 
 
 @case

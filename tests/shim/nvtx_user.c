@@ -200,6 +200,30 @@ static void windows(void)
 	nvtxRangePop();
 }
 
+static void pass(int names, const char *of)
+{
+	char name[32];
+
+	for (int i = 0; i < names; i++) {
+		snprintf(name, sizeof(name), "%s %d", of, i);
+		nvtxRangePushA(name);
+		nvtxRangePop();
+	}
+}
+
+/* A window behind so many names: names of its own, and a range from before it. */
+static void windows_late(int names)
+{
+	work();
+	pass(names, "outside");
+	nvtxRangePushA("into it");
+	cudaProfilerStart();
+	nvtxRangePop();
+	pass(1000, "inside");
+	work();
+	cudaProfilerStop();
+}
+
 /* As a library of NVTX before version 3: it has the first module's functions alone. */
 static NvtxFunctionPointer old_push, old_pop;
 
@@ -300,6 +324,8 @@ int main(int argc, char **argv)
 		many(atoi(argv[2]));
 	} else if (strcmp(what, "windows") == 0) {
 		windows();
+	} else if (strcmp(what, "windows_late") == 0) {
+		windows_late(atoi(argv[2]));
 	} else if (strcmp(what, "requests") == 0) {
 		requests(atoi(argv[2]));
 	} else if (strcmp(what, "load") == 0) {
