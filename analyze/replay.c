@@ -73,6 +73,9 @@ static void note_calls(struct ct_replay *r, const uint32_t *after)
 		c->place = place_of(r->model, call);
 		c->unrecorded = !c->plain && unknown_wait(r->model, call);
 	}
+	for (uint32_t i = 0; i < r->model->calls.count; i++)
+		if ((r->model->calls.at[i].effects & (CT_FREE | CT_DRAINS)) == (CT_FREE | CT_DRAINS))
+			r->frees[r->free_count++] = i;
 	for (size_t i = 0; i < r->model->ops.count; i++)
 		r->was_end_ns[i] = r->model->ops.at[i].raw.end_ns;
 }
@@ -149,11 +152,12 @@ int ct_replay_create(const struct ct_model *model, struct ct_replay **ret)
 	r->removed = calloc(calls, sizeof(*r->removed));
 	r->calls = calloc(calls, sizeof(*r->calls));
 	r->was_end_ns = calloc(ops, sizeof(*r->was_end_ns));
+	r->frees = calloc(calls, sizeof(*r->frees));
 	r->events = calloc(2 * calls + ops, sizeof(*r->events));
 	r->room = (struct ct_room){ .sharing = CT_SHARE_KERNELS };
 	r->latest = calloc(model->device_count + 1, sizeof(*r->latest));
 	if (ct_room_init(&r->room, model) < 0 || !r->enter_ns || !r->leave_ns || !r->start_ns || !r->end_ns || !r->removed || !r->calls ||
-	    !r->was_end_ns || !r->events || !r->latest) {
+	    !r->was_end_ns || !r->frees || !r->events || !r->latest) {
 		ct_replay_destroy(r);
 		return -ENOMEM;
 	}
@@ -176,6 +180,7 @@ void ct_replay_destroy(struct ct_replay *r)
 	free(r->removed);
 	free(r->calls);
 	free(r->was_end_ns);
+	free(r->frees);
 	free(r->events);
 	free(r->latest);
 	ct_room_finish(&r->room);
@@ -388,13 +393,55 @@ static uint64_t duration_of(const struct ct_replay *r, const struct ct_op *op)
 	return pinned < took ? pinned : took;
 }
 
+/* How many frees had been entered by then. */
+static size_t frees_until(const struct ct_replay *r, uint64_t ns)
+{
+	size_t low = 0, high = r->free_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (r->calls[r->frees[middle]].enter_ns < ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/*
+ * Of the time from ready_ns to start_ns, that in which frees were at work that are no more: while
+ * one gives memory back, no operation of its device starts, in whatever stream it is. Measured on an H200:
+ * of 100 ms that copies of kernels/alloc_server began late behind their kernels, a free was at
+ * work in 94.
+ */
+static uint64_t held_by_frees(const struct ct_replay *r, uint64_t ready_ns, uint64_t start_ns)
+{
+	size_t n = frees_until(r, start_ns);
+	uint64_t held = 0;
+
+	for (int back = 0; back < CT_REPLAY_FREES && n > 0 && ready_ns < start_ns; back++) {
+		const struct ct_replay_call *call = &r->calls[r->frees[--n]];
+		uint64_t leave_ns = call->enter_ns + call->took_ns;
+		uint64_t from = later(call->enter_ns, ready_ns), to = leave_ns < start_ns ? leave_ns : start_ns;
+
+		if (!(r->removed[r->frees[n]] & CT_REMOVE_WORK) || to <= from)
+			continue;
+		held += to - from;
+		start_ns = from;
+	}
+	return held;
+}
+
 /* Of the time between being ready and starting, what is carried over. */
 static uint64_t delay_of(const struct ct_replay *r, const struct ct_op *op, uint64_t was_ns)
 {
 	uint64_t delay = op->raw.start_ns - was_ns, most = CT_REPLAY_LATENCY_NS;
 
-	if (!r->known_only || op->raw.start_ns < was_ns) /* before: what overlaps within a stream */
+	if (op->raw.start_ns < was_ns) /* what overlaps within a stream */
 		return delay;
+	if (!r->known_only)
+		return delay > most ? delay - held_by_frees(r, was_ns, op->raw.start_ns) : delay;
 	if (op->call != CT_NONE && r->calls[op->call].plain)
 		most += r->calls[op->call].took_ns;
 	return delay < most ? delay : most;

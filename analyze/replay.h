@@ -14,6 +14,7 @@
 #include "analyze/room.h"
 
 #define CT_REPLAY_CALL_NS 2000     /* what a call takes that has hardly anything to do */
+#define CT_REPLAY_FREES 16         /* frees that an operation's delay is put down to at most */
 #define CT_REPLAY_LATENCY_NS 50000 /* an operation starts so long after it was ready at most */
 
 struct ct_replay_call {
@@ -39,6 +40,8 @@ struct ct_replay {
 	uint8_t *removed;              /* by call: set CT_REMOVE_*, then run */
 	struct ct_replay_call *calls;  /* what is needed of each */
 	uint64_t *was_end_ns;          /* by operation, as measured */
+	uint32_t *frees;               /* calls that free and may drain, in order */
+	size_t free_count;
 	float pinned_rate[2];          /* bytes per ns of pinned copies to and from the device; 0 = unknown */
 	/*
 	 * Operations start once what is known to hold them up lets them, not as long after that as

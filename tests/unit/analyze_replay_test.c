@@ -411,6 +411,27 @@ static void test_copy_between_devices(void **state)
 	ct_replay_destroy(r);
 }
 
+/* While a free gives memory back the device starts nothing: what stood behind it starts sooner without. */
+static void test_held_by_free(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_device_op *copy;
+	struct ct_call *frees;
+	struct ct_replay *r;
+
+	two_streams(b);
+	mb_launch(b, S1, 0, 5, 10, 100);
+	copy = mb_copy(b, mb_call_on(b, CT_API_cudaMemcpyAsync, S1, 6, 8), S1, CT_MEMORY_PINNED, 500, 510);
+	mb_thread(b, MB_B);
+	frees = mb_call_about(b, CT_API_cudaFree, BLOCK, 50, 480);
+	r = replay(b);
+	without(b, r, frees, CT_REMOVE_WAIT);
+	expect_op(b, r, copy, 500, 510); /* it gives memory back all the same */
+	without(b, r, frees, CT_REMOVE_WAIT | CT_REMOVE_WORK);
+	expect_op(b, r, copy, 120, 130);
+	ct_replay_destroy(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -427,6 +448,7 @@ int main(void)
 		MB_TEST(test_default_stream_order_removed),
 		MB_TEST(test_frees_of_two_devices),
 		MB_TEST(test_copy_between_devices),
+		MB_TEST(test_held_by_free),
 		MB_TEST(test_events_stay),
 		MB_TEST(test_shared_queue_removed),
 	};
