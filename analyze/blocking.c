@@ -15,6 +15,11 @@
 #define WORKS_LONG (CT_ALLOC | CT_FREE | CT_OBJECT | CT_CONFIG | CT_INIT)
 /* But not for longer than this and a nanosecond a byte, which pinning memory may take. */
 #define LONG_WORK_NS 200000000
+/*
+ * Making a device's memory pool takes longer than this: 6.7 to 11.1 ms of the first
+ * cudaMallocAsync on an H200 (kernels/free_async_does_not_block), 0.9 to enlarge it (pool_trim_sync).
+ */
+#define POOL_WORK_NS 2000000
 /* Any other call that takes longer than this, for no reason found, is a riddle. */
 #define PLAIN_WORK_NS 100000
 /* The same behind a wait: the thread has to be woken first. */
@@ -322,6 +327,9 @@ static void claim_rest(struct splitter *s)
 		why = strstr(call->name, "odule") || strstr(call->name, "ibrary")
 			      ? "code was loaded"
 			      : "a context was set up";
+	} else if (call->past & CT_PAST_FIRST_POOL && rest > POOL_WORK_NS) {
+		part = CT_PART_FIRST_USE;
+		why = "the device's memory pool was made";
 	} else if (rest > longest_work(s)) {
 		part = judge_long(s, &other, &why);
 	}

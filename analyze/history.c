@@ -24,6 +24,7 @@ struct ct_history {
 	struct ct_lookup owned;          /* memory that an allocation put on a device, if there are several */
 	struct ct_lookup launched;       /* functions, by the address or handle they are launched with */
 	bool pool_freed;              /* stream-ordered memory was freed since the last synchronise */
+	uint64_t pool_made_ns[CT_DEVICES_MOST + 1]; /* first stream-ordered allocation's return; 0 = none yet */
 };
 
 static int add_on(struct ct_lookup *set, uint64_t addr, uint32_t device)
@@ -125,6 +126,23 @@ static bool first_launch(struct ct_history *h, const struct ct_model *model,
 	return false;
 }
 
+/* When the first stream-ordered allocation on its device returned, where this is one. NULL: it is none. */
+static uint64_t *pool_of(struct ct_history *h, const struct ct_model *model, const struct ct_host_call *call)
+{
+	if ((call->effects & (CT_ALLOC | CT_ASYNC)) != (CT_ALLOC | CT_ASYNC) || call->raw.error ||
+	    model->kept_from_ns) /* of what a flight recorder kept nobody knows which is the first */
+		return NULL;
+	return &h->pool_made_ns[call->device < CT_DEVICES_MOST ? call->device : CT_DEVICES_MOST];
+}
+
+/* Does the call make a pool, or come while another does? */
+static bool makes_pool(struct ct_history *h, const struct ct_model *model, const struct ct_host_call *call)
+{
+	const uint64_t *made_ns = pool_of(h, model, call);
+
+	return made_ns && (!*made_ns || call->raw.enter_ns < *made_ns);
+}
+
 static void look_back(struct ct_history *h, const struct ct_model *model,
 		      struct ct_host_call *call)
 {
@@ -137,6 +155,8 @@ static void look_back(struct ct_history *h, const struct ct_model *model,
 		call->device = owned->device;
 	if (first_launch(h, model, call))
 		call->past |= CT_PAST_FIRST_LAUNCH;
+	if (makes_pool(h, model, call))
+		call->past |= CT_PAST_FIRST_POOL;
 	if (h->pool_freed)
 		call->past |= CT_PAST_POOL_FREED;
 	if (call->effects & CT_FREE && h->stream_ordered.first &&
@@ -144,8 +164,12 @@ static void look_back(struct ct_history *h, const struct ct_model *model,
 		call->past |= CT_PAST_STREAM_ORDERED;
 }
 
-static int note(struct ct_history *h, const struct ct_host_call *call)
+static int note(struct ct_history *h, const struct ct_model *model, const struct ct_host_call *call)
 {
+	uint64_t *made_ns = pool_of(h, model, call);
+
+	if (made_ns && !*made_ns)
+		*made_ns = call->raw.leave_ns;
 	if (call->effects & CT_SYNC)
 		h->pool_freed = false;
 	else if (call->effects & CT_FREE && call->effects & CT_ASYNC)
@@ -165,7 +189,7 @@ int ct_history_mark(struct ct_history *history, struct ct_model *model)
 		look_back(history, model, &model->calls.at[i]);
 		if (!ct_model_in_core(model, i))
 			continue;
-		r = note(history, &model->calls.at[i]);
+		r = note(history, model, &model->calls.at[i]);
 		if (r == 0)
 			r = note_owner(history, model, &model->calls.at[i]);
 	}

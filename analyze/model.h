@@ -106,6 +106,7 @@ struct ct_host_call {
 #define CT_PAST_FIRST_LAUNCH 1   /* none: it is the first launch of its function */
 #define CT_PAST_POOL_FREED 2     /* stream-ordered memory was freed since the last synchronise */
 #define CT_PAST_STREAM_ORDERED 4 /* its address was got by a stream-ordered allocation */
+#define CT_PAST_FIRST_POOL 8     /* none: no stream-ordered allocation on its device had returned yet */
 
 /* Why an operation had to follow one of another stream. */
 enum ct_edge_kind {

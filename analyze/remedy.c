@@ -59,6 +59,8 @@ static const char *for_first_use(const struct ct_model *model, const struct ct_s
 
 	if (strstr(why, "context"))
 		return "call cudaFree(0) before the part that matters: once per process and device";
+	if (strstr(why, "pool"))
+		return "allocate and free once in stream order before the part that matters";
 	return "load early: call each kernel once beforehand, or set CUDA_MODULE_LOADING=EAGER";
 }
 

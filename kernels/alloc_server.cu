@@ -70,16 +70,6 @@ static void serve(int worker, void *host, cudaStream_t stream)
 	}
 }
 
-/* The pool keeps what it has. */
-static void keep_pool(void)
-{
-	uint64_t all = UINT64_MAX;
-	cudaMemPool_t pool;
-
-	CHECK(cudaDeviceGetDefaultMemPool(&pool, 0));
-	CHECK(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &all));
-}
-
 int main(int argc, char **argv)
 {
 	std::thread workers[WORKERS];
@@ -91,7 +81,7 @@ int main(int argc, char **argv)
 	if (!fixed && argc > 1 && atoi(argv[1]) > 0)
 		requests = atoi(argv[1]);
 	warm_up_mix();
-	keep_pool();
+	keep_pool(BYTES, fixed ? WORKERS : 0);
 	for (int i = 0; i < WORKERS; i++) {
 		streams[i] = non_blocking_stream();
 		hosts[i] = pinned_memory(BYTES);
@@ -106,7 +96,7 @@ int main(int argc, char **argv)
 
 	expect("calls cudaMemcpyAsync %d", 2 * WORKERS * requests);
 	expect("calls cudaFree %d", fixed ? 0 : WORKERS * requests);
-	expect("calls cudaFreeAsync %d", fixed ? WORKERS * requests : 0);
+	expect("calls cudaFreeAsync %d", fixed ? WORKERS * (requests + 1) : 0);
 	if (fixed) {
 		expect("nothing_serialized");
 		return done();
