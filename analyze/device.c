@@ -26,11 +26,15 @@ static void count(struct ct_model *model, uint32_t device, uint64_t *seen)
 		model->device_count = device + 1;
 }
 
+/* A part has those of the run, whether they had work in it or not. */
 static void count_devices(struct ct_model *model)
 {
 	uint64_t seen = 0;
 
 	model->device_count = 1;
+	for (uint32_t device = 0; device < CT_DEVICES_MOST; device++)
+		if (model->devices >> device & 1)
+			count(model, device, &seen);
 	for (size_t i = 0; i < model->contexts.count; i++)
 		count(model, model->contexts.at[i].device, &seen);
 	for (size_t i = 0; i < model->ops.count; i++)

@@ -7,6 +7,7 @@
 
 #include "analyze/gain.h"
 #include "analyze/kept.h"
+#include "analyze/victim.h"
 
 struct ct_fold {
 	struct ct_analysis sum;
@@ -412,6 +413,18 @@ static double share_of(const struct ct_fold *fold, uint32_t index)
 	return site->evaluated && site->lost_ns < lost ? (double)site->lost_ns / (double)lost : 1;
 }
 
+/* Pairs whose loss came to nothing are no pairs; of those that are not kept nobody knows. */
+static void drop_pairs(struct ct_serialization *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->pairs.count; i++)
+		if (s->pairs.at[i].lost_ns >= CT_VICTIM_LEAST_NS)
+			s->pairs.at[kept++] = s->pairs.at[i];
+	s->pair_count -= s->pairs.count - kept;
+	s->pairs.count = kept;
+}
+
 /*
  * Each part's pairs were fitted to what the part gains: fit them to the run. Ranges of NVTX have no
  * sums by site, and get the share of all pairs together.
@@ -434,6 +447,7 @@ static void fit_pairs(struct ct_fold *fold)
 
 		pair->lost_ns = scaled(pair->lost_ns, share_of(fold, sum->sites->of_call[pair->culprit]));
 	}
+	drop_pairs(sum->serialization);
 	sum->shown.pairs_lost_ns = after;
 	all = before ? (double)after / (double)before : 1;
 	for (size_t i = 0; i < sum->nvtx.all.count; i++) {

@@ -11,49 +11,49 @@
 #define BACK 4     /* returns of each other thread that are looked at */
 #define FORWARD 64 /* calls until the next of the same place */
 
-/* A call that returned during a pause of another thread, or (from NOBODY) the pause itself. */
-struct pause {
-	uint64_t key;  /* thread and place of the call that ended the pause */
-	uint64_t from; /* thread and place of the other call */
-	uint32_t call, after;
-	uint64_t pause_ns, delay_ns; /* delay: from the other's return to the pause's end */
-	bool close;    /* it is a small part of the time to the like call's next return */
+/* A call: what every other thread's pauses are compared with lies close together. */
+struct moment {
+	uint64_t enter_ns, leave_ns;
+	uint64_t close_ns; /* a pause that ends so soon after the return is close to it */
+	uint64_t pause_ns; /* before it; 0: too short, or there are too few */
+	uint32_t place, call;
 };
 
-#define NOBODY UINT64_MAX
+/* A thread that calls. */
+struct caller {
+	uint32_t count;
+	struct moment *moments; /* in order of time */
+};
+
+/* The pauses of one thread that end in one place. */
+struct kind {
+	uint64_t place;
+	size_t first, count; /* of `pauses` */
+	double least;        /* how much the delay varies behind what they were put down to; below 0: nothing */
+};
+
+/* A call of another thread that returned during a pause: of one pause of a thread, at most. */
+struct turn {
+	uint64_t places; /* where the pause ended << 32 | of the other call */
+	uint32_t call, after;
+	uint64_t pause_ns, delay_ns; /* delay: from the other's return to the pause's end */
+	bool close;
+};
 
 struct finder {
 	const struct ct_model *model;
-	CT_ARRAY(struct pause) pauses;
+	struct caller callers[CT_HANDOFF_THREADS];
+	size_t caller_count;
+	struct moment *moments;
+	/* of one thread: */
+	CT_ARRAY(struct ct_ranked) pauses; /* moments by place, then time */
+	CT_ARRAY(struct kind) kinds;       /* by place */
+	CT_ARRAY(struct turn) turns;       /* with one other thread; by places */
 };
 
-static uint64_t leave_of(const struct ct_model *model, uint32_t call)
+static uint32_t place_of(const struct ct_host_call *call)
 {
-	return model->calls.at[call].raw.leave_ns;
-}
-
-/* Thread and place of a call. */
-static uint64_t key_of(const struct ct_host_call *call)
-{
-	uint32_t place = call->raw.stack ? call->raw.stack : NO_STACK | (uint32_t)call->api;
-
-	return (uint64_t)call->thread << 32 | place;
-}
-
-/* How many of a thread's calls had returned by then. */
-static uint32_t returned_by(const struct ct_model *model, const struct ct_thread_info *thread, uint64_t ns)
-{
-	uint32_t low = 0, high = thread->call_count;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (leave_of(model, thread->calls[middle]) <= ns)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return call->raw.stack ? call->raw.stack : NO_STACK | (uint32_t)call->api;
 }
 
 /* From a return to the next of a call of its thread and place, as far as that is looked for. */
@@ -64,68 +64,126 @@ static uint64_t until_next(const struct ct_model *model, const struct ct_thread_
 	for (uint32_t ahead = 1; n + ahead < thread->call_count; ahead++) {
 		const struct ct_host_call *call = &model->calls.at[thread->calls[n + ahead]];
 
-		if (key_of(call) == key_of(from) || ahead == FORWARD)
+		if (place_of(call) == place_of(from) || ahead == FORWARD)
 			return call->raw.leave_ns - from->raw.leave_ns;
 	}
 	return model->end_ns - from->raw.leave_ns;
 }
 
-/* The last calls of another thread that returned during the pause; of one place the last only. */
-static int note_returns(struct finder *f, const struct ct_thread_info *thread, struct pause pause)
+static uint64_t pause_before(const struct ct_model *model, const struct ct_host_call *call)
 {
-	uint64_t end_ns = f->model->calls.at[pause.call].raw.enter_ns;
-	uint32_t n = returned_by(f->model, thread, end_ns);
-	size_t first = f->pauses.count;
+	uint64_t since = call->previous == CT_NONE ? UINT64_MAX : model->calls.at[call->previous].raw.leave_ns;
+	uint64_t pause_ns = since > call->raw.enter_ns ? 0 : call->raw.enter_ns - since;
+
+	return pause_ns >= CT_HANDOFF_PAUSE_NS ? pause_ns : 0;
+}
+
+static void list_moments(const struct ct_model *model, const struct ct_thread_info *thread,
+			 struct moment *to)
+{
+	for (uint32_t n = 0; n < thread->call_count; n++) {
+		const struct ct_host_call *call = &model->calls.at[thread->calls[n]];
+
+		to[n] = (struct moment){
+			.enter_ns = call->raw.enter_ns, .leave_ns = call->raw.leave_ns,
+			.close_ns = until_next(model, thread, n) / CT_HANDOFF_CLOSE,
+			.pause_ns = pause_before(model, call),
+			.place = place_of(call), .call = thread->calls[n],
+		};
+	}
+}
+
+static size_t count_callers(const struct ct_model *model)
+{
+	size_t count = 0;
+
+	for (size_t t = 0; t < model->threads.count; t++)
+		count += model->threads.at[t].call_count > 0;
+	return count;
+}
+
+static int list_callers(struct finder *f)
+{
+	const struct ct_model *model = f->model;
+	struct moment *next = f->moments = malloc((model->calls.count + 1) * sizeof(*f->moments));
+
+	if (!next)
+		return -ENOMEM;
+	for (size_t t = 0; t < model->threads.count; t++) {
+		const struct ct_thread_info *thread = &model->threads.at[t];
+
+		if (!thread->call_count)
+			continue;
+		f->callers[f->caller_count++] = (struct caller){ thread->call_count, next };
+		list_moments(model, thread, next);
+		next += thread->call_count;
+	}
+	return 0;
+}
+
+/* The pauses of a thread, but where there are too few to tell. Returns 0 or -ENOMEM. */
+static int list_kinds(struct finder *f, const struct caller *own)
+{
 	int r = 0;
 
-	for (int back = 0; r == 0 && back < BACK && n > 0; back++) {
-		bool known = false;
+	f->pauses.count = f->kinds.count = 0;
+	for (uint32_t i = 0; r == 0 && i < own->count; i++) {
+		struct ct_ranked pause = { own->moments[i].place, i };
 
-		pause.after = thread->calls[--n];
-		pause.from = key_of(&f->model->calls.at[pause.after]);
-		pause.delay_ns = end_ns - leave_of(f->model, pause.after);
-		if (pause.delay_ns >= pause.pause_ns)
-			break;
-		for (size_t i = first; i < f->pauses.count; i++)
-			known |= f->pauses.at[i].from == pause.from;
-		pause.close = pause.delay_ns <= until_next(f->model, thread, n) / CT_HANDOFF_CLOSE;
-		r = known ? 0 : CT_PUSH(&f->pauses, pause);
+		r = own->moments[i].pause_ns ? CT_PUSH(&f->pauses, pause) : 0;
+	}
+	if (r == 0)
+		r = ct_sort_ranked(f->pauses.at, f->pauses.count);
+	for (size_t i = 0, n; r == 0 && i < f->pauses.count; i += n) {
+		struct kind kind = { f->pauses.at[i].key, i, 0, -1 };
+
+		for (n = 1; i + n < f->pauses.count && f->pauses.at[i + n].key == kind.place; n++)
+			;
+		kind.count = n;
+		r = n < CT_HANDOFF_LEAST ? 0 : CT_PUSH(&f->kinds, kind);
+		for (size_t p = i; n < CT_HANDOFF_LEAST && p < i + n; p++)
+			own->moments[f->pauses.at[p].index].pause_ns = 0;
 	}
 	return r;
 }
 
-static int note(struct finder *f, uint32_t index)
+/* Of another thread's n calls so far the last that returned during a pause; of a place the last. */
+static int note_turns(struct finder *f, const struct moment *end, const struct moment *others, uint32_t n)
 {
-	const struct ct_host_call *call = &f->model->calls.at[index];
-	uint64_t since = call->previous == CT_NONE ? UINT64_MAX : leave_of(f->model, call->previous);
-	struct pause pause = { .key = key_of(call), .from = NOBODY, .call = index };
-	int r;
+	size_t first = f->turns.count;
+	int r = 0;
 
-	if (since > call->raw.enter_ns || call->raw.enter_ns - since < CT_HANDOFF_PAUSE_NS)
-		return 0;
-	pause.pause_ns = call->raw.enter_ns - since;
-	r = CT_PUSH(&f->pauses, pause);
-	for (uint32_t t = 0; r == 0 && t < f->model->threads.count; t++)
-		if (t != call->thread)
-			r = note_returns(f, &f->model->threads.at[t], pause);
+	for (int back = 0; r == 0 && back < BACK && n > 0; back++) {
+		const struct moment *other = &others[--n];
+		uint64_t delay_ns = end->enter_ns - other->leave_ns;
+		struct turn turn = { (uint64_t)end->place << 32 | other->place, end->call, other->call,
+				     end->pause_ns, delay_ns, delay_ns <= other->close_ns };
+		bool known = false;
+
+		if (delay_ns >= end->pause_ns)
+			break;
+		for (size_t i = first; i < f->turns.count; i++)
+			known |= f->turns.at[i].places == turn.places;
+		r = known ? 0 : CT_PUSH(&f->turns, turn);
+	}
 	return r;
 }
 
-static int by_from(const void *a, const void *b)
+/* What returned of another thread during a thread's pauses. Returns 0 or -ENOMEM. */
+static int list_turns(struct finder *f, const struct caller *own, const struct caller *other)
 {
-	const struct pause *x = a, *y = b;
+	uint32_t n = 0;
+	int r = 0;
 
-	return x->from < y->from ? -1 : x->from > y->from;
-}
-
-/* How many pauses from here on are alike, up to `count`. */
-static size_t alike(const struct pause *pauses, size_t count, bool from)
-{
-	size_t n = 1;
-
-	while (n < count && pauses[n].key == pauses->key && (!from || pauses[n].from == pauses->from))
-		n++;
-	return n;
+	f->turns.count = 0;
+	for (uint32_t i = 0; r == 0 && i < own->count; i++) {
+		if (!own->moments[i].pause_ns)
+			continue;
+		while (n < other->count && other->moments[n].leave_ns <= own->moments[i].enter_ns)
+			n++;
+		r = note_turns(f, &own->moments[i], other->moments, n);
+	}
+	return r < 0 || !f->turns.count ? r : CT_SORT_BY(f->turns, places, NULL);
 }
 
 static double distance(uint64_t a, double b)
@@ -137,70 +195,92 @@ static double distance(uint64_t a, double b)
  * How much the delay varies where the pause's end follows those returns; below 0: it does not.
  * The mean distance from the mean says how much something varies.
  */
-static double follows(const struct pause *pauses, size_t count, size_t all)
+static double follows(const struct turn *turns, size_t count, size_t all)
 {
 	double pause = 0, delay = 0, pause_spread = 0, delay_spread = 0;
 	size_t close = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		close += pauses[i].close;
-		pause += pauses[i].close ? (double)pauses[i].pause_ns : 0;
-		delay += pauses[i].close ? (double)pauses[i].delay_ns : 0;
+		close += turns[i].close;
+		pause += turns[i].close ? (double)turns[i].pause_ns : 0;
+		delay += turns[i].close ? (double)turns[i].delay_ns : 0;
 	}
 	if (close < CT_HANDOFF_LEAST || close * 4 < all * 3)
 		return -1;
 	pause /= (double)close;
 	delay /= (double)close;
 	for (size_t i = 0; i < count; i++) {
-		pause_spread += pauses[i].close ? distance(pauses[i].pause_ns, pause) : 0;
-		delay_spread += pauses[i].close ? distance(pauses[i].delay_ns, delay) : 0;
+		pause_spread += turns[i].close ? distance(turns[i].pause_ns, pause) : 0;
+		delay_spread += turns[i].close ? distance(turns[i].delay_ns, delay) : 0;
 	}
 	if (delay * CT_HANDOFF_SHORT > pause || delay_spread * 3 > pause_spread * 2)
 		return -1;
 	return delay_spread;
 }
 
-/* Pauses that end in one thread and place: after which returns is it most regularly, if any? */
-static void judge(const struct pause *pauses, size_t count, uint32_t *ret_after)
+/* Put the pauses of a kind down to these turns. */
+static void settle(const struct finder *f, const struct caller *own, const struct kind *kind,
+		   const struct turn *turns, size_t count, uint32_t *ret_after)
 {
-	size_t n, all = 0, best = 0, best_count = 0;
-	double least = -1;
-
+	for (size_t i = kind->first; i < kind->first + kind->count; i++)
+		ret_after[own->moments[f->pauses.at[i].index].call] = CT_NONE;
 	for (size_t i = 0; i < count; i++)
-		all += pauses[i].from == NOBODY;
-	for (size_t i = 0; i < count; i += n) {
+		if (turns[i].close)
+			ret_after[turns[i].call] = turns[i].after;
+}
+
+/* After which returns of the other thread do pauses end more regularly than after any before, if any? */
+static void judge(const struct finder *f, const struct caller *own, uint32_t *ret_after)
+{
+	const struct turn *turns = f->turns.at;
+	struct kind *kind = f->kinds.at;
+
+	for (size_t i = 0, n; i < f->turns.count; i += n) {
 		double spread;
 
-		n = alike(&pauses[i], count - i, true);
-		spread = follows(&pauses[i], n, all); /* of the pauses themselves none is close */
-		if (spread < 0 || (least >= 0 && spread >= least))
+		for (n = 1; i + n < f->turns.count && turns[i + n].places == turns[i].places; n++)
+			;
+		while (kind->place != turns[i].places >> 32)
+			kind++;
+		spread = follows(&turns[i], n, kind->count);
+		if (spread < 0 || (kind->least >= 0 && spread >= kind->least))
 			continue;
-		least = spread;
-		best = i;
-		best_count = n;
+		kind->least = spread;
+		settle(f, own, kind, &turns[i], n, ret_after);
 	}
-	for (size_t i = best; i < best + best_count; i++)
-		if (pauses[i].close)
-			ret_after[pauses[i].call] = pauses[i].after;
+}
+
+/* What the pauses of one thread waited for. Returns 0 or -ENOMEM. */
+static int find_of(struct finder *f, const struct caller *own, uint32_t *ret_after)
+{
+	int r = list_kinds(f, own);
+
+	for (size_t i = 0; r == 0 && f->kinds.count && i < f->caller_count; i++) {
+		if (&f->callers[i] == own)
+			continue;
+		r = list_turns(f, own, &f->callers[i]);
+		if (r == 0)
+			judge(f, own, ret_after);
+	}
+	return r;
 }
 
 int ct_handoffs_find(const struct ct_model *model, uint32_t *ret_after)
 {
 	struct finder f = { .model = model };
-	int r = 0;
+	size_t callers = count_callers(model);
+	int r;
 
 	for (size_t i = 0; i < model->calls.count; i++)
 		ret_after[i] = CT_NONE;
-	if (model->threads.count < 2 || model->threads.count > CT_HANDOFF_THREADS)
+	if (callers < 2 || callers > CT_HANDOFF_THREADS)
 		return 0;
-	for (uint32_t i = 0; r == 0 && i < model->calls.count; i++)
-		r = note(&f, i);
-	if (r == 0 && f.pauses.count)
-		r = CT_SORT_BY(f.pauses, key, by_from);
-	for (size_t i = 0, n; r == 0 && i < f.pauses.count; i += n) {
-		n = alike(&f.pauses.at[i], f.pauses.count - i, false);
-		judge(&f.pauses.at[i], n, ret_after);
-	}
+	r = list_callers(&f);
+	for (size_t i = 0; r == 0 && i < callers; i++)
+		r = find_of(&f, &f.callers[i], ret_after);
+	free(f.moments);
 	free(f.pauses.at);
+	free(f.kinds.at);
+	free(f.turns.at);
 	return r;
 }

@@ -14,7 +14,7 @@
 #define CT_HANDOFF_LEAST 12        /* so often, from one place to another, or it is chance */
 #define CT_HANDOFF_CLOSE 5         /* the delay is such a part of the time to the next return, */
 #define CT_HANDOFF_SHORT 8         /* and such a part of the pause, at most */
-#define CT_HANDOFF_THREADS 64      /* with more of them nothing is looked for: it takes their square */
+#define CT_HANDOFF_THREADS 64      /* with more that call nothing is looked for: it takes their square */
 
 /*
  * Find them. ret_after, of model->calls.count, gets by call the one of another thread that it

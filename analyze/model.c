@@ -93,6 +93,7 @@ int ct_facts_load(struct ct_reader *reader, const struct ct_survey *survey,
 
 	if (r < 0)
 		return r;
+	model->devices = survey->devices;
 	r = ct_load_facts(model, survey);
 	if (r == 0)
 		r = ct_join(model);

@@ -252,6 +252,7 @@ struct ct_model {
 	CT_ARRAY(struct ct_context) contexts;
 	CT_ARRAY(uint32_t) context_tids;     /* whose call created each of them */
 	CT_ARRAY(struct ct_gpu) gpus;        /* by device */
+	uint64_t devices;                    /* those with work in the run, a bit each; of parts and their facts */
 	uint32_t device_count;               /* the number of the last device that is there, and 1 */
 	bool several_devices;                /* more than one of them is there */
 	CT_ARRAY(struct ct_handle) handles;  /* by handle, then since_ns */

@@ -414,14 +414,17 @@ static bool concerns(const struct ct_device_op *copy, uint32_t device)
 	return ct_device_same(source, device) || ct_device_same(target, device);
 }
 
-/* Does the legacy default stream's rule hold between the copy and a stream of its other device? */
-static bool ruled(const struct ct_model *model, const struct ct_device_op *copy, uint32_t index)
+/*
+ * Does the legacy default stream's rule hold between the copy and a stream of its other device? Not
+ * if the copy is in a thread's own default stream.
+ */
+static bool ruled(const struct ct_model *model, const struct ct_op *copy, uint32_t index)
 {
 	const struct ct_stream_info *stream = &model->streams.at[index];
 	const struct ct_context *context = context_of(model, stream->context);
 
-	return context && stream->context != copy->context && ct_device_source(copy) != CT_NONE &&
-	       ct_device_target(copy) != CT_NONE &&
+	return context && stream->context != copy->raw.context && !model->streams.at[copy->stream].per_thread &&
+	       ct_device_source(&copy->raw) != CT_NONE && ct_device_target(&copy->raw) != CT_NONE &&
 	       (stream->id == context->null_stream || blocking(stream, context));
 }
 
@@ -438,7 +441,7 @@ static void order_by_peer_copy(struct ct_model *model, uint32_t index)
 	const struct ct_op *copy = &model->ops.at[index];
 
 	for (uint32_t s = 0; s < model->streams.count; s++) {
-		bool rule = ruled(model, &copy->raw, s);
+		bool rule = ruled(model, copy, s);
 		uint32_t before, behind;
 
 		if (s == copy->stream || !concerns(&copy->raw, model->streams.at[s].device))

@@ -23,12 +23,20 @@ struct range {
 	uint32_t node, rank;
 };
 
-/* What lies below a root: the functions of a unit, or what was inlined in a function. */
+enum kind {
+	FUNCTIONS,     /* of a unit, where they usually are: at its top, or in C++ in a namespace */
+	ALL_FUNCTIONS, /* wherever they are */
+	INLINED,       /* in a function */
+};
+
+/* What lies below a root. */
 struct ct_scopes_index {
 	struct ct_link link;
 	struct ct_scopes_index *next; /* of all */
-	const void *root;
-	bool of_unit;
+	struct key {
+		const void *root;
+		uint64_t kind;        /* enum kind, without padding */
+	} key;
 	const void *last; /* where the DIE is that was looked at last */
 	struct node *nodes;
 	struct range *ranges;
@@ -37,13 +45,18 @@ struct ct_scopes_index {
 
 static bool is_wanted(const struct ct_scopes_index *index, int tag)
 {
-	return tag == (index->of_unit ? DW_TAG_subprogram : DW_TAG_inlined_subroutine);
+	return tag == (index->key.kind == INLINED ? DW_TAG_inlined_subroutine : DW_TAG_subprogram);
 }
 
-/* May it have functions below it? Those of a unit are at its top, or in C++ in a namespace. */
+/*
+ * May it have functions below it? Those that compilers take out of another one (for OpenMP), Fortran's
+ * internal ones, and without optimization lambdas and members of local classes are in that.
+ */
 static bool is_entered(const struct ct_scopes_index *index, int tag)
 {
-	if (index->of_unit)
+	if (index->key.kind == ALL_FUNCTIONS)
+		return true;
+	if (index->key.kind == FUNCTIONS)
 		return tag == DW_TAG_namespace || tag == DW_TAG_module;
 	return tag == DW_TAG_inlined_subroutine || tag == DW_TAG_lexical_block ||
 	       tag == DW_TAG_try_block || tag == DW_TAG_catch_block;
@@ -74,7 +87,8 @@ static int add_range(struct ct_scopes_index *index, Dwarf_Addr low, Dwarf_Addr h
 		return -ENOMEM;
 	/* of those at one place, the innermost is found first; of a unit's, the first */
 	index->ranges[index->range_count++] = (struct range){
-		.low = low, .high = high, .node = node, .rank = index->of_unit ? UINT32_MAX - node : node,
+		.low = low, .high = high, .node = node,
+		.rank = index->key.kind == INLINED ? node : UINT32_MAX - node,
 	};
 	return 0;
 }
@@ -151,16 +165,16 @@ static void free_index(struct ct_scopes_index *index)
 }
 
 /* Of what is below a DIE; NULL without memory. */
-static struct ct_scopes_index *make_index(struct ct_scopes *scopes, Dwarf_Die *root, bool of_unit)
+static struct ct_scopes_index *make_index(struct ct_scopes *scopes, Dwarf_Die *root, struct key key)
 {
 	struct ct_scopes_index *index = calloc(1, sizeof(*index));
 
 	if (!index)
 		return NULL;
-	index->root = index->last = root->addr;
-	index->of_unit = of_unit;
+	index->key = key;
+	index->last = root->addr;
 	if (collect(index, root, NONE, 0) < 0 ||
-	    ct_lookup_add(&scopes->by_root, index, &index->root, sizeof(index->root)) < 0) {
+	    ct_lookup_add(&scopes->by_root, index, &index->key, sizeof(index->key)) < 0) {
 		free_index(index);
 		return NULL;
 	}
@@ -195,30 +209,47 @@ static uint32_t find(const struct ct_scopes_index *index, Dwarf_Addr address)
 	return NONE;
 }
 
-static struct ct_scopes_index *index_of(struct ct_scopes *scopes, Dwarf_Die *root, bool of_unit)
+static struct ct_scopes_index *index_of(struct ct_scopes *scopes, Dwarf_Die *root, enum kind kind)
 {
-	struct ct_scopes_index *index =
-		ct_lookup_find(&scopes->by_root, &root->addr, sizeof(root->addr));
+	const struct key key = { root->addr, kind };
+	struct ct_scopes_index *index = ct_lookup_find(&scopes->by_root, &key, sizeof(key));
 
-	return index ? index : make_index(scopes, root, of_unit);
+	return index ? index : make_index(scopes, root, key);
+}
+
+/* Returns 1 and the function of a unit around an address, which is not inlined; 0: none; -ENOMEM. */
+static int find_function(struct ct_scopes *scopes, Dwarf_Die *unit, Dwarf_Addr address, Dwarf_Die *ret)
+{
+	for (int kind = FUNCTIONS; kind <= ALL_FUNCTIONS; kind++) { /* the second takes far longer to make */
+		const struct ct_scopes_index *index = index_of(scopes, unit, (enum kind)kind);
+		uint32_t function = index ? find(index, address) : NONE;
+
+		if (!index)
+			return -ENOMEM;
+		if (function != NONE) {
+			*ret = index->nodes[function].die;
+			return 1;
+		}
+	}
+	return 0;
 }
 
 int ct_scopes_find(struct ct_scopes *scopes, Dwarf_Die *unit, Dwarf_Addr address,
 		   Dwarf_Die *ret_dies, int most)
 {
-	struct ct_scopes_index *of_unit = index_of(scopes, unit, true), *inlined;
-	uint32_t function = of_unit ? find(of_unit, address) : NONE;
-	int n = 0;
+	struct ct_scopes_index *inlined;
+	Dwarf_Die function;
+	int n = 0, r = find_function(scopes, unit, address, &function);
 
-	if (function == NONE)
-		return of_unit ? 0 : -ENOMEM;
-	inlined = index_of(scopes, &of_unit->nodes[function].die, false);
+	if (r <= 0)
+		return r;
+	inlined = index_of(scopes, &function, INLINED);
 	if (!inlined)
 		return -ENOMEM;
 	for (uint32_t i = find(inlined, address); i != NONE && n < most; i = inlined->nodes[i].around)
 		ret_dies[n++] = inlined->nodes[i].die;
 	if (n < most)
-		ret_dies[n++] = of_unit->nodes[function].die;
+		ret_dies[n++] = function;
 	return n;
 }
 

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "analyze/device.h"
 #include "analyze/model.h"
 
 #define SLACK 8                       /* a cut may be off by such a part of a window */
@@ -84,6 +85,7 @@ static void add_item(struct surveyor *s, struct ct_block_span *block, const stru
 			break;
 		}
 		s->own.ops++;
+		s->own.devices |= op->device < CT_DEVICES_MOST ? (uint64_t)1 << op->device : 0;
 		add_timed(s, block, op->start_ns, op->end_ns);
 		break;
 	case CT_RECORD_SYNC:
@@ -158,6 +160,7 @@ static void add_up(struct ct_survey *sum, struct ct_survey *own)
 	sum->untimed_ops += own->untimed_ops;
 	sum->unknown_records += own->unknown_records;
 	sum->mode_changes += own->mode_changes;
+	sum->devices |= own->devices;
 	if (own->begin_ns < sum->begin_ns)
 		sum->begin_ns = own->begin_ns;
 	if (own->end_ns > sum->end_ns)

@@ -24,6 +24,7 @@ struct ct_survey {
 	struct ct_density density;  /* of calls and operations */
 	uint64_t calls, ops, untimed_ops;
 	uint64_t mode_changes;      /* notes of the mode; such traces are not analyzed in parts */
+	uint64_t devices;           /* of operations, a bit each */
 	uint64_t begin_ns, end_ns;  /* of all calls and operations; 0 if there are none */
 	uint64_t damaged_bytes, damaged_at;
 	uint64_t unknown_records;   /* of types that this version does not know */

@@ -23,6 +23,7 @@ import facts
 
 SITES = {"calls": ["Call Site"], "blocked": ["Call Site"], "callsites": ["Call Site"], "whatif": ["Call Site"],
          "serialized": ["Culprit Call Site"]}
+LEAST_LOST_NS = 10_000  # analyze/victim.h
 
 
 class GoldenReport(facts.Report):
@@ -76,6 +77,8 @@ def main():
         report = GoldenReport(folder, sites)
         facts.check_sums(report, tally)
         tally.note(pairs_fit(folder), "delays of a place lost no more than it cost")
+        tally.note(all(int(row["Lost (ns)"]) >= LEAST_LOST_NS for row in report.rows("serialized")),
+                   "every delay that is told of lost something")
         for line in lines:
             facts.check_line(report, line, tally)
         tally.note(bool(lines), "the program stated facts")

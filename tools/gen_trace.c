@@ -38,7 +38,7 @@ static uint32_t call(struct maker *m, struct thread *t, enum ct_api api, uint32_
 	what.api = (uint16_t)api;
 	what.enter_ns = t->now_ns;
 	what.leave_ns = leave_ns;
-	what.context = 1;
+	what.context = 1 + t->device;
 	what.correlation = ++m->correlation;
 	what.stack = 1 + (uint32_t)((t - m->threads) * 31 + place) % STACKS;
 	what.origin = CT_ORIGIN_PLT;
@@ -69,7 +69,8 @@ static void submit(struct maker *m, struct stream *s, struct ct_device_op op, ui
 {
 	op.start_ns = later(submit_ns + 2000 + chance(m, 2000), s->free_ns + 900);
 	op.end_ns = op.start_ns + ns;
-	op.context = 1;
+	op.device = s->device;
+	op.context = 1 + s->device;
 	op.stream = s->id;
 	op.correlation = m->correlation + 1;
 	ct_gen_put(m, &m->lanes[CUPTI_THREAD], CT_RECORD_DEVICE, &op);
@@ -132,10 +133,10 @@ static void graph(struct maker *m, struct thread *t, struct stream *s)
 static void order(struct maker *m, struct thread *t)
 {
 	struct stream *from = &t->streams[0], *to = &t->streams[1];
-	struct ct_event event = { .event_sync = ++m->event_sync, .context = 1, .stream = from->id,
-				  .event = from->id };
+	struct ct_event event = { .event_sync = ++m->event_sync, .context = 1 + t->device,
+				  .stream = from->id, .event = from->id };
 	struct ct_sync sync = { .kind = CT_SYNC_STREAM_WAIT, .event_sync = m->event_sync,
-				.context = 1, .stream = to->id, .event = from->id };
+				.context = 1 + t->device, .stream = to->id, .event = from->id };
 
 	event.correlation = call(m, t, CT_API_cudaEventRecord, 80, (struct ct_call){
 				 .addr = 0x500000 + from->id, .stream = from->id }, short_leave(m, t));
@@ -161,8 +162,8 @@ static void memory(struct maker *m, struct thread *t, struct stream *s)
 
 static void synchronize(struct maker *m, struct thread *t, struct stream *s)
 {
-	struct ct_sync sync = { .kind = CT_SYNC_STREAM, .context = 1, .stream = s->id,
-				.event = CT_ID_NONE };
+	struct ct_sync sync = { .kind = CT_SYNC_STREAM, .context = 1 + t->device,
+				.stream = s->id, .event = CT_ID_NONE };
 
 	sync.start_ns = t->now_ns;
 	sync.end_ns = later(t->now_ns, s->free_ns) + 3000;
@@ -201,8 +202,18 @@ static void allocate(struct maker *m, struct thread *t)
 			m->threads[i].now_ns = enter_ns + 3000;
 }
 
+/* The last of the run is of two devices: every other thread goes on with the second. */
+static void choose_device(struct maker *m, struct thread *t)
+{
+	if (m->second_device && m->calls / 3 > m->wanted / 4)
+		t->device = (uint32_t)(t - m->threads) % 2;
+	for (int i = 0; i < STREAMS; i++)
+		t->streams[i].device = t->device;
+}
+
 static void step(struct maker *m, struct thread *t)
 {
+	choose_device(m, t);
 	copy(m, t, &t->streams[0], t->step % 32 == 7);
 	for (int i = 0; i < 6; i++)
 		launch(m, t, &t->streams[i % STREAMS], m->deep ? 20000 : 0);
@@ -275,10 +286,11 @@ static int finish(struct maker *m)
 static int usage(void)
 {
 	fputs("usage: gen-trace [--calls N] [--threads N] [--seed N] [--lockstep] [--deep]\n"
-	      "                 [--rank N --world N] [--late MS] DIRECTORY\n"
+	      "                 [--second-device] [--rank N --world N] [--late MS] DIRECTORY\n"
 	      "Makes DIRECTORY and DIRECTORY/trace.cutrace, of about N calls (1000000) and as many\n"
 	      "device operations. --lockstep: the threads (4) meet after every step.\n"
 	      "--deep: nothing waits but for room in the launch queues.\n"
+	      "--second-device: in the last quarter every other thread works on it; no context tells of it.\n"
 	      "--rank, --world: it is that rank of so many. --late: it starts so much later.\n", stderr);
 	return 2;
 }
@@ -289,7 +301,7 @@ int main(int argc, char **argv)
 	const struct option options[] = {
 		{ "calls", required_argument, NULL, 'c' }, { "threads", required_argument, NULL, 't' },
 		{ "seed", required_argument, NULL, 's' }, { "lockstep", no_argument, NULL, 'l' },
-		{ "deep", no_argument, NULL, 'd' },
+		{ "deep", no_argument, NULL, 'd' }, { "second-device", no_argument, NULL, '2' },
 		{ "rank", required_argument, NULL, 'r' }, { "world", required_argument, NULL, 'w' },
 		{ "late", required_argument, NULL, 'a' }, { 0 },
 	};
@@ -307,6 +319,8 @@ int main(int argc, char **argv)
 			m.lockstep = true;
 		else if (option == 'd')
 			m.deep = true;
+		else if (option == '2')
+			m.second_device = true;
 		else if (option == 'r')
 			m.rank = (uint32_t)strtoul(optarg, NULL, 0);
 		else if (option == 'w')

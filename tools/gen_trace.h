@@ -27,14 +27,14 @@ struct lane {
 
 struct stream {
 	uint64_t free_ns; /* when its last operation ends */
-	uint32_t id;
+	uint32_t id, device;
 };
 
 struct thread {
 	struct lane *lane;
 	struct stream streams[STREAMS];
 	uint64_t now_ns;
-	uint32_t step;
+	uint32_t step, device;
 };
 
 struct maker {
@@ -45,6 +45,7 @@ struct maker {
 	uint32_t correlation, thread_count;
 	bool lockstep; /* all threads meet after every step */
 	bool deep;     /* nobody synchronizes: the queues of streams are full */
+	bool second_device; /* there is one, late in the run */
 	uint32_t rank, world; /* world 0: no rank is stated */
 	uint64_t late_ns;     /* the process starts so much later than rank 0 of the others */
 	struct lane lanes[THREADS_MAX + 1];

@@ -76,6 +76,18 @@ static void test_found(void **state)
 	expect(b, (struct rhythm){ 1000, 100, 110, false, ROUNDS, 0, false }, ROUNDS - 2);
 }
 
+/* Threads that are known for something else than calls are no reason to look for nothing. */
+static void test_idle_threads(void **state)
+{
+	struct model_builder *b = *state;
+
+	for (uint32_t i = 0; i < 2 * CT_HANDOFF_THREADS; i++) {
+		mb_thread(b, 1000 + i);
+		mb_overhead(b, CT_OVERHEAD_BUFFER_FLUSH, 10 * i, 10 * i + 1);
+	}
+	expect(b, (struct rhythm){ 1000, 100, 30, false, ROUNDS, 0, false }, ROUNDS - 2);
+}
+
 static void test_not_found(void **state)
 {
 	struct model_builder *b = *state;
@@ -129,6 +141,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MB_TEST(test_found),
+		MB_TEST(test_idle_threads),
 		MB_TEST(test_not_found),
 		MB_TEST(test_in_step),
 		MB_TEST(test_replayed),

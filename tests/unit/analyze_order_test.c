@@ -354,6 +354,22 @@ static void test_peer_copy_of_known_devices(void **state)
 	expect_free(b, k3, CT_EDGES);
 }
 
+/* A thread's own default stream is ordered with the legacy one only, of its device and others. */
+static void test_peer_copy_per_thread(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_device_op *k1, *k3, *copy;
+
+	peer_copy(b, CT_API_cudaMemcpy_ptds, &k1, &copy, 900);
+	between(copy, 0, 1);
+	copy->stream = S3;
+	mb_launcher(b, copy)->stream = 2; /* cudaStreamPerThread */
+	mb_stream(b, S2, CT_STREAM_FLAG_BLOCKING);
+	k3 = mb_launch(b, S2, 16, 20, 950, 1000);
+	mb_load(b);
+	expect_free(b, k3, CT_EDGES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +382,7 @@ int main(void)
 		MB_TEST(test_loading),
 		MB_TEST(test_peer_copy),
 		MB_TEST(test_peer_copy_of_known_devices),
+		MB_TEST(test_peer_copy_per_thread),
 		MB_TEST(test_per_thread_default_streams),
 		MB_TEST(test_recycled_handle),
 		MB_TEST(test_odd_records),

@@ -230,16 +230,17 @@ static void test_cuts_in_flight(void **state)
 	remove_trace();
 }
 
-/* Operations that wait in deep queues are joined to calls that were long before. */
+/* Operations that wait in deep queues are joined to calls long before; some parts are of one device. */
 static void test_deep_queues(void **state)
 {
 	struct ct_analysis *whole, *parts;
 
 	(void)state;
-	make_trace("--deep");
+	make_trace("--deep --second-device");
 	whole = analyze_whole();
 	parts = analyze_parts(2048, 2);
 	assert_int_equal(whole->totals.unjoined_ops, 0);
+	assert_true(whole->idle->devices[1].idle_ns && parts->model->several_devices);
 	expect_same_records(whole, parts);
 	ct_analysis_destroy(whole);
 	ct_analysis_destroy(parts);

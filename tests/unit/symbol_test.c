@@ -79,6 +79,21 @@ static __attribute__((noinline)) uint64_t first(uint64_t *ret_deeper)
 	return pc;
 }
 
+#ifndef __clang__ /* has no functions within functions; what OpenMP makes of a loop is one, too */
+static __attribute__((noipa)) uint64_t around_another(void)
+{
+	__attribute__((noipa)) uint64_t within(void)
+	{
+		uint64_t pc = expanded();
+
+		sink++;
+		return pc;
+	}
+
+	return within();
+}
+#endif
+
 struct self {
 	char path[PATH_MAX];
 	uint64_t bias, start, end;
@@ -186,6 +201,24 @@ static void test_within_each_other(void **state)
 	expect_functions(symbols, deeper, 3, names);
 	expect_functions(symbols, pc, 2, names + 1);
 	ct_symbols_destroy(symbols);
+}
+
+static void test_within_a_function(void **state)
+{
+#ifdef __clang__
+	(void)state;
+	skip();
+#else
+	static const char *const names[] = { "expanded", "within" };
+	struct self self = look_at_self();
+	struct ct_symbols *symbols;
+
+	(void)state;
+	assert_int_equal(ct_symbols_create(&symbols), 0);
+	assert_int_equal(tell(symbols, &self), 0);
+	expect_functions(symbols, around_another(), 2, names);
+	ct_symbols_destroy(symbols);
+#endif
 }
 
 static void test_cached(void **state)
@@ -316,6 +349,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_inlined),
 		cmocka_unit_test(test_within_each_other),
+		cmocka_unit_test(test_within_a_function),
 		cmocka_unit_test(test_cached),
 		cmocka_unit_test(test_wrong_build_id),
 		cmocka_unit_test(test_later_module_replaces),
