@@ -30,6 +30,16 @@ static char *flat(char *text)
 	return text;
 }
 
+/* What was not seen, up to the line of trust, fits a terminal of 100 columns. */
+static void check_width(const char *text)
+{
+	const char *at = strstr(text, "NOT seen"), *end = strstr(text, "\ntrust");
+
+	for (; at && end && at < end; at += strcspn(at, "\n") + 1)
+		if (strcspn(at, "\n") > 100)
+			fail_msg("too long: %.*s", (int)strcspn(at, "\n"), at);
+}
+
 /* What is built, loaded and changed, as a report. Free it. */
 static char *report(struct model_builder *b, bool summary, void (*change)(struct ct_model *model))
 {
@@ -51,6 +61,7 @@ static char *report(struct model_builder *b, bool summary, void (*change)(struct
 	ct_report_text(a, summary, to);
 	fclose(to);
 	ct_analysis_destroy(a);
+	check_width(text);
 	return flat(text);
 }
 
