@@ -35,9 +35,10 @@ uint64_t ct_report_overwritten(const struct ct_model *model);
 
 /*
  * Lines that say which part of the run a flight recorder kept; lead precedes the first of
- * them, next the others. Only if records were overwritten.
+ * them, next the others, indent what is left of one that is too long. Only if records were overwritten.
  */
-void ct_report_flight(const struct ct_model *model, const char *lead, const char *next, FILE *to);
+void ct_report_flight(const struct ct_model *model, const char *lead, const char *next,
+		      const char *indent, FILE *to);
 
 /*
  * Lines that say which windows were recorded, where not all of the run was; lead precedes the

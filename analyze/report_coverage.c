@@ -2,6 +2,7 @@
 /* What the trace holds and what it does not: the first thing a report says. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,9 +85,16 @@ static const char *lead(int printed)
 #define LEAD_BYTES 10 /* what stands before each line of what was not seen */
 #define GO_ON "            " /* the same and more: the line goes on with the one before */
 
-static int line(FILE *to, int printed)
+/* A line of what was not seen. Returns 1: then there is one. */
+__attribute__((format(printf, 3, 4))) static int say(FILE *to, int printed, const char *format, ...)
 {
-	fputs(lead(printed), to);
+	char text[CT_NAME_BYTES + 256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	ct_report_wrapped(to, lead(printed), GO_ON, "%s", text);
 	return 1;
 }
 
@@ -182,17 +190,15 @@ static int print_blindness(const struct ct_model *model, FILE *to, int printed)
 			ct_report_wrapped(to, lead(1), GO_ON, "from then on, " UNSEEN);
 			printed = 1;
 		} else if (note->code == CT_NOTE_FIX) {
-			printed = line(to, printed);
-			fprintf(to, "the program as it is: cutrace changed it (%s)\n", note->text);
+			printed = say(to, printed, "the program as it is: cutrace changed it (%s)",
+				      note->text);
 		} else if (note->code == CT_NOTE_NO_NVTX) {
-			printed = line(to, printed);
-			fprintf(to, "NVTX ranges: %s\n", note->text);
+			printed = say(to, printed, "NVTX ranges: %s", note->text);
 		} else if (note->code == CT_NOTE_SHARED_GPU) {
-			printed = line(to, printed);
-			fprintf(to, "the work of other processes that share the GPU (%s)\n", note->text);
+			printed = say(to, printed, "the work of other processes that share the GPU (%s)",
+				      note->text);
 		} else if (note->code == CT_NOTE_PARTIAL_CUPTI || note->code == CT_NOTE_NO_UNWINDER) {
-			printed = line(to, printed);
-			fprintf(to, "%s\n", note->text);
+			printed = say(to, printed, "%s", note->text);
 		}
 	}
 	return printed;
@@ -205,8 +211,8 @@ static int print_losses(const struct ct_model *model, FILE *to, int printed)
 	for (uint32_t i = 0; i < model->header->loss_count; i++) {
 		if (!model->header->lost[i])
 			continue;
-		printed = line(to, printed);
-		fprintf(to, "%s\n", ct_report_things(model->header->lost[i], ct_report_loss((int)i), text));
+		printed = say(to, printed, "%s",
+			      ct_report_things(model->header->lost[i], ct_report_loss((int)i), text));
 	}
 	return printed;
 }
@@ -221,8 +227,8 @@ static int print_scripts(const struct ct_totals *totals, FILE *to, int printed)
 
 		if (!calls)
 			continue;
-		printed = line(to, printed);
-		fprintf(to, "the Python lines of %s: %s\n", ct_report_count(calls, "call", text), missing);
+		printed = say(to, printed, "the Python lines of %s: %s",
+			      ct_report_count(calls, "call", text), missing);
 	}
 	return printed;
 }
@@ -231,7 +237,7 @@ static int print_flight(const struct ct_model *model, FILE *to, int printed)
 {
 	if (!ct_report_overwritten(model))
 		return printed;
-	ct_report_flight(model, lead(printed), lead(1), to);
+	ct_report_flight(model, lead(printed), lead(1), GO_ON, to);
 	return 1;
 }
 
@@ -241,27 +247,26 @@ static int print_modules(const struct ct_symbols *symbols, FILE *to, int printed
 	char modules[48];
 
 	if (ct_symbols_mismatched(symbols)) {
-		printed = line(to, printed);
-		fprintf(to, "source lines in %s whose file has changed since",
-			ct_report_count(ct_symbols_mismatched(symbols), "module", modules));
+		char gone[64] = "";
+
 		if (ct_symbols_missing(symbols))
-			fprintf(to, ", %u whose file is gone", ct_symbols_missing(symbols));
-		fputc('\n', to);
+			snprintf(gone, sizeof(gone), ", %u whose file is gone", ct_symbols_missing(symbols));
+		printed = say(to, printed, "source lines in %s whose file has changed since%s",
+			      ct_report_count(ct_symbols_mismatched(symbols), "module", modules),
+			      gone);
 	} else if (ct_symbols_missing(symbols)) {
-		printed = line(to, printed);
-		fprintf(to, "source lines in %s whose file is gone\n",
-			ct_report_count(ct_symbols_missing(symbols), "module", modules));
+		printed = say(to, printed, "source lines in %s whose file is gone",
+			      ct_report_count(ct_symbols_missing(symbols), "module", modules));
 	}
 	if (ct_symbols_unverified(symbols)) {
-		printed = line(to, printed);
-		fprintf(to, "whether %s without a build id changed since: their source lines may be wrong\n",
-			ct_report_count(ct_symbols_unverified(symbols), "module", modules));
+		printed = say(to, printed, "whether %s without a build id changed since: their "
+			      "source lines may be wrong",
+			      ct_report_count(ct_symbols_unverified(symbols), "module", modules));
 	}
 	if (ct_symbols_outside(symbols)) {
-		printed = line(to, printed);
-		fprintf(to, "source lines or inlined functions of %s: files that their debug information "
-			"names (.dwo, dwz) are not opened\n",
-			ct_report_count(ct_symbols_outside(symbols), "module", modules));
+		printed = say(to, printed, "source lines or inlined functions of %s: files that "
+			      "their debug information names (.dwo, dwz) are not opened",
+			      ct_report_count(ct_symbols_outside(symbols), "module", modules));
 	}
 	return printed;
 }
@@ -274,52 +279,50 @@ static int print_damage(const struct ct_analysis *a, FILE *to, int printed)
 
 	if (model->header->claimed_bytes > CT_CHUNK_UNIT && /* any chunk at all */
 	    model->header->claimed_bytes > ct_reader_size(model->reader)) {
-		printed = line(to, printed);
-		fprintf(to, "%s missing at the end of the trace file\n",
-			ct_report_count(model->header->claimed_bytes - ct_reader_size(model->reader), "byte", count));
+		printed = say(to, printed, "%s missing at the end of the trace file",
+			      ct_report_count(model->header->claimed_bytes - ct_reader_size(model->reader), "byte", count));
 	}
 	if (model->damaged_bytes) {
-		printed = line(to, printed);
-		fprintf(to, "%s of the trace, the first at offset %" PRIu64 "\n",
-			ct_report_count(model->damaged_bytes, "damaged byte", count), model->damaged_at);
+		printed = say(to, printed, "%s of the trace, the first at offset %" PRIu64,
+			      ct_report_count(model->damaged_bytes, "damaged byte", count),
+			      model->damaged_at);
 	}
 	if (ct_reader_gaps(model->reader)) {
-		printed = line(to, printed);
-		fprintf(to, "%s of the trace holding nothing: a thread was stopped, or the disk full, as it began to "
-			"write there, or damage\n", ct_report_count(ct_reader_gaps(model->reader), "byte", count));
+		printed = say(to, printed, "%s of the trace holding nothing: a thread was "
+			      "stopped, or the disk full, as it began to write there, or damage",
+			      ct_report_count(ct_reader_gaps(model->reader), "byte", count));
 	}
 	if (model->unknown_records) {
-		printed = line(to, printed);
-		fprintf(to, "%s of kinds that this version does not know: of a newer one, or damaged\n",
-			ct_report_count(model->unknown_records, "record", count));
+		printed = say(to, printed, "%s of kinds that this version does not know: of a "
+			      "newer one, or damaged",
+			      ct_report_count(model->unknown_records, "record", count));
 	}
 	if (model->untimed_ops) {
-		printed = line(to, printed);
-		fprintf(to, "%s whose times cannot be: an end before the start, or no start\n",
-			ct_report_count(model->untimed_ops, "device record", count));
+		printed = say(to, printed, "%s whose times cannot be: an end before the start, or "
+			      "no start",
+			      ct_report_count(model->untimed_ops, "device record", count));
 	}
 	if (a->totals.nameless) {
-		printed = line(to, printed);
-		fprintf(to, "which call it was, of %s whose names are missing in the trace\n",
-			ct_report_count(a->totals.nameless, "call", count));
+		printed = say(to, printed, "which call it was, of %s whose names are missing in "
+			      "the trace",
+			      ct_report_count(a->totals.nameless, "call", count));
 	}
 	return printed;
 }
 
+#define CUT_OFF "the end: the run was cut off (killed, or still going); "
+
 /* CUPTI is asked for its records once a second, and by `cutrace ctl report-now`. */
-static void print_end(const struct ct_model *model, const char *first, FILE *to)
+static int print_end(const struct ct_model *model, FILE *to, int printed)
 {
 	uint64_t fetched_ns = model->header->control.fetched_ns;
 	char text[16] = "second";
 
-	fprintf(to, "%sthe end: the run was cut off (killed, or still going)", first);
-	if (fetched_ns && fetched_ns >= model->end_ns) {
-		fprintf(to, "; CUPTI was asked for device records after the last call\n");
-		return;
-	}
+	if (fetched_ns && fetched_ns >= model->end_ns)
+		return say(to, printed, CUT_OFF "CUPTI was asked for device records after the last call");
 	if (fetched_ns)
 		ct_report_time(model->end_ns - fetched_ns, text);
-	fprintf(to, "; the last %s of device records may be missing\n", text);
+	return say(to, printed, CUT_OFF "the last %s of device records may be missing", text);
 }
 
 static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
@@ -327,46 +330,43 @@ static int print_gaps(const struct ct_analysis *a, FILE *to, int printed)
 	const struct ct_model *model = a->model;
 	char count[48];
 
-	if (model->header->finish == CT_FINISH_CUT_OFF) {
-		print_end(model, lead(printed), to);
-		printed = 1;
-	}
+	if (model->header->finish == CT_FINISH_CUT_OFF)
+		printed = print_end(model, to, printed);
 	printed = print_damage(a, to, printed);
 	if (a->totals.without_work) {
-		printed = line(to, printed);
-		fprintf(to, "what %s submitted: no device record of it came (it had not ended when the "
-			"program did, %sor CUPTI lost it)\n",
-			ct_report_count(a->totals.without_work, "call", count),
-			model->header->finish == CT_FINISH_CUT_OFF ? "CUPTI still had it, " : "");
+		printed = say(to, printed, "what %s submitted: no device record of it came (it "
+			      "had not ended when the program did, %sor CUPTI lost it)",
+			      ct_report_count(a->totals.without_work, "call", count),
+			      model->header->finish == CT_FINISH_CUT_OFF ? "CUPTI still had it, " :
+			      "");
 	}
 	if (a->totals.without_work_cut) {
-		printed = line(to, printed);
-		fprintf(to, "what %s submitted: no device record of it came before %s\n",
-			ct_report_count(a->totals.without_work_cut, "call", count), ct_seen_windows(model) ? "the window ended" :
-			"the mode was light again");
+		printed = say(to, printed, "what %s submitted: no device record of it came before %s",
+			      ct_report_count(a->totals.without_work_cut, "call", count),
+			      ct_seen_windows(model) ? "the window ended" :
+			      "the mode was light again");
 	}
 	if (a->totals.managed) {
-		printed = line(to, printed);
-		fprintf(to, "page faults and migrations of managed memory (%s); kernels that touch it may take "
-			"longer for them\n", ct_report_count(a->totals.managed, "allocation", count));
+		printed = say(to, printed, "page faults and migrations of managed memory (%s); "
+			      "kernels that touch it may take longer for them",
+			      ct_report_count(a->totals.managed, "allocation", count));
 	}
 	if (a->totals.unjoined_ops) {
-		printed = line(to, printed);
-		fprintf(to, "the calls that submitted %s%s\n",
-			ct_report_count(a->totals.unjoined_ops, "device operation", count),
-			ct_seen_windows(model) ? ": made outside the windows, or at their edges" :
-			ct_seen_partly(model) ? ": made while the mode was light" : "");
+		printed = say(to, printed, "the calls that submitted %s%s",
+			      ct_report_count(a->totals.unjoined_ops, "device operation", count),
+			      ct_seen_windows(model) ?
+			      ": made outside the windows, or at their edges" :
+			      ct_seen_partly(model) ? ": made while the mode was light" : "");
 	}
 	printed = print_modules(a->sites->places->symbols, to, printed);
 	if (a->totals.without_line) {
-		printed = line(to, printed);
-		fprintf(to, "the source lines of %s: no module on their stacks has debug information\n",
-			ct_report_count(a->totals.without_line, "blocked call", count));
+		printed = say(to, printed, "the source lines of %s: no module on their stacks has "
+			      "debug information",
+			      ct_report_count(a->totals.without_line, "blocked call", count));
 	}
 	if (a->totals.unknown_apis) {
-		printed = line(to, printed);
-		fprintf(to, "the meaning of %s of a newer version\n",
-			ct_report_count(a->totals.unknown_apis, "call", count));
+		printed = say(to, printed, "the meaning of %s of a newer version",
+			      ct_report_count(a->totals.unknown_apis, "call", count));
 	}
 	return printed;
 }

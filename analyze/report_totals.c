@@ -31,31 +31,35 @@ static uint64_t after(uint64_t from_ns, uint64_t to_ns)
 	return to_ns > from_ns ? to_ns - from_ns : 0;
 }
 
-void ct_report_flight(const struct ct_model *model, const char *lead, const char *next, FILE *to)
+void ct_report_flight(const struct ct_model *model, const char *lead, const char *next,
+		      const char *indent, FILE *to)
 {
 	uint64_t start_ns = model->header->start_ns;
 	uint64_t from_ns = model->kept_from_ns > start_ns ? model->kept_from_ns : start_ns;
+	const char *whole = ct_seen_windows(model) ? "all windows" : "the whole run";
 	char kept[16], run[16], limit[32], ops[48], calls[48];
 
 	if (model->end_ns <= from_ns)
-		fprintf(to, "%sflight recorder: nothing is kept from when all was recorded: the limit, %s, is "
-			"too small for so many threads; %" PRIu64 " records were overwritten; ", lead,
-			size_text(model->header->limit_bytes, limit), ct_report_overwritten(model));
+		ct_report_wrapped(to, lead, indent, "flight recorder: nothing is kept from when all was "
+				  "recorded: the limit, %s, is too small for so many threads; %" PRIu64
+				  " records were overwritten; totals cover %s",
+				  size_text(model->header->limit_bytes, limit),
+				  ct_report_overwritten(model), whole);
 	else
-		fprintf(to, "%sflight recorder: the last %s of %s are kept (limit %s); %" PRIu64 " records "
-			"before that were overwritten; ", lead,
-			ct_report_time(model->end_ns - from_ns, kept),
-			ct_report_time(after(start_ns, model->end_ns), run),
-			size_text(model->header->limit_bytes, limit), ct_report_overwritten(model));
-	fprintf(to, "totals cover %s\n", ct_seen_windows(model) ? "all windows" : "the whole run");
+		ct_report_wrapped(to, lead, indent, "flight recorder: the last %s of %s are kept (limit %s); %"
+				  PRIu64 " records before that were overwritten; totals cover %s",
+				  ct_report_time(model->end_ns - from_ns, kept),
+				  ct_report_time(after(start_ns, model->end_ns), run),
+				  size_text(model->header->limit_bytes, limit),
+				  ct_report_overwritten(model), whole);
 	if (model->early_calls || model->early_ops)
-		fprintf(to, "%s%s and %s of that time that were not overwritten: left out, as what else "
-			"happened then is not known\n", next,
-			ct_report_count(model->early_calls, "call", calls),
-			ct_report_count(model->early_ops, "device operation", ops));
+		ct_report_wrapped(to, next, indent, "%s and %s of that time that were not overwritten: left "
+				  "out, as what else happened then is not known",
+				  ct_report_count(model->early_calls, "call", calls),
+				  ct_report_count(model->early_ops, "device operation", ops));
 	if (model->early_submits)
-		fprintf(to, "%sthe calls of that time that submitted %s\n", next,
-			ct_report_count(model->early_submits, "device operation", ops));
+		ct_report_wrapped(to, next, indent, "the calls of that time that submitted %s",
+				  ct_report_count(model->early_submits, "device operation", ops));
 }
 
 void ct_report_totals(const struct ct_analysis *a, size_t limit, FILE *to)

@@ -27,13 +27,13 @@ def totals(trace):
 
 def lost(trace, what):
     """The number before a line of what was not seen; 0 without one."""
-    found = re.search(rf"(\d+) {re.escape(what)}", report_text(trace))
+    found = re.search(rf"(\d+) {re.escape(what)}", " ".join(report_text(trace).split()))
     return int(found[1]) if found else 0
 
 
 def says_flight(trace, limit):
     """The report is about the end of a longer run and says so; otherwise nothing is missing."""
-    text = report_text(trace)
+    text = " ".join(report_text(trace).split())
     found = re.search(r"flight recorder: the last ([\d.]+ \w+) of ([\d.]+ \w+) are kept "
                       rf"\(limit {limit}\); (\d+) records before that were overwritten", text)
     check(found and int(found[3]) > 0, "the report says what was kept", text)
