@@ -65,6 +65,9 @@ static void print_sums(const struct ct_filter *filter, struct sum all, struct su
 			  ct_report_time(shown.blocked_ns, some), ct_report_time(all.blocked_ns, whole),
 			  ct_report_count(all.calls - shown.calls, "call", left),
 			  ct_report_time(all.blocked_ns - shown.blocked_ns, rest));
+	if (!shown.calls && all.calls)
+		ct_report_wrapped(to, INDENT, INDENT, "no call passes: `cutrace stats --report calls` lists "
+				  "the names that there are, a report without filters times and ranges");
 }
 
 void ct_report_filter(const struct ct_analysis *a, FILE *to)

@@ -145,8 +145,11 @@ def main():
         check(folder, whole, ["--min-blocked", f"{middle}ns"], lambda row: blocked(row) >= middle)
         check(folder, whole, ["--from", f"{half}ns", "--to", f"{end}ns"],
               lambda row: begins(row) - begin < end and ends(row) - begin >= half)
-        if report("--only", "noSuchCall", folder) == first or "shown: 0 of" not in report("--only", "x", folder):
+        none = report("--only", "noSuchCall", folder)
+        if none == first or "shown: 0 of" not in none or "no call passes" not in none:
             fail("nothing passes, and it does not say so")
+        if "no call passes" in report("--only", "cudaFree", folder):
+            fail("calls pass, and it says that none does")
         after = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
         if before != after:
             fail("files beside the trace have changed")
