@@ -20,7 +20,7 @@
 /* Where the files go; NULL: nowhere, as those beside the trace are of all of it. */
 static const char *target(const char *directory, const struct ct_report_wish *wish)
 {
-	return ct_filter_any(&wish->filter) ? wish->output : directory;
+	return wish->output || ct_filter_any(&wish->filter) ? wish->output : directory;
 }
 
 int ct_report_make(const char *directory, const struct ct_report_wish *wish,
@@ -57,7 +57,8 @@ int ct_report_tell(const char *directory, const struct ct_report_files *files)
 	fprintf(stderr, "cutrace: %s/%s: %s", ct_shown(files->to, name), files->failed,
 		strerror(-files->r));
 	if (files->to == directory)
-		fprintf(stderr, "; make room or give rights, then run `cutrace report %s`", name);
+		fprintf(stderr, "; make room or give rights, then run `cutrace report %s`, or have the files "
+			"elsewhere by its --output", name);
 	putc('\n', stderr);
 	return CT_EXIT_FAILED;
 }
@@ -114,7 +115,7 @@ int ct_report_folder(const char *directory)
 	return r == -EEXIST ? 0 : r;
 }
 
-/* Files beside a trace are of all of it: a filtered report must not be taken for them. */
+/* Files beside a trace are of that one, and of all of it: no other report must be taken for them. */
 static int make_target(const struct ct_report_wish *wish)
 {
 	char path[PATH_MAX];
@@ -124,7 +125,7 @@ static int make_target(const struct ct_report_wish *wish)
 		return ct_fail(wish->output, strerror(-r));
 	snprintf(path, sizeof(path), "%s/trace.cutrace", wish->output);
 	if (access(path, F_OK) == 0)
-		return ct_fail(wish->output, "holds a trace, and its report is to be of all of it; "
+		return ct_fail(wish->output, "holds a trace, whose own report would be overwritten; "
 			       "name another directory");
 	return 0;
 }
@@ -136,6 +137,14 @@ static int make_filtered(const struct ct_members *members, const struct ct_repor
 	if (status || !members->count)
 		return status;
 	return members->count > 1 ? ct_report_members(members, wish) : make(members->at[0].directory, wish);
+}
+
+/* The files of a single process go where its run's go: the trace may lie where nothing can be written. */
+static int make_run(const struct ct_members *members, const struct ct_report_wish *wish)
+{
+	int status = members->count == 1 ? make_target(wish) : 0;
+
+	return status ? status : ct_report_members(members, wish);
 }
 
 /* One directory with a trace is a report of its own; everything else is a run. */
@@ -162,7 +171,7 @@ static int report(char **directories, int count, const struct ct_report_wish *wi
 	else if (members.count == 1 && !wish->output)
 		status = make(members.at[0].directory, wish);
 	else if (members.count)
-		status = ct_report_members(&members, wish);
+		status = make_run(&members, wish);
 	if (members.bad && !status)
 		status = CT_EXIT_FAILED;
 	ct_members_free(&members);

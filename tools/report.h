@@ -15,7 +15,7 @@
 /* What was asked for. */
 struct ct_report_wish {
 	enum ct_report_mode mode;
-	const char *output;
+	const char *output; /* for the tables of a run; of a single process, for all its files */
 	bool all_rows;
 	bool foreign; /* traces of other users as well */
 	char **operands; /* what the command was given: directories of traces, or of those */
@@ -50,9 +50,15 @@ int ct_report_tell(const char *directory, const struct ct_report_files *files);
 /* Write out what was printed. Returns `status`, or CT_EXIT_FAILED if it cannot be, printed. */
 int ct_report_flush(int status);
 
+/* Which files of the report of several processes were written: each one's own, the tables of all. */
+struct ct_report_written {
+	bool own, tables;
+};
+
 /* Print where the files of a trace's report are, if anywhere, and what to do next. */
 void ct_report_next(const char *directory, const char *to);
-void ct_report_next_several(const struct ct_run *run, const struct ct_report_wish *wish);
+void ct_report_next_several(const struct ct_run *run, const struct ct_report_wish *wish,
+			    struct ct_report_written written);
 
 /* As ct_report_several(), with everything that can be wished for. */
 int ct_report_members(const struct ct_members *members, const struct ct_report_wish *wish);

@@ -75,23 +75,25 @@ static void print_operands(const struct ct_report_wish *wish)
 /* Of a filtered report, whose processes keep the files that they have. */
 static void print_shown(const struct ct_report_wish *wish)
 {
-	if (!wish->output)
-		return;
 	fputs("\ncutrace: the tables of what is shown are ranks_shown.csv and ranks_callsites.csv in ", stdout);
 	print_name(wish->output);
 	putchar('\n');
 }
 
-void ct_report_next_several(const struct ct_run *run, const struct ct_report_wish *wish)
+void ct_report_next_several(const struct ct_run *run, const struct ct_report_wish *wish,
+			    struct ct_report_written written)
 {
 	const char *first = "   next: ";
 
 	if (run->filter) {
-		print_shown(wish);
+		if (written.tables)
+			print_shown(wish);
 		return;
 	}
-	puts("\ncutrace: each process has a report.txt and tables, CSV files, in its directory");
-	if (wish->output) {
+	putchar('\n');
+	if (written.own)
+		puts("cutrace: each process has a report.txt and tables, CSV files, in its directory");
+	if (written.tables) {
 		fputs("cutrace: the tables of the run are ranks.csv and ranks_callsites.csv in ", stdout);
 		print_name(wish->output);
 		putchar('\n');

@@ -43,6 +43,12 @@ static int add(struct job *job, struct ct_process *process)
 	return r;
 }
 
+/* Is this the report of one process, which itself tells more than a comparison with nobody? */
+static bool single(const struct ct_members *members, const struct ct_report_wish *wish)
+{
+	return members->count == 1 && wish->output && wish->mode == CT_REPORT_PRINT;
+}
+
 /* Analyze one process, write its own report and add its digest. */
 static void make(void *arg, size_t i)
 {
@@ -55,11 +61,14 @@ static void make(void *arg, size_t i)
 	struct ct_process process;
 
 	options.progress_arg = &progress;
-	own.output = NULL; /* it is the run's; filtered, none of a process's files are written */
+	if (job->members->count > 1)
+		own.output = NULL; /* it is the run's; filtered, none of a process's files are written */
 	outcome->r = ct_report_make(job->members->at[i].directory, &own, options, &analysis, &outcome->files);
 	ct_progress_trace(&progress);
 	if (outcome->r < 0)
 		return;
+	if (single(job->members, job->wish))
+		ct_report_text(analysis, false, stdout);
 	outcome->r = ct_process_take(analysis, &process);
 	ct_analysis_destroy(analysis);
 	if (outcome->r == 0)
@@ -67,9 +76,11 @@ static void make(void *arg, size_t i)
 }
 
 /* Say what failed, in the order in which the traces were given. */
-static int tell(const struct job *job)
+static int tell(const struct job *job, bool *ret_written)
 {
 	int status = 0;
+
+	*ret_written = true;
 
 	for (size_t i = 0; i < job->members->count; i++) {
 		const char *directory = job->members->at[i].directory;
@@ -79,12 +90,13 @@ static int tell(const struct job *job)
 			ct_names_add(&job->run->left_out, directory);
 		}
 		status |= ct_report_tell(directory, &job->outcomes[i].files);
+		*ret_written &= job->outcomes[i].files.r == 0;
 	}
 	return status;
 }
 
 static int make_all(const struct ct_members *members, const struct ct_report_wish *wish,
-		    struct ct_run *run, int *ret_status)
+		    struct ct_run *run, int *ret_status, bool *ret_written)
 {
 	struct job job = { .members = members, .wish = wish, .run = run,
 			   .options = { .process = true, .progress = ct_progress_part } };
@@ -102,7 +114,7 @@ static int make_all(const struct ct_members *members, const struct ct_report_wis
 	ct_progress_end();
 	pthread_mutex_destroy(&job.lock);
 	run->left_out = members->left_out;
-	*ret_status = tell(&job);
+	*ret_status = tell(&job, ret_written);
 	free(job.outcomes);
 	return ct_run_finish(run);
 }
@@ -122,12 +134,17 @@ static int write_tables(const struct ct_run *run, const char *directory)
 	return ct_fail(path, strerror(-r));
 }
 
-static void print(const struct ct_run *run, const struct ct_report_wish *wish)
+static void print(const struct ct_run *run, const struct ct_members *members,
+		  const struct ct_report_wish *wish, struct ct_report_written written)
 {
 	if (!run->processes.count)
 		return;
-	ct_report_run(run, false, stdout);
-	ct_report_next_several(run, wish);
+	if (!single(members, wish)) {
+		ct_report_run(run, false, stdout);
+		ct_report_next_several(run, wish, written);
+	} else if (written.own) {
+		ct_report_next(members->at[0].directory, wish->output);
+	}
 }
 
 /*
@@ -150,22 +167,27 @@ int ct_report_members(const struct ct_members *members, const struct ct_report_w
 {
 	struct ct_report_wish with_origin = *whole, *wish = &with_origin;
 	struct ct_run *run = ct_run_create();
+	struct ct_report_written written = { 0 };
 	int status = 0;
 
 	if (wish->filter.from_ns || wish->filter.to_ns)
 		wish->filter.origin_ns = beginning(members);
 	if (run && ct_filter_any(&wish->filter))
 		run->filter = &wish->filter;
-	if (!run || make_all(members, wish, run, &status) < 0) {
+	if (!run || make_all(members, wish, run, &status, &written.own) < 0) {
 		ct_run_destroy(run);
 		return ct_fail("report", strerror(ENOMEM));
 	}
-	if (wish->output && run->processes.count)
-		status |= write_tables(run, wish->output);
+	if (wish->output && run->processes.count) {
+		int failed = write_tables(run, wish->output);
+
+		written.tables = !failed;
+		status |= failed;
+	}
 	if (wish->mode == CT_REPORT_AT_EXIT)
 		ct_report_run(run, true, stderr);
 	else if (wish->mode == CT_REPORT_PRINT)
-		print(run, wish);
+		print(run, members, wish, written);
 	ct_run_destroy(run);
 	return ct_report_flush(status);
 }

@@ -231,15 +231,20 @@ def merged_twice(here):
 
 @case
 def merged_of_one(here):
-    """A directory, or one that holds just one, is reported on as ever."""
+    """A directory, or one that holds just one, is reported on as ever; with --output it stays as it is."""
     run = quiet(here.traced(victim("return")))
     for directory in (run.trace(), run.folder):
         report = quiet(merged(here, directory))
         same((report.status, report.out.split("\ncutrace: the report is")[0]),
              (0, report_text(run.trace())), f"report {directory}")
+    (run.trace() / "report.txt").write_text("mine")
     report = quiet(merged(here, run.trace(), output="out"))
-    check(report.out.startswith("cutrace: 1 process (victim)"), "--output means a run", report.out)
-    same(len(table_of(report.folder / "out", "ranks")), 1, "rows of ranks.csv")
+    text = report_text(report.folder / "out")
+    check(report.out.startswith(text + "\ncutrace: the report is report.txt in out,"), "its own report", report.out)
+    check("(pid" in text.splitlines()[0], "of one process", text)
+    same((len(table_of(report.folder / "out", "ranks")), len(table_of(report.folder / "out", "calls"))),
+         (1, len(table_of(run.trace(), "calls"))), "rows of ranks.csv and calls.csv")
+    same((run.trace() / "report.txt").read_text(), "mine", "what lies beside the trace")
 
 
 @case
@@ -282,6 +287,8 @@ def merged_unwritable(here):
     (folder / "file").write_text("x")
     report = one_line(merged(here, run.folder, output=folder / "file"), str(folder / "file"))
     same((report.status, report.out.startswith("cutrace: 4 processes")), (1, True), "status, report")
+    check("the tables of the run are" not in report.out, "none were written", report.out)
+    one_line(merged(here, run.traces()[0], output=run.traces()[1]), "holds a trace")
     report = merged(here, run.folder, output=folder / "no" / "parent")
     same((report.status, (folder / "no" / "parent" / "ranks.csv").exists()), (0, True), "made, with its parent")
 
