@@ -43,6 +43,8 @@ struct proof {
 	struct ct_trial traced, plain, *bare, *fixed; /* runs of each of the last two */
 };
 
+#define MORE "          " /* before a further line of what a head says */
+
 /* What stands before a line, as in a report. */
 static void head(const char *name)
 {
@@ -63,7 +65,7 @@ __attribute__((format(printf, 1, 2))) static void more(const char *format, ...)
 	va_start(list, format);
 	vsnprintf(text, sizeof(text), format, list);
 	va_end(list);
-	ct_report_wrapped(stdout, "          ", "          ", "%s", text);
+	ct_report_wrapped(stdout, MORE, MORE, "%s", text);
 }
 
 static void print_range(const struct ct_range *range)
@@ -250,14 +252,13 @@ static void print_done(const struct ct_fix_counts *counts)
 {
 	char text[48];
 
-	head("changed");
 	if (counts->mallocs + counts->frees)
-		printf("%llu of %llu frees of cudaMalloc memory did not wait; %llu of %llu allocations used "
-		       "a freed block again\n", (unsigned long long)counts->deferred,
-		       (unsigned long long)counts->frees, (unsigned long long)counts->reused,
-		       (unsigned long long)counts->mallocs);
+		ct_report_wrapped(stdout, "changed   ", MORE, "%llu of %llu frees of cudaMalloc memory did not "
+				  "wait; %llu of %llu allocations used a freed block again",
+				  (unsigned long long)counts->deferred, (unsigned long long)counts->frees,
+				  (unsigned long long)counts->reused, (unsigned long long)counts->mallocs);
 	else
-		printf("nothing: the program allocates and frees no cudaMalloc memory\n");
+		printf("changed   nothing: the program allocates and frees no cudaMalloc memory\n");
 	if (counts->stopped)
 		more("no free was changed from some moment on: %s", stop_reason(counts->stopped));
 	print_left(counts);
@@ -369,9 +370,9 @@ static int print_all(const struct proof *proof)
 
 	if (!values)
 		return ct_fail("prove", strerror(ENOMEM));
-	printf("cutrace: %s with fix %s (%s), %s of a bare and a fixed run\n",
-	       proof->trials.argv[0], proof->fix->name, proof->fix->what,
-	       ct_report_count(proof->runs, "round", rounds));
+	ct_report_wrapped(stdout, "", MORE, "cutrace: %s with fix %s (%s), %s of a bare and a fixed run",
+			  proof->trials.argv[0], proof->fix->name, proof->fix->what,
+			  ct_report_count(proof->runs, "round", rounds));
 	predicted = print_predicted(proof, &range);
 	print_times(proof, predicted ? &range : NULL, values);
 	if (proof->fix->fix != CT_FIX_PIN)

@@ -6,6 +6,7 @@
 #include "analyze/report.h"
 
 #define MIB (1 << 20)
+#define MORE "          " /* before a further line of what a head says */
 
 static void print_range(const char *what, const struct ct_range *range, const char *more)
 {
@@ -38,8 +39,9 @@ int ct_print_beyond(const struct ct_analysis *analysis, enum ct_fix fix, const s
 	if (r < 0)
 		return r;
 	print_range("free alone", &frees, "");
-	print_range("pin alone", &copies, ",\n          which can be less together (both save the same) or more (one takes over the other's "
-		    "wait)");
+	print_range("pin alone", &copies, ",");
+	ct_report_wrapped(stdout, MORE, MORE, "which can be less together (both save the same) or more (one "
+			  "takes over the other's wait)");
 	return 0;
 }
 
@@ -65,8 +67,9 @@ static void print_left(const struct ct_pin_counts *pin)
 {
 	for (int why = 0; why < CT_PIN_LEFTS; why++)
 		if (pin->left[why])
-			printf("          left alone: %llu %s %s\n", (unsigned long long)pin->left[why],
-			       pin->left[why] == 1 ? "copy" : "copies", reasons[why]);
+			ct_report_wrapped(stdout, MORE, MORE, "left alone: %llu %s %s",
+					  (unsigned long long)pin->left[why],
+					  pin->left[why] == 1 ? "copy" : "copies", reasons[why]);
 }
 
 void ct_print_staged(const struct ct_fix_counts *counts, bool heads)
@@ -85,13 +88,11 @@ void ct_print_staged(const struct ct_fix_counts *counts, bool heads)
 	if (pin->cannot)
 		printf("          no copy was changed: the driver lacks what staging needs\n");
 	if (pin->lost_blocks)
-		printf("          lost: %llu blocks of the pool, of which nothing tells when the "
-		       "device is done\n",
-		       (unsigned long long)pin->lost_blocks);
+		ct_report_wrapped(stdout, MORE, MORE, "lost: %llu blocks of the pool, of which nothing tells "
+				  "when the device is done", (unsigned long long)pin->lost_blocks);
 	if (pin->staged && pin->kernels_reach)
-		printf("          kernels of this device can write pageable memory; one that "
-		       "writes a buffer copied "
-		       "behind\n          it with no wait between is not noticed\n");
+		ct_report_wrapped(stdout, MORE, MORE, "kernels of this device can write pageable memory; one "
+				  "that writes a buffer copied behind it with no wait between is not noticed");
 	if (heads && counts->others)
 		printf("          not counted: further processes (%u)\n", counts->others);
 }
