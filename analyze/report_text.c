@@ -230,6 +230,19 @@ static void print_device(const struct ct_analysis *a, bool streams, FILE *to)
 		ct_report_devices(a, streams, to);
 }
 
+/* Does the sum of what places have lost, each by itself, fall far short of what the run has? */
+static bool lost_together(const struct ct_analysis *a)
+{
+	uint64_t sum_ns = 0;
+
+	for (size_t i = 0; i < a->sites->all.count; i++) {
+		if (a->sites->all.at[i].skipped)
+			return false;
+		sum_ns += a->sites->all.at[i].lost_ns;
+	}
+	return !a->filter && sum_ns < a->serialization->lost_ns / 2;
+}
+
 static void print_verdict(const struct ct_analysis *a, FILE *to)
 {
 	bool partly = ct_seen_partly(a->model);
@@ -259,6 +272,10 @@ static void print_verdict(const struct ct_analysis *a, FILE *to)
 			  span ? 100.0 * (double)a->serialization->lost_ns / (double)span : 0,
 			  partly ? "time in which everything was recorded" : whole(a->model),
 			  ct_report_count(a->serialization->pair_count, "operation", calls));
+	if (lost_together(a))
+		ct_report_wrapped(to, "", "", "Most of it is lost by several places together: without the waits "
+				  "of one, those of another still hold the run up. By itself, as listed "
+				  "below, each has lost less.");
 }
 
 /* Why the holder of a lock held it so long. */

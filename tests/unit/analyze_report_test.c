@@ -245,6 +245,37 @@ static void test_unjoined(void **state)
 	       SAID("nothing was dropped", "made while the mode was light"));
 }
 
+/* A thread of its own for a device: its free keeps two kernels of two streams from running at once. */
+static void serialize_device(struct model_builder *b, uint32_t device, uint32_t api, double end)
+{
+	mb_thread(b, MB_A + device);
+	mb_device(b, device);
+	mb_stream(b, 21, CT_STREAM_FLAG_NON_BLOCKING);
+	mb_stream(b, 22, CT_STREAM_FLAG_NON_BLOCKING);
+	mb_launch(b, 21, 0, 5, 10, 1000);
+	mb_call_about(b, api, 0xa0000 + device, 6, 1010);
+	mb_launch(b, 22, 1015, 1020, 1025, end);
+}
+
+/* One place is listed with what it cost. Of two beside each other each, by itself, has cost little. */
+static void test_lost_together(void **state)
+{
+	struct model_builder *b = of(state);
+
+	serialize_device(b, 0, CT_API_cudaFree, 2025);
+	expect(report(b, false, NULL), SAID("Serialization cost"), SAID("several places together"));
+}
+
+static void test_lost_by_two(void **state)
+{
+	struct model_builder *b = of(state);
+
+	serialize_device(b, 0, CT_API_cudaFree, 2025);
+	serialize_device(b, 1, CT_API_cudaFreeArray, 1925);
+	expect(report(b, false, NULL),
+	       SAID("Serialization cost", "Most of it is lost by several places together"), NULL);
+}
+
 static void push_module(struct ct_model *model, const char *path, uint64_t start)
 {
 	size_t length = strlen(path);
@@ -429,7 +460,7 @@ int main(void)
 		MB_TEST(test_no_cupti), MB_TEST(test_late),    MB_TEST(test_yielded),
 		MB_TEST(test_notes),   MB_TEST(test_rank),     MB_TEST(test_losses),
 		MB_TEST(test_damage),  MB_TEST(test_unjoined), MB_TEST(test_gpus),
-		MB_TEST(test_devices),
+		MB_TEST(test_devices), MB_TEST(test_lost_together), MB_TEST(test_lost_by_two),
 		MB_TEST(test_threads), MB_TEST(test_flight),   MB_TEST(test_modules),
 	};
 
