@@ -7,7 +7,6 @@
 
 #include "analyze/gain.h"
 #include "analyze/kept.h"
-#include "analyze/victim.h"
 
 struct ct_fold {
 	struct ct_analysis sum;
@@ -419,7 +418,7 @@ static void drop_pairs(struct ct_serialization *s)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < s->pairs.count; i++)
-		if (s->pairs.at[i].lost_ns >= CT_VICTIM_LEAST_NS)
+		if (s->pairs.at[i].lost_ns)
 			s->pairs.at[kept++] = s->pairs.at[i];
 	s->pair_count -= s->pairs.count - kept;
 	s->pairs.count = kept;
