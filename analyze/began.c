@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When a process began, before it is analyzed: what filters of a run by time count from. */
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 
 #include "analyze/run.h"
 #include "analyze/survey.h"
 
 int ct_run_began(const char *directory, unsigned threads, uint64_t *ret_ns)
 {
-	char path[PATH_MAX];
 	struct ct_reader *reader;
 	struct ct_survey *survey = NULL;
-	int r;
-
-	if (snprintf(path, sizeof(path), "%s/trace.cutrace", directory) >= (int)sizeof(path))
-		return -ENAMETOOLONG;
-	r = ct_reader_open(path, &reader);
+	int r = ct_reader_open_in(directory, &reader);
 	if (r < 0)
 		return r;
 	r = ct_survey_make(reader, threads, &survey);

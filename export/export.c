@@ -172,13 +172,8 @@ static void export_process(void *arg, size_t i)
 /* When a process began to trace. */
 static int began(const char *directory, uint64_t *ret_ns)
 {
-	char path[PATH_MAX];
 	struct ct_reader *reader;
-	int r;
-
-	if (snprintf(path, sizeof(path), "%s/trace.cutrace", directory) >= (int)sizeof(path))
-		return -ENAMETOOLONG;
-	r = ct_reader_open(path, &reader);
+	int r = ct_reader_open_in(directory, &reader);
 	if (r < 0)
 		return r;
 	*ret_ns = ct_reader_header(reader)->start_realtime_ns;

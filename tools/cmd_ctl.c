@@ -55,12 +55,7 @@ static int count(const char *directory, uint64_t *ret_calls, uint64_t *ret_ops)
 {
 	struct ct_reader *reader;
 	struct ct_item item;
-	char path[4096];
-	int r;
-
-	if (snprintf(path, sizeof(path), "%s/trace.cutrace", directory) >= (int)sizeof(path))
-		return -ENAMETOOLONG;
-	r = ct_reader_open(path, &reader);
+	int r = ct_reader_open_in(directory, &reader);
 	if (r < 0)
 		return r;
 	*ret_calls = *ret_ops = 0;

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -260,6 +262,15 @@ int ct_reader_open(const char *path, struct ct_reader **ret_reader)
 	}
 	*ret_reader = r;
 	return 0;
+}
+
+int ct_reader_open_in(const char *directory, struct ct_reader **ret_reader)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/trace.cutrace", directory) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	return ct_reader_open(path, ret_reader);
 }
 
 void ct_reader_close(struct ct_reader *reader)

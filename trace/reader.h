@@ -39,6 +39,9 @@ struct ct_item {
  */
 int ct_reader_open(const char *path, struct ct_reader **ret_reader);
 
+/* The same of the trace in a directory; or -ENAMETOOLONG. */
+int ct_reader_open_in(const char *directory, struct ct_reader **ret_reader);
+
 /* Unmap and free; accepts NULL. */
 void ct_reader_close(struct ct_reader *reader);
 
