@@ -10,6 +10,7 @@ int ct_run_began(const char *directory, unsigned threads, uint64_t *ret_ns)
 	struct ct_reader *reader;
 	struct ct_survey *survey = NULL;
 	int r = ct_reader_open_in(directory, &reader);
+
 	if (r < 0)
 		return r;
 	r = ct_survey_make(reader, threads, &survey);

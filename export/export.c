@@ -174,6 +174,7 @@ static int began(const char *directory, uint64_t *ret_ns)
 {
 	struct ct_reader *reader;
 	int r = ct_reader_open_in(directory, &reader);
+
 	if (r < 0)
 		return r;
 	*ret_ns = ct_reader_header(reader)->start_realtime_ns;

@@ -56,6 +56,7 @@ static int count(const char *directory, uint64_t *ret_calls, uint64_t *ret_ops)
 	struct ct_reader *reader;
 	struct ct_item item;
 	int r = ct_reader_open_in(directory, &reader);
+
 	if (r < 0)
 		return r;
 	*ret_calls = *ret_ops = 0;
