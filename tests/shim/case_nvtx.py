@@ -119,7 +119,7 @@ def nvtx_windows_late(here):
     names = collections.Counter(one["name"] for one in ranges(here, folder))
     same(sum(names[f"inside {i}"] for i in range(1000)), 1000, "ranges with their name")
     same(names[""] + names["?"], 1, "and one without, which was begun outside")
-    says_blind(folder, "1 NVTX ranges without their name")
+    says_blind(folder, "1 NVTX range without a name")
 
 
 @case
