@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tools/tool.h"
+#include "trace/folders.h"
 
 static char *volatile unfinished; /* the temporary file, while it is there */
 
@@ -72,6 +73,20 @@ static int name_temporary(struct ct_output *output)
 	return 0;
 }
 
+/* The folder that the file goes to, where it is missing: as for traces and tables. */
+static int make_folder(struct ct_output *output)
+{
+	char *slash = strrchr(output->temporary, '/');
+	int r;
+
+	if (!slash || slash == output->temporary)
+		return 0;
+	*slash = '\0';
+	r = ct_make_folder(output->temporary, 0777);
+	*slash = '/';
+	return r == -EEXIST ? 0 : r;
+}
+
 static int refuse(const char *path)
 {
 	return ct_fail(path, "is there already; --force replaces it");
@@ -90,7 +105,7 @@ static bool is_special(const char *path)
 
 int ct_output_open(struct ct_output *output, const char *path, bool by_name, bool replace)
 {
-	int fd;
+	int fd, r;
 
 	*output = (struct ct_output){ .to = stdout, .replace = replace };
 	if (!path || !strcmp(path, "-"))
@@ -102,9 +117,10 @@ int ct_output_open(struct ct_output *output, const char *path, bool by_name, boo
 		return ct_fail(path, "is no file that could be replaced; give the name of another");
 	if (name_temporary(output) != 0)
 		return CT_EXIT_FAILED;
-	fd = ct_output_temporary(output->temporary);
+	r = make_folder(output);
+	fd = r < 0 ? r : ct_output_temporary(output->temporary);
 	if (fd < 0)
-		return ct_fail(path, strerror(errno));
+		return ct_fail(path, strerror(r < 0 ? -r : errno));
 	output->to = by_name ? NULL : fdopen(fd, "w");
 	if (output->to)
 		return 0;
