@@ -10,7 +10,7 @@ import lint
 
 FUNCTION_LINES = 70
 FILE_LINES = 500
-COUNTED = ('.c', '.h', '.def', '.cu', '.py')
+COUNTED = ('.c', '.h', '.def', '.cu', '.py', '.js')
 SPDX = 'SPDX-License-Identifier: Apache-2.0'
 # Run inside the traced program, on every call of it.
 HOT = ('shim/entry.c', 'shim/hook.c', 'shim/real.c', 'shim/thread.c', 'shim/totals.c', 'shim/wrap.c',
@@ -84,6 +84,7 @@ if __name__ == '__main__':
             ({**tree, 'tools/a.py': f'# {SPDX}\ndef f():\n' + '    x()\n' * 71}, [],
              'tools/a.py:2: 71 lines in a function'),
             ({**tree, 'kernels/a.cu': TOP + 'int a;\n' * 500}, [], 'kernels/a.cu:501: 501 lines'),
+            ({**tree, 'export/a.js': TOP + 'a();\n' * 500}, [], 'export/a.js:501: 501 lines'),
             ({**tree, 'shim/hook.c': TOP + '\tp = malloc(1);\n'}, [], 'shim/hook.c:2: malloc()'),
             ({**tree, 'trace/writer.c': TOP + '\tfprintf(f, "x");\n'}, [], 'fprintf()'),
             ({**tree, 'shim/wrap.c': TOP + '\texit (1);\n'}, [], 'exit()'),
