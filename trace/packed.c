@@ -69,7 +69,8 @@ static bool fits(const struct ct_reader *r, const struct ct_packed_block *head, 
 	const struct ct_blocks *list = head->kind == CT_PACKED_CHUNK ? &r->chunks : &r->others;
 	uint64_t end = head->offset + head->image_bytes;
 
-	if (end < head->offset || end > r->file_bytes || head->offset < end_of(list))
+	if (end < head->offset || end > r->file_bytes || head->offset < end_of(list) ||
+	    head->offset % CT_CHUNK_UNIT) /* nobody looks for one there once it is unpacked */
 		return false;
 	if (head->kind != CT_PACKED_CHUNK)
 		return !r->chunks.count;
