@@ -20,17 +20,27 @@ struct ct_fix_counts *ct_fix_counts(void)
 	return counts;
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 void ct_fix_begins(void)
 {
 	uint64_t never = 0;
-	struct timespec now;
 
 	if (__atomic_load_n(&counts->began_ns, __ATOMIC_RELAXED))
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	__atomic_compare_exchange_n(&counts->began_ns, &never,
-				    (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, false,
-				    __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	__atomic_compare_exchange_n(&counts->began_ns, &never, now_ns(), false, __ATOMIC_RELAXED,
+				    __ATOMIC_RELAXED);
+}
+
+void ct_fix_ends(void)
+{
+	__atomic_store_n(&counts->ended_ns, now_ns(), __ATOMIC_RELAXED);
 }
 
 bool ct_fix_hide(void)

@@ -58,6 +58,9 @@ struct ct_fix_counts *ct_fix_counts(void);
 /* The first work for the device, or memory of it, is about to be asked for: note when. */
 void ct_fix_begins(void);
 
+/* Such a call has returned, or one that waits for work or frees memory: note when. */
+void ct_fix_ends(void);
+
 /*
  * Make cutrace's own calls of the driver none of the program's: CUPTI shows them to us as well.
  * Returns what ct_fix_show() wants afterwards.

@@ -25,6 +25,7 @@
 #define OF_ARRAYS(name, effects) (FREES(effects) && strstr(name, "Array"))
 
 #define BEGINS(effects) ((effects) & (CT_ALLOC | CT_COPY | CT_FILL | CT_LAUNCH))
+#define ENDS(effects) ((effects) & (CT_ALLOC | CT_FREE | CT_COPY | CT_FILL | CT_LAUNCH | CT_SYNC))
 
 #define REPLACE(name, effects, params, args)                                                       \
 	static CUresult(*behind_##name) params;                                                    \
@@ -46,6 +47,8 @@
 			 ct_fix_give_back(given, CT_FIX_GIVE_WANTED));                             \
 		if (error == CUDA_SUCCESS && (OF_HOST(effects) || OF_ARRAYS(#name, effects)))      \
 			ct_fix_leave(OF_HOST(effects) ? CT_FIX_LEFT_HOST : CT_FIX_LEFT_ARRAY);     \
+		if (ENDS(effects))                                                                 \
+			ct_fix_ends();                                                             \
 		return error;                                                                      \
 	}
 
@@ -81,7 +84,10 @@ static CUresult fixed_malloc(CUdeviceptr *ret, size_t bytes)
 
 static CUresult fixed_free(CUdeviceptr at)
 {
-	return (CUresult)ct_fix_free(at);
+	CUresult error = (CUresult)ct_fix_free(at);
+
+	ct_fix_ends();
+	return error;
 }
 
 static CUresult fixed_cuMemAllocManaged PARAMS_cuMemAllocManaged

@@ -111,8 +111,8 @@ static bool print_predicted(const struct proof *proof, struct ct_range *ret)
 }
 
 /*
- * How long a run took: from its first work on. To start the program and make a context takes the
- * same in both, and varies by more than many a change saves.
+ * How long a run took: from its first work to its last. To start the program, to make a context and
+ * to end it takes the same in both, and varies by more than many a change saves.
  */
 static double length_of(const struct ct_trial *trial, bool whole)
 {
@@ -190,7 +190,7 @@ static void print_times(const struct proof *proof, const struct ct_range *predic
 	if (whole)
 		return;
 	saved = saving_of(proof, values, true);
-	more("with the start of the program and its context: %s; 95 %% confidence: %s to %s",
+	more("with the start and the end of the program and its context: %s; 95 %% confidence: %s to %s",
 	     gain_of(saved.mean, mean), gain_of(saved.mean - saved.margin, low),
 	     gain_of(saved.mean + saved.margin, high));
 }
@@ -389,7 +389,7 @@ static int print_all(const struct proof *proof)
 			  "of the differences within rounds; of bare and fixed, of the mean. Standard "
 			  "input was empty, standard error dropped.", whole_only(proof) ?
 			  "Times are of whole runs." : "Times are from a run's first allocation, copy, "
-			  "fill or launch to its end.");
+			  "fill or launch to the return of its last such call, wait or free.");
 	free(values);
 	if (fflush(stdout) != 0)
 		return ct_fail("standard output", "cannot be written");

@@ -154,8 +154,7 @@ static int run(const struct ct_trials *trials, enum ct_trial_kind kind, int out,
 	if (why < 0)
 		return ct_fail(trials->argv[0], strerror(errno));
 	trial->status = ct_interrupt_wait(pid);
-	trial->work_ns = now_ns(); /* until it is known when that began */
-	trial->ns = trial->work_ns - begin_ns;
+	trial->ns = now_ns() - begin_ns;
 	if (ct_interrupted())
 		return CT_EXIT_FAILED;
 	return why ? ct_fail(trials->argv[0], strerror(why)) : 0;
@@ -172,8 +171,8 @@ int ct_trial_run(const struct ct_trials *trials, enum ct_trial_kind kind, struct
 		failed = run(trials, kind, out, &trial);
 	if (!failed && pread(counts, &trial.counts, sizeof(trial.counts), 0) < 0)
 		failed = ct_fail("counts", strerror(errno));
-	if (!failed)
-		trial.work_ns = trial.counts.began_ns ? trial.work_ns - trial.counts.began_ns : 0;
+	if (!failed && trial.counts.began_ns < trial.counts.ended_ns)
+		trial.work_ns = trial.counts.began_ns ? trial.counts.ended_ns - trial.counts.began_ns : 0;
 	if (!failed && read_output(out, &trial) < 0)
 		failed = ct_fail("standard output of the program", strerror(errno));
 	else if (failed && out >= 0)

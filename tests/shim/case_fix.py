@@ -9,8 +9,8 @@ LEFT = ("captured", "shared", "share_left", "context", "fault", "after", "manage
         "array", "host")
 FIELDS = ("pid", "others", "stopped", "unreached", "mallocs", "reused", "frees", "deferred", *LEFT,
           "wanted", "asked", "captures", "ended", "share", "stops", "waited", "released", "untracked",
-          "live", "held", "peak", "own_peak", "began")
-LAYOUT = struct.Struct("4I29Q")  # struct ct_fix_counts of trace/fix.h
+          "live", "held", "peak", "own_peak", "began", "worked")
+LAYOUT = struct.Struct("4I30Q")  # struct ct_fix_counts of trace/fix.h
 CONTEXTS, PEERS = 2, 3  # enum ct_fix_stop
 PIN_LEFT = ("to_host", "small", "large", "form", "target", "capture", "second_context", "host_work",
             "full", "refused", "failed")  # enum ct_pin_left
@@ -50,7 +50,7 @@ def fix_loop(here):
     check("20 of 20 rounds came out right" in run.out, "results", run.out)
     never_waited(run)
     holds(counts, mallocs=20, frees=20, deferred=20, stopped=0, live=0, untracked=0)
-    check(0 < counts["began"] < time.monotonic_ns(), "when its work began", counts)
+    check(0 < counts["began"] < counts["worked"] < time.monotonic_ns(), "when its work was", counts)
     run, counts = fixed(here, victim("fix_loop"), fix="off")
     check(any(row["Call"] == "cudaFree" for row in table(run.trace(), "blocked")), "frees wait",
           table(run.trace(), "blocked"))

@@ -35,7 +35,7 @@ def prove_free(here):
     for arm in "bare", "fixed":
         check(re.search(rf"^{arm} +\d.*, plus or minus \d", run.out, re.M), arm, run.out)
     check(re.search(r"^saved .*; 95 % confidence: .* to ", run.out, re.M), "a saving", run.out)
-    says(run, "with the start of the program and its context: ", "first allocation, copy, fill or launch")
+    says(run, "with the start and the end of the program and its context: ", "first allocation, copy, fill or launch")
 
 
 @case
