@@ -2,6 +2,7 @@
 #include "analyze/handoff.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -191,31 +192,62 @@ static double distance(uint64_t a, double b)
 	return (double)a > b ? (double)a - b : b - (double)a;
 }
 
-/*
- * How much the delay varies where the pause's end follows those returns; below 0: it does not.
- * The mean distance from the mean says how much something varies.
- */
-static double follows(const struct turn *turns, size_t count, size_t all)
+static int sign(int64_t a)
 {
-	double pause = 0, delay = 0, pause_spread = 0, delay_spread = 0;
+	return (a > 0) - (a < 0);
+}
+
+/*
+ * Does the delay vary less than the pause, beyond chance? Then their sum goes with their
+ * difference (the test of Pitman and Morgan for paired samples; here of ranks, Kendall's tau, so
+ * that a few odd ones count for little): the normal deviate of that.
+ */
+static double regularity(const struct turn *turns, size_t count)
+{
+	double n = (double)count;
+	int64_t agree = 0;
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < i; j++) {
+			int64_t pause = (int64_t)(turns[i].pause_ns - turns[j].pause_ns);
+			int64_t delay = (int64_t)(turns[i].delay_ns - turns[j].delay_ns);
+
+			agree += sign(pause - delay) * sign(pause + delay);
+		}
+	return 6 * (double)agree / sqrt(2 * n * (n - 1) * (2 * n + 5));
+}
+
+/* Only those that are close are left, in front. Returns their number. */
+static size_t keep_close(struct turn *turns, size_t count)
+{
 	size_t close = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		close += turns[i].close;
-		pause += turns[i].close ? (double)turns[i].pause_ns : 0;
-		delay += turns[i].close ? (double)turns[i].delay_ns : 0;
-	}
+	for (size_t i = 0; i < count; i++)
+		if (turns[i].close)
+			turns[close++] = turns[i];
+	return close;
+}
+
+/* By how much the delay varies where the pause's end follows those returns; below 0: it does not. */
+static double follows(const struct turn *turns, size_t close, size_t all)
+{
+	size_t sample = close < CT_HANDOFF_SAMPLE ? close : CT_HANDOFF_SAMPLE;
+	double pause = 0, delay = 0, pause_spread = 0, spread = 0;
+
 	if (close < CT_HANDOFF_LEAST || close * 4 < all * 3)
 		return -1;
-	pause /= (double)close;
-	delay /= (double)close;
-	for (size_t i = 0; i < count; i++) {
-		pause_spread += turns[i].close ? distance(turns[i].pause_ns, pause) : 0;
-		delay_spread += turns[i].close ? distance(turns[i].delay_ns, delay) : 0;
+	for (size_t i = 0; i < close; i++) {
+		pause += (double)turns[i].pause_ns / (double)close;
+		delay += (double)turns[i].delay_ns / (double)close;
 	}
-	if (delay * CT_HANDOFF_SHORT > pause || delay_spread * 3 > pause_spread * 2)
+	for (size_t i = 0; i < close; i++) {
+		pause_spread += distance(turns[i].pause_ns, pause) / (double)close;
+		spread += distance(turns[i].delay_ns, delay) / (double)close;
+	}
+	if (delay * CT_HANDOFF_SHORT > pause ||
+	    (spread * 3 > pause_spread * 2 && regularity(turns, sample) < CT_HANDOFF_SURE))
 		return -1;
-	return delay_spread;
+	return spread;
 }
 
 /* Put the pauses of a kind down to these turns. */
@@ -225,28 +257,29 @@ static void settle(const struct finder *f, const struct caller *own, const struc
 	for (size_t i = kind->first; i < kind->first + kind->count; i++)
 		ret_after[own->moments[f->pauses.at[i].index].call] = CT_NONE;
 	for (size_t i = 0; i < count; i++)
-		if (turns[i].close)
-			ret_after[turns[i].call] = turns[i].after;
+		ret_after[turns[i].call] = turns[i].after;
 }
 
 /* After which returns of the other thread do pauses end more regularly than after any before, if any? */
 static void judge(const struct finder *f, const struct caller *own, uint32_t *ret_after)
 {
-	const struct turn *turns = f->turns.at;
+	struct turn *turns = f->turns.at;
 	struct kind *kind = f->kinds.at;
 
 	for (size_t i = 0, n; i < f->turns.count; i += n) {
 		double spread;
+		size_t close;
 
 		for (n = 1; i + n < f->turns.count && turns[i + n].places == turns[i].places; n++)
 			;
 		while (kind->place != turns[i].places >> 32)
 			kind++;
-		spread = follows(&turns[i], n, kind->count);
+		close = keep_close(&turns[i], n);
+		spread = follows(&turns[i], close, kind->count);
 		if (spread < 0 || (kind->least >= 0 && spread >= kind->least))
 			continue;
 		kind->least = spread;
-		settle(f, own, kind, &turns[i], n, ret_after);
+		settle(f, own, kind, &turns[i], close, ret_after);
 	}
 }
 

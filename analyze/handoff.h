@@ -14,6 +14,8 @@
 #define CT_HANDOFF_LEAST 12        /* so often, from one place to another, or it is chance */
 #define CT_HANDOFF_CLOSE 5         /* the delay is such a part of the time to the next return, */
 #define CT_HANDOFF_SHORT 8         /* and such a part of the pause, at most */
+#define CT_HANDOFF_SURE 3          /* standard deviations from chance: of 700 such places one is */
+#define CT_HANDOFF_SAMPLE 128      /* pauses that are looked at for that: it takes their square */
 #define CT_HANDOFF_THREADS 64      /* with more that call nothing is looked for: it takes their square */
 
 /*
@@ -22,8 +24,9 @@
  * thread's returns from one place if there are CT_HANDOFF_LEAST or more, and three in four end
  * within the first fifth of the time from that return to the next of its like: of threads that
  * know nothing of each other one in five does. The delay is short beside the pause, and varies
- * two thirds as much at most: where a thread slept or worked for itself, it is the pause that is
- * regular. Of several such places it is the one with the most regular delay. Returns 0 or -ENOMEM.
+ * less, two thirds as much or else beyond chance: where a thread slept or worked for itself, it is
+ * the pause that is regular. Of several such places it is the one with the most regular delay.
+ * Returns 0 or -ENOMEM.
  */
 int ct_handoffs_find(const struct ct_model *model, uint32_t *ret_after);
 
