@@ -131,7 +131,7 @@ static bool add_memory(struct finder *f, uint32_t index)
 {
 	const struct ct_host_call *call = &f->model->calls.at[index];
 	uint32_t site = f->sites->of_call[index];
-	const int all = CT_REMOVE_WAIT | CT_REMOVE_WORK;
+	const int all = CT_REMOVE_WAIT | CT_REMOVE_WORK | CT_REMOVE_CALL;
 
 	if (call->effects & CT_ASYNC || !(call->effects & (CT_ALLOC | CT_FREE)))
 		return false;

@@ -267,11 +267,12 @@ static struct release release_of(const struct ct_replay *r, const struct ct_host
 	return release;
 }
 
-/* A call of which hardly more than the call itself is left. */
+/* A call of which hardly more than the call itself is left, or not even that. */
 static uint64_t shortened(const struct ct_replay *r, uint32_t index, uint64_t work_ns)
 {
-	return r->removed[index] & CT_REMOVE_WORK && work_ns > CT_REPLAY_CALL_NS ? CT_REPLAY_CALL_NS
-										 : work_ns;
+	uint64_t left_ns = r->removed[index] & CT_REMOVE_CALL ? 0 : CT_REPLAY_CALL_NS;
+
+	return r->removed[index] & CT_REMOVE_WORK && work_ns > left_ns ? left_ns : work_ns;
 }
 
 /* Time inside the call that no wait accounts for: the driver's and the copy's own. */

@@ -13,7 +13,7 @@
 
 #include "analyze/room.h"
 
-#define CT_REPLAY_CALL_NS 2000     /* what a call takes that has hardly anything to do */
+#define CT_REPLAY_CALL_NS 1000     /* of a pool in stream order, say: measured with free_serializes --async */
 #define CT_REPLAY_FREES 16         /* frees that an operation's delay is put down to at most */
 #define CT_REPLAY_LATENCY_NS 50000 /* an operation starts so long after it was ready at most */
 
@@ -59,6 +59,7 @@ struct ct_replay {
 #define CT_REMOVE_WORK 4  /* nor does it work in the driver for longer than CT_REPLAY_CALL_NS */
 #define CT_REMOVE_PAGEABLE 8 /* its copies are as fast as pinned ones */
 #define CT_KEEP_TRANSFER 16  /* with CT_REMOVE_WAIT: it stages or copies as before */
+#define CT_REMOVE_CALL 32    /* with CT_REMOVE_WORK: it is not made at all */
 
 /* Prepare for a model that ct_blocking_find() has been over. Returns 0 or -ENOMEM. */
 int ct_replay_create(const struct ct_model *model, struct ct_replay **ret);
