@@ -37,7 +37,7 @@ struct ct_site {
 struct ct_sites {
 	CT_ARRAY(struct ct_site) all; /* in order of their first calls */
 	uint32_t *of_call;      /* by call: index into all */
-	uint32_t *ranked;       /* indices, most costly first: by lost, then blocked time */
+	uint32_t *ranked;       /* indices, most costly first: ct_sites_rank() */
 	struct ct_places *places;
 	bool owns_places;
 	struct ct_lookup keys;  /* private to site.c */
@@ -75,7 +75,12 @@ void ct_sites_narrow(const struct ct_model *model, struct ct_sites *sites,
  */
 int ct_sites_settle(struct ct_sites *sites);
 
-/* Order `ranked` anew, once lost times are known. Returns 0 or -ENOMEM. */
+/*
+ * Order `ranked` anew, once lost times are known: by lost, then blocked time. A loss below one in
+ * CT_SITE_TRIFLE of the most that any site has lost, or was blocked without having been asked to
+ * wait, counts as none: 10 us lost do not stand above a first use of 100 ms. Returns 0 or -ENOMEM.
+ */
+#define CT_SITE_TRIFLE 100
 int ct_sites_rank(struct ct_sites *sites);
 
 /* What to do about a site's waits, in one sentence; "" if there is nothing to do. */
