@@ -96,6 +96,12 @@ const char *ct_names_text(struct ct_names *names); /* when all have been added *
 /* What a kind of loss means, behind its number; CT_LOSS_COUNT: a kind not known here. */
 const char *ct_report_loss(int kind);
 
+/* Is part of the file missing at its end, or not as it was written? */
+bool ct_report_damaged(const struct ct_analysis *analysis);
+
+/* Is nothing left of the run, of a trace that is damaged or has no end? There is nothing to report on. */
+bool ct_report_nothing(const struct ct_analysis *analysis);
+
 /*
  * What was not seen apart from the losses of the file's header, a line each, for
  * free(). Returns 0 or -ENOMEM.

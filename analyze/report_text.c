@@ -419,12 +419,10 @@ static void print_pageable(const struct ct_analysis *a, FILE *to)
 				  ct_report_count(copies, "copy call", text));
 }
 
-void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)
+static void print_findings(const struct ct_analysis *a, bool summary_only, FILE *to)
 {
 	char skipped[48];
 
-	ct_report_coverage(a, to);
-	fputc('\n', to);
 	print_blocked(a, to);
 	if (!summary_only)
 		print_threads(a, to);
@@ -443,8 +441,6 @@ void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)
 				 to);
 	if (summary_only) {
 		ct_report_whatif_best(a, to);
-		fprintf(to, "\ncutrace: the whole report is in %s/report.txt, tables beside it\n",
-			a->directory);
 		return;
 	}
 	if (!a->filter) {
@@ -456,4 +452,19 @@ void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)
 	if (a->serialization->sites_skipped)
 		fprintf(to, "\n%s more waited too; what they lost was not computed.\n",
 			ct_report_count(a->serialization->sites_skipped, "call site", skipped));
+}
+
+void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)
+{
+	ct_report_coverage(a, to);
+	fputc('\n', to);
+	if (ct_report_nothing(a))
+		ct_report_wrapped(to, "", "", "Nothing was recorded of this run: no CUDA call and no device "
+				  "operation is left in its trace, which %s. Whether anything waited is not known.",
+				  ct_report_damaged(a) ? "was cut or damaged" : "has no end");
+	else
+		print_findings(a, summary_only, to);
+	if (summary_only)
+		fprintf(to, "\ncutrace: the whole report is in %s/report.txt, tables beside it\n",
+			a->directory);
 }
