@@ -96,6 +96,9 @@ const char *ct_names_text(struct ct_names *names); /* when all have been added *
 /* What a kind of loss means, behind its number; CT_LOSS_COUNT: a kind not known here. */
 const char *ct_report_loss(int kind);
 
+/* A time lost, for a column: "-" for none, "0 ns" where that was worked out. Returns ret. */
+const char *ct_report_lost(uint64_t ns, bool judged, char ret[16]);
+
 /* Is part of the file missing at its end, or not as it was written? */
 bool ct_report_damaged(const struct ct_analysis *analysis);
 

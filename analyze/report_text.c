@@ -34,6 +34,13 @@ const char *ct_report_time(uint64_t ns, char ret[16])
 	return ret;
 }
 
+const char *ct_report_lost(uint64_t ns, bool judged, char ret[16])
+{
+	if (ns || judged)
+		return ct_report_time(ns, ret);
+	return strcpy(ret, "-");
+}
+
 const char *ct_report_count(uint64_t n, const char *noun, char ret[48])
 {
 	const char *end = *noun && noun[strlen(noun) - 1] == 's' ? "es" : "s"; /* processes */
@@ -353,11 +360,10 @@ static void print_site(const struct ct_analysis *a, size_t rank, const struct ct
 	const char *remedy = ct_site_remedy(a->model, site);
 	size_t before = told_before(remedies, rank - 1, remedy);
 	bool ordered_only = site->edge != CT_EDGES && !site->parts[CT_PART_DEVICE_WAIT];
-	char lost[16] = "-", blocked[16], head[64];
+	char lost[16], blocked[16], head[64];
 
-	if (site->evaluated)
-		ct_report_time(site->lost_ns, lost);
-	snprintf(head, sizeof(head), "%3zu  %9s %9s %8u  ", rank, lost,
+	snprintf(head, sizeof(head), "%3zu  %9s %9s %8u  ", rank,
+		 ct_report_lost(site->lost_ns, ct_site_judged(site), lost),
 		 ct_report_time(site->blocked_ns, blocked), site->calls);
 	ct_report_wrapped(to, head, "       ", "%s at %s", site->name, site->where);
 	if (site->blocked_ns || !ordered_only)

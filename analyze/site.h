@@ -69,6 +69,15 @@ void ct_sites_narrow(const struct ct_model *model, struct ct_sites *sites,
 		     const struct ct_serialization *serialization);
 
 /*
+ * Is it known what the site has lost, be it nothing? Not of calls that cannot lose any, and where it
+ * would have taken too long.
+ */
+static inline bool ct_site_judged(const struct ct_site *site)
+{
+	return site->evaluated || site->lost_ns > 0;
+}
+
+/*
  * When all is added up: what a site of which calls were left out has lost is what its other
  * calls' pairs say, as a replay tells of all calls of a site together. Orders `ranked` anew.
  * Returns 0 or -ENOMEM.
