@@ -141,6 +141,12 @@ void ct_report_nvtx_csv(const struct ct_analysis *analysis, FILE *to);
 /* What a filter leaves out, and what is shown; nothing without one. */
 void ct_report_filter(const struct ct_analysis *analysis, FILE *to);
 
+/* What times are a share of, for a sentence: "run", "part kept". */
+const char *ct_report_whole(const struct ct_model *model);
+
+/* What serialization cost; model: and how well the run could be replayed. */
+void ct_report_serialization(const struct ct_analysis *analysis, bool model, FILE *to);
+
 /* The lines that say what was seen and what was not. */
 void ct_report_coverage(const struct ct_analysis *analysis, FILE *to);
 

@@ -30,6 +30,7 @@ struct ct_site {
 	struct ct_idle_share idle[CT_IDLE_CAUSES]; /* gaps of all devices put down to the site */
 	uint64_t lost_ns;       /* filled by serialize.c: what its waits cost the run */
 	bool evaluated;         /* lost_ns was computed */
+	bool together;          /* pairs of its cost nothing while other sites' waits are there */
 	uint64_t shown_lost_ns; /* of pairs whose culprits are not left out; see ct_sites_settle() */
 	bool skipped;           /* or it would have taken too long, for all or part of the run */
 };
