@@ -147,6 +147,7 @@ static void add_site_sums(struct ct_site *to, const struct ct_site *from)
 	if (!from->evaluated) /* what is, comes from the gains of all parts together */
 		to->lost_ns += from->lost_ns;
 	to->evaluated |= from->evaluated;
+	to->together |= from->together;
 	to->skipped |= from->skipped;
 	for (int part = 0; part < CT_PART_COUNT; part++)
 		to->parts[part] += from->parts[part];
@@ -394,6 +395,7 @@ static void find_losses(const struct ct_fold *fold)
 		s->sites_skipped += site->skipped;
 		if (site->evaluated)
 			site->lost_ns += ct_gains_of(fold->gains, (uint32_t)i, end_ns);
+		s->alone_ns += site->lost_ns;
 	}
 	s->lost_ns = ct_gains_of(fold->gains, CT_NONE, end_ns);
 }
@@ -439,6 +441,7 @@ static void fit_pairs(struct ct_fold *fold)
 		uint64_t lost = i < fold->pairs_lost.count ? fold->pairs_lost.at[i] : 0;
 
 		site->shown_lost_ns = scaled(site->shown_lost_ns, share_of(fold, i));
+		site->together |= lost && !scaled(lost, share_of(fold, i));
 		after += sum->filter ? site->shown_lost_ns : scaled(lost, share_of(fold, i));
 	}
 	for (size_t i = 0; i < sum->serialization->pairs.count; i++) {

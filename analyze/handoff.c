@@ -94,7 +94,7 @@ static void list_moments(const struct ct_model *model, const struct ct_thread_in
 	}
 }
 
-static size_t count_callers(const struct ct_model *model)
+size_t ct_handoffs_callers(const struct ct_model *model)
 {
 	size_t count = 0;
 
@@ -301,7 +301,7 @@ static int find_of(struct finder *f, const struct caller *own, uint32_t *ret_aft
 int ct_handoffs_find(const struct ct_model *model, uint32_t *ret_after)
 {
 	struct finder f = { .model = model };
-	size_t callers = count_callers(model);
+	size_t callers = ct_handoffs_callers(model);
 	int r;
 
 	for (size_t i = 0; i < model->calls.count; i++)

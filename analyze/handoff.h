@@ -18,6 +18,9 @@
 #define CT_HANDOFF_SAMPLE 128      /* pauses that are looked at for that: it takes their square */
 #define CT_HANDOFF_THREADS 64      /* with more that call nothing is looked for: it takes their square */
 
+/* How many threads call: of more than CT_HANDOFF_THREADS no handoff is found. */
+size_t ct_handoffs_callers(const struct ct_model *model);
+
 /*
  * Find them. ret_after, of model->calls.count, gets by call the one of another thread that it
  * came after, or CT_NONE. A thread's pauses that end in one place are put down to another

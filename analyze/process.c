@@ -61,6 +61,7 @@ static int take_site(const struct ct_analysis *a, uint32_t of, struct ct_process
 		.total_ns = site->total_ns,
 		.blocked_ns = site->blocked_ns,
 		.lost_ns = site->lost_ns,
+		.judged = ct_site_judged(site),
 		.comm_wait_ns = a->busy.comm_wait_ns[of],
 		.worst = site->worst,
 		.remedy = ct_site_remedy(a->model, site),
@@ -92,6 +93,7 @@ static int take_others(const struct ct_analysis *a, size_t first, struct ct_proc
 		sum.total_ns += site->total_ns;
 		sum.blocked_ns += site->blocked_ns;
 		sum.lost_ns += site->lost_ns;
+		sum.judged |= ct_site_judged(site);
 		sum.comm_wait_ns += a->busy.comm_wait_ns[a->sites->ranked[i]];
 		for (int part = 0; part < CT_PART_COUNT; part++)
 			sum.parts[part] += site->parts[part];

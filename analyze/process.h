@@ -23,6 +23,7 @@ struct ct_process_site {
 	char *source;       /* path of the source file, as in place.h; NULL = not known */
 	uint32_t calls;
 	uint64_t total_ns, blocked_ns, lost_ns;
+	bool judged;        /* lost_ns is known: ct_site_judged() */
 	uint64_t parts[CT_PART_COUNT];
 	uint64_t comm_wait_ns; /* of blocked_ns: for the device while it only communicated */
 	enum ct_part worst; /* the part that cost most, driver work and tool aside */

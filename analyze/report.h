@@ -96,6 +96,15 @@ const char *ct_names_text(struct ct_names *names); /* when all have been added *
 /* What a kind of loss means, behind its number; CT_LOSS_COUNT: a kind not known here. */
 const char *ct_report_loss(int kind);
 
+/* A time lost, for a column: "-" for none, "0 ns" where that was worked out. Returns ret. */
+const char *ct_report_lost(uint64_t ns, bool judged, char ret[16]);
+
+/* Is part of the file missing at its end, or not as it was written? */
+bool ct_report_damaged(const struct ct_analysis *analysis);
+
+/* Is nothing left of the run, of a trace that is damaged or has no end? There is nothing to report on. */
+bool ct_report_nothing(const struct ct_analysis *analysis);
+
 /*
  * What was not seen apart from the losses of the file's header, a line each, for
  * free(). Returns 0 or -ENOMEM.
@@ -131,6 +140,12 @@ void ct_report_nvtx_csv(const struct ct_analysis *analysis, FILE *to);
 
 /* What a filter leaves out, and what is shown; nothing without one. */
 void ct_report_filter(const struct ct_analysis *analysis, FILE *to);
+
+/* What times are a share of, for a sentence: "run", "part kept". */
+const char *ct_report_whole(const struct ct_model *model);
+
+/* What serialization cost; model: and how well the run could be replayed. */
+void ct_report_serialization(const struct ct_analysis *analysis, bool model, FILE *to);
 
 /* The lines that say what was seen and what was not. */
 void ct_report_coverage(const struct ct_analysis *analysis, FILE *to);

@@ -271,16 +271,34 @@ static int print_modules(const struct ct_symbols *symbols, FILE *to, int printed
 	return printed;
 }
 
+/* Of what was written; a program that died has claimed a chunk at least. */
+static uint64_t missing_bytes(const struct ct_model *model)
+{
+	uint64_t claimed = model->header->claimed_bytes, size = ct_reader_size(model->reader);
+
+	return claimed > CT_CHUNK_UNIT && claimed > size ? claimed - size : 0;
+}
+
+bool ct_report_damaged(const struct ct_analysis *a)
+{
+	return missing_bytes(a->model) || a->model->damaged_bytes;
+}
+
+bool ct_report_nothing(const struct ct_analysis *a)
+{
+	return !a->totals.calls && !a->totals.ops && !a->site_totals->all.count &&
+	       (ct_report_damaged(a) || a->model->header->finish == CT_FINISH_CUT_OFF);
+}
+
 /* What is wrong with the file itself. */
 static int print_damage(const struct ct_analysis *a, FILE *to, int printed)
 {
 	const struct ct_model *model = a->model;
 	char count[48];
 
-	if (model->header->claimed_bytes > CT_CHUNK_UNIT && /* any chunk at all */
-	    model->header->claimed_bytes > ct_reader_size(model->reader)) {
+	if (missing_bytes(model)) {
 		printed = say(to, printed, "%s missing at the end of the trace file",
-			      ct_report_count(model->header->claimed_bytes - ct_reader_size(model->reader), "byte", count));
+			      ct_report_count(missing_bytes(model), "byte", count));
 	}
 	if (model->damaged_bytes) {
 		printed = say(to, printed, "%s of the trace, the first at offset %" PRIu64,

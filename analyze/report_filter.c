@@ -159,7 +159,7 @@ void ct_report_run_shown(const struct ct_run *run, FILE *to)
 
 		fprintf(to, "  %-*s %8" PRIu64 " %9s %9s   %s\n", width, chosen[i]->label, shown->calls,
 			ct_report_time(shown->blocked_ns, blocked),
-			chosen[i]->has_device ? ct_report_time(shown->lost_ns, lost) : "?",
+			chosen[i]->has_device ? ct_report_lost(shown->lost_ns, false, lost) : "?",
 			worst == CT_PART_COUNT ? "not blocked" : ct_part_names[worst]);
 	}
 	if (count < run->processes.count)

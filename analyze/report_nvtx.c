@@ -36,7 +36,7 @@ static void print_sum(const struct ct_analysis *a, const struct ct_nvtx_sum *sum
 
 	snprintf(head, sizeof(head), "  %9s         %9s %9s %8" PRIu64 "  ",
 		 ct_report_time(sum->blocked_ns, blocked), ct_report_time(sum->all_blocked_ns, all),
-		 sum->lost_ns ? ct_report_time(sum->lost_ns, lost) : "-", sum->calls);
+		 ct_report_lost(sum->lost_ns, false, lost), sum->calls);
 	if (sum->unended) /* whatever its thread called later counts, too */
 		snprintf(open, sizeof(open), "; %" PRIu64 " of %" PRIu64 " never ended", sum->unended, sum->ranges);
 	ct_report_wrapped(to, head, "                                               ", "%.300s%s%s%s",

@@ -223,7 +223,7 @@ static void print_process(const struct ct_process *p, int width, FILE *to)
 		ct_report_time(p->own_ns, own);
 	if (p->has_device) {
 		ct_report_time(p->busy_ns, busy);
-		ct_report_time(p->serialized_ns, lost);
+		ct_report_lost(p->serialized_ns, false, lost);
 	}
 	fprintf(to, "  %-*s %9s %9s %9s %9s %9s   %s\n", width, p->label,
 		ct_report_time(p->end_ns - p->begin_ns, span), own, busy,
@@ -265,7 +265,7 @@ static void print_site(const struct ct_run *run, const struct ct_run_site *site,
 	char min[16], middle[16], max[16], lost[16], head[80], calls[48];
 
 	snprintf(head, sizeof(head), "  %6u %9s %9s %9s %9s  ", site->processes,
-		 ct_report_time(site->lost_ns, lost), ct_report_time(site->min_ns, min),
+		 ct_report_lost(site->lost_ns, site->judged, lost), ct_report_time(site->min_ns, min),
 		 ct_report_time(site->median_ns, middle), ct_report_time(site->max_ns, max));
 	ct_report_wrapped(to, head, "       ", "%s at %s", site->call, site->where);
 	ct_report_wrapped(to, "       ", "       ", "%s; worst in %s, mostly %s",

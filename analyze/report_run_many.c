@@ -37,7 +37,8 @@ void ct_report_run_spread(const struct ct_run *run, int width, FILE *to)
 		fprintf(to, "  %-*s", width, rows[row]);
 		for (int c = 0; c < CT_COLUMNS; c++)
 			fprintf(to, " %9s", run->spread[c].where == CT_NONE
-				? "?" : ct_report_time(pick(&run->spread[c], row), text));
+				? "?" : c == CT_COLUMN_LOST ? ct_report_lost(pick(&run->spread[c], row), false, text)
+				: ct_report_time(pick(&run->spread[c], row), text));
 		fputc('\n', to);
 	}
 	fprintf(to, "  %-*s", width, "most in");

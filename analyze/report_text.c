@@ -34,6 +34,13 @@ const char *ct_report_time(uint64_t ns, char ret[16])
 	return ret;
 }
 
+const char *ct_report_lost(uint64_t ns, bool judged, char ret[16])
+{
+	if (ns || judged)
+		return ct_report_time(ns, ret);
+	return strcpy(ret, "-");
+}
+
 const char *ct_report_count(uint64_t n, const char *noun, char ret[48])
 {
 	const char *end = *noun && noun[strlen(noun) - 1] == 's' ? "es" : "s"; /* processes */
@@ -100,8 +107,7 @@ void ct_report_wrapped(FILE *to, const char *first, const char *indent, const ch
 	}
 }
 
-/* What times are a share of. */
-static const char *whole(const struct ct_model *model)
+const char *ct_report_whole(const struct ct_model *model)
 {
 	if (ct_seen_windows(model))
 		return "time from the first call recorded to the last";
@@ -168,7 +174,7 @@ static void print_blocked(const struct ct_analysis *a, FILE *to)
 		calling += a->model->threads.at[t].shown_calls > 0;
 	ct_report_wrapped(to, "", "", "Host threads were blocked%s for %s in CUDA calls (the %s took %s%s)",
 			  a->model->has_device ? "" : ", or at work in the driver,",
-			  ct_report_time(a->shown.blocked_ns, text), whole(a->model),
+			  ct_report_time(a->shown.blocked_ns, text), ct_report_whole(a->model),
 			  ct_report_time(a->model->end_ns - a->model->begin_ns, run),
 			  calling > 1 ? ", threads add up" : "");
 	for (int part = 0; part < CT_PART_COUNT; part++)
@@ -228,54 +234,6 @@ static void print_device(const struct ct_analysis *a, bool streams, FILE *to)
 			  idle->busy_ns ? (double)idle->work_ns / (double)idle->busy_ns : 0);
 	if (several)
 		ct_report_devices(a, streams, to);
-}
-
-/* Does the sum of what places have lost, each by itself, fall far short of what the run has? */
-static bool lost_together(const struct ct_analysis *a)
-{
-	uint64_t sum_ns = 0;
-
-	for (size_t i = 0; i < a->sites->all.count; i++) {
-		if (a->sites->all.at[i].skipped)
-			return false;
-		sum_ns += a->sites->all.at[i].lost_ns;
-	}
-	return !a->filter && sum_ns < a->serialization->lost_ns / 2;
-}
-
-static void print_verdict(const struct ct_analysis *a, FILE *to)
-{
-	bool partly = ct_seen_partly(a->model);
-	uint64_t span = partly ? ct_seen_ns(a->model) : a->model->end_ns - a->model->begin_ns;
-	char text[16], calls[48];
-
-	if (a->model->has_device && !span && partly) {
-		fprintf(to, "Serialization: cannot be judged, kernels were not recorded (%s).\n",
-			ct_seen_lack(a->model));
-		return;
-	}
-	if (!a->model->has_device) {
-		fprintf(to, "Serialization: cannot be judged without device times.\n");
-		return;
-	}
-	if (!a->serialization->pair_count) {
-		ct_report_wrapped(to, "", "", "Serialization: none found%s. No call that was not meant to wait "
-				  "kept device work from overlapping.",
-				  partly ? " in the time in which everything was recorded" : "");
-		if (a->serialization->lost_ns)
-			ct_report_wrapped(to, "", "", "The times lost below are host time: without those "
-					  "waits the program would have reached its next call sooner.");
-		return;
-	}
-	ct_report_wrapped(to, "", "", "Serialization cost %s (%.0f %% of the %s): calls that were not meant "
-			  "to wait kept %s from overlapping.", ct_report_time(a->serialization->lost_ns, text),
-			  span ? 100.0 * (double)a->serialization->lost_ns / (double)span : 0,
-			  partly ? "time in which everything was recorded" : whole(a->model),
-			  ct_report_count(a->serialization->pair_count, "operation", calls));
-	if (lost_together(a))
-		ct_report_wrapped(to, "", "", "Most of it is lost by several places together: without the waits "
-				  "of one, those of another still hold the run up. By itself, as listed "
-				  "below, each has lost less.");
 }
 
 /* Why the holder of a lock held it so long. */
@@ -353,11 +311,10 @@ static void print_site(const struct ct_analysis *a, size_t rank, const struct ct
 	const char *remedy = ct_site_remedy(a->model, site);
 	size_t before = told_before(remedies, rank - 1, remedy);
 	bool ordered_only = site->edge != CT_EDGES && !site->parts[CT_PART_DEVICE_WAIT];
-	char lost[16] = "-", blocked[16], head[64];
+	char lost[16], blocked[16], head[64];
 
-	if (site->evaluated)
-		ct_report_time(site->lost_ns, lost);
-	snprintf(head, sizeof(head), "%3zu  %9s %9s %8u  ", rank, lost,
+	snprintf(head, sizeof(head), "%3zu  %9s %9s %8u  ", rank,
+		 ct_report_lost(site->lost_ns, ct_site_judged(site), lost),
 		 ct_report_time(site->blocked_ns, blocked), site->calls);
 	ct_report_wrapped(to, head, "       ", "%s at %s", site->name, site->where);
 	if (site->blocked_ns || !ordered_only)
@@ -388,23 +345,6 @@ static void print_sites(const struct ct_analysis *a, size_t limit, FILE *to)
 	}
 }
 
-/* How well the model that the losses come from reproduces the run when nothing is changed. */
-static void print_model(const struct ct_analysis *a, FILE *to)
-{
-	const struct ct_serialization *s = a->serialization;
-	uint64_t span = a->model->end_ns - a->model->begin_ns;
-	char end[16], mean[16], most[16], text[96] = "";
-
-	if (!a->totals.ops || !ct_seen_ns(a->model))
-		return;
-	if (s->start_error_max_ns > span / 100) /* else it changes nothing that is said here */
-		snprintf(text, sizeof(text), "; operations start within %s of the measured time on average, "
-			 "%s at most", ct_report_time(s->start_error_sum_ns / a->totals.ops, mean),
-			 ct_report_time(s->start_error_max_ns, most));
-	ct_report_wrapped(to, "", "", "The model that times lost come from replays the run unchanged within %s%s.",
-			  ct_report_time(s->replay_error_ns, end), text);
-}
-
 static void print_pageable(const struct ct_analysis *a, FILE *to)
 {
 	uint32_t copies = 0;
@@ -419,21 +359,17 @@ static void print_pageable(const struct ct_analysis *a, FILE *to)
 				  ct_report_count(copies, "copy call", text));
 }
 
-void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)
+static void print_findings(const struct ct_analysis *a, bool summary_only, FILE *to)
 {
 	char skipped[48];
 
-	ct_report_coverage(a, to);
-	fputc('\n', to);
 	print_blocked(a, to);
 	if (!summary_only)
 		print_threads(a, to);
 	if (a->filter)
 		fprintf(to, "Of the whole run, whatever is left out:\n");
 	print_device(a, !summary_only, to);
-	print_verdict(a, to);
-	if (!summary_only)
-		print_model(a, to);
+	ct_report_serialization(a, !summary_only, to);
 	print_pageable(a, to);
 	print_sites(a, summary_only ? SITES_SUMMARY : SITES_SHOWN, to);
 	if (!summary_only)
@@ -443,8 +379,6 @@ void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)
 				 to);
 	if (summary_only) {
 		ct_report_whatif_best(a, to);
-		fprintf(to, "\ncutrace: the whole report is in %s/report.txt, tables beside it\n",
-			a->directory);
 		return;
 	}
 	if (!a->filter) {
@@ -456,4 +390,19 @@ void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)
 	if (a->serialization->sites_skipped)
 		fprintf(to, "\n%s more waited too; what they lost was not computed.\n",
 			ct_report_count(a->serialization->sites_skipped, "call site", skipped));
+}
+
+void ct_report_text(const struct ct_analysis *a, bool summary_only, FILE *to)
+{
+	ct_report_coverage(a, to);
+	fputc('\n', to);
+	if (ct_report_nothing(a))
+		ct_report_wrapped(to, "", "", "Nothing was recorded of this run: no CUDA call and no device "
+				  "operation is left in its trace, which %s. Whether anything waited is not known.",
+				  ct_report_damaged(a) ? "was cut or damaged" : "has no end");
+	else
+		print_findings(a, summary_only, to);
+	if (summary_only)
+		fprintf(to, "\ncutrace: the whole report is in %s/report.txt, tables beside it\n",
+			a->directory);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "analyze/csv.h"
+#include "analyze/handoff.h"
 #include "analyze/report.h"
 #include "analyze/whatif.h"
 
@@ -195,6 +196,17 @@ static void print_error(const struct ct_whatif *w, const char *what, FILE *to)
 			  ct_report_time(w->end_error_ns, end), percent(w, w->end_error_ns), text);
 }
 
+/* The model does without what many threads wait for of each other. */
+static void print_handoffs(const struct ct_model *model, FILE *to)
+{
+	size_t callers = ct_handoffs_callers(model);
+
+	if (callers > CT_HANDOFF_THREADS)
+		ct_report_wrapped(to, "  ", "  ", "With %zu threads that call CUDA, more than %d, it was not looked "
+				  "for which go on when another's call returns: what they would save by that "
+				  "is not predicted.", callers, CT_HANDOFF_THREADS);
+}
+
 /* Changes that would save as much as those above did, and nothing beside them. */
 #define INSTEAD_MAX 3
 static void print_instead(const struct ct_analysis *a, FILE *to)
@@ -279,6 +291,8 @@ static void print_predictions(const struct ct_analysis *a, size_t limit, FILE *t
 
 	if (w && w->measured)
 		print_error(w, a->model->facts ? "the part" : "the run", to);
+	if (w && w->measured)
+		print_handoffs(a->model, to);
 	if (refusal) {
 		fprintf(to, "  Nothing is predicted: %s.\n", refusal);
 		return;

@@ -63,6 +63,7 @@ struct ct_run_site {
 	enum ct_part part;        /* that cost it most */
 	const char *remedy;       /* for it; "" = none */
 	uint64_t calls, total_ns, blocked_ns, lost_ns; /* sums */
+	bool judged;              /* lost_ns is known of some of them */
 	uint64_t min_ns, median_ns, max_ns; /* blocked, over the processes that made them */
 };
 

@@ -51,6 +51,7 @@ static struct ct_run_site merge(const struct member *members, size_t count, uint
 		merged.total_ns += site->total_ns;
 		merged.blocked_ns += site->blocked_ns;
 		merged.lost_ns += site->lost_ns;
+		merged.judged |= site->judged;
 		if (site->blocked_ns > merged.max_ns) {
 			merged.max_ns = site->blocked_ns;
 			merged.worst = members[i].process;

@@ -183,15 +183,18 @@ static int fit_pairs(struct evaluation *e)
 		raw[e->find.sites->of_call[e->find.out->pairs.at[i].culprit]] += e->find.out->pairs.at[i].lost_ns;
 	for (size_t i = 0; i < e->find.out->pairs.count; i++) {
 		struct ct_pair *pair = &e->find.out->pairs.at[i];
-		uint32_t site = e->find.sites->of_call[pair->culprit];
-		uint64_t gain = e->find.sites->all.at[site].lost_ns;
+		uint32_t index = e->find.sites->of_call[pair->culprit];
+		struct ct_site *site = &e->find.sites->all.at[index];
+		uint64_t was_ns = pair->lost_ns;
 
-		if (e->find.sites->all.at[site].evaluated && gain < raw[site])
-			pair->lost_ns = (uint64_t)((double)pair->lost_ns * (double)gain /
-						   (double)raw[site]);
-		if (!e->find.sites->all.at[site].evaluated) /* no replay without it is possible */
-			e->find.sites->all.at[site].lost_ns += pair->lost_ns;
+		if (site->evaluated && site->lost_ns < raw[index])
+			pair->lost_ns = (uint64_t)((double)was_ns * (double)site->lost_ns / (double)raw[index]);
+		if (!site->evaluated) /* no replay without it is possible */
+			site->lost_ns += was_ns;
+		site->together |= was_ns >= CT_VICTIM_LEAST_NS && pair->lost_ns < CT_VICTIM_LEAST_NS;
 	}
+	for (size_t i = 0; i < sites; i++)
+		e->find.out->alone_ns += e->find.sites->all.at[i].lost_ns;
 	free(raw);
 	return 0;
 }

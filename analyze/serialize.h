@@ -36,6 +36,7 @@ struct ct_serialization {
 	CT_ARRAY(struct ct_pair) pairs;   /* by lost_ns of their culprit's site, then by time */
 	uint64_t pair_count;              /* how many were found: of a long run, more than pairs has */
 	uint64_t lost_ns;                 /* the run would be this much shorter without all of them */
+	uint64_t alone_ns;                /* without one site's, added up over the sites */
 	/* the replay that changes nothing, against the run: */
 	uint64_t replay_error_ns;         /* of its end */
 	uint64_t start_error_sum_ns, start_error_max_ns; /* of the operations' starts */

@@ -261,13 +261,20 @@ void ct_sites_destroy(struct ct_sites *sites)
 	free(sites);
 }
 
+struct ranking {
+	const struct ct_site *all;
+	uint64_t least_lost_ns; /* less is not worth standing first */
+};
+
 static int by_cost(const void *a, const void *b, void *arg)
 {
-	const struct ct_site *all = arg;
-	const struct ct_site *x = &all[*(const uint32_t *)a], *y = &all[*(const uint32_t *)b];
+	const struct ranking *r = arg;
+	const struct ct_site *x = &r->all[*(const uint32_t *)a], *y = &r->all[*(const uint32_t *)b];
+	uint64_t x_lost_ns = x->lost_ns < r->least_lost_ns ? 0 : x->lost_ns;
+	uint64_t y_lost_ns = y->lost_ns < r->least_lost_ns ? 0 : y->lost_ns;
 
-	if (x->lost_ns != y->lost_ns)
-		return x->lost_ns > y->lost_ns ? -1 : 1;
+	if (x_lost_ns != y_lost_ns)
+		return x_lost_ns > y_lost_ns ? -1 : 1;
 	if (x->blocked_ns != y->blocked_ns)
 		return x->blocked_ns > y->blocked_ns ? -1 : 1;
 	if (x->total_ns != y->total_ns)
@@ -275,15 +282,32 @@ static int by_cost(const void *a, const void *b, void *arg)
 	return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : 1;
 }
 
+/* The most that a site has lost, or was blocked without having been asked to wait. */
+static uint64_t most_cost(const struct ct_sites *sites)
+{
+	uint64_t most_ns = 0;
+
+	for (size_t i = 0; i < sites->all.count; i++) {
+		const struct ct_site *site = &sites->all.at[i];
+
+		if (site->lost_ns > most_ns)
+			most_ns = site->lost_ns;
+		if (!(site->effects & CT_SYNC) && site->blocked_ns > most_ns)
+			most_ns = site->blocked_ns;
+	}
+	return most_ns;
+}
+
 int ct_sites_rank(struct ct_sites *sites)
 {
 	uint32_t *ranked = reallocarray(sites->ranked, sites->all.count + 1, sizeof(*ranked));
+	struct ranking ranking = { sites->all.at, most_cost(sites) / CT_SITE_TRIFLE };
 
 	if (!ranked)
 		return -ENOMEM;
 	sites->ranked = ranked;
 	for (size_t i = 0; i < sites->all.count; i++)
 		sites->ranked[i] = (uint32_t)i;
-	qsort_r(sites->ranked, sites->all.count, sizeof(*sites->ranked), by_cost, sites->all.at);
+	qsort_r(sites->ranked, sites->all.count, sizeof(*sites->ranked), by_cost, &ranking);
 	return 0;
 }

@@ -30,6 +30,7 @@ struct ct_site {
 	struct ct_idle_share idle[CT_IDLE_CAUSES]; /* gaps of all devices put down to the site */
 	uint64_t lost_ns;       /* filled by serialize.c: what its waits cost the run */
 	bool evaluated;         /* lost_ns was computed */
+	bool together;          /* pairs of its cost nothing while other sites' waits are there */
 	uint64_t shown_lost_ns; /* of pairs whose culprits are not left out; see ct_sites_settle() */
 	bool skipped;           /* or it would have taken too long, for all or part of the run */
 };
@@ -37,7 +38,7 @@ struct ct_site {
 struct ct_sites {
 	CT_ARRAY(struct ct_site) all; /* in order of their first calls */
 	uint32_t *of_call;      /* by call: index into all */
-	uint32_t *ranked;       /* indices, most costly first: by lost, then blocked time */
+	uint32_t *ranked;       /* indices, most costly first: ct_sites_rank() */
 	struct ct_places *places;
 	bool owns_places;
 	struct ct_lookup keys;  /* private to site.c */
@@ -69,13 +70,27 @@ void ct_sites_narrow(const struct ct_model *model, struct ct_sites *sites,
 		     const struct ct_serialization *serialization);
 
 /*
+ * Is it known what the site has lost, be it nothing? Not of calls that cannot lose any, and where it
+ * would have taken too long.
+ */
+static inline bool ct_site_judged(const struct ct_site *site)
+{
+	return site->evaluated || site->lost_ns > 0;
+}
+
+/*
  * When all is added up: what a site of which calls were left out has lost is what its other
  * calls' pairs say, as a replay tells of all calls of a site together. Orders `ranked` anew.
  * Returns 0 or -ENOMEM.
  */
 int ct_sites_settle(struct ct_sites *sites);
 
-/* Order `ranked` anew, once lost times are known. Returns 0 or -ENOMEM. */
+/*
+ * Order `ranked` anew, once lost times are known: by lost, then blocked time. A loss below one in
+ * CT_SITE_TRIFLE of the most that any site has lost, or was blocked without having been asked to
+ * wait, counts as none: 10 us lost do not stand above a first use of 100 ms. Returns 0 or -ENOMEM.
+ */
+#define CT_SITE_TRIFLE 100
 int ct_sites_rank(struct ct_sites *sites);
 
 /* What to do about a site's waits, in one sentence; "" if there is nothing to do. */

@@ -160,6 +160,12 @@ static int create_elsewhere(const char *name, const char *program)
 	return r;
 }
 
+/* What to do, in the words in which the directory is given: `cutrace run` leaves its list in the environment. */
+static const char *advice(void)
+{
+	return *ct_shim.options.started_list ? "give -o" : "set CUTRACE_OUTPUT to";
+}
+
 static int open_trace(void)
 {
 	static char name[PATH_MAX]; /* here and above: we may have a tiny stack, and run once */
@@ -173,8 +179,8 @@ static int open_trace(void)
 	if (r == -ENODEV || r == -EINVAL)
 		r = create_elsewhere(name, program);
 	if (r < 0)
-		ct_warn("nothing is recorded: cannot create %.600s: %s; set CUTRACE_OUTPUT to a "
-			"writable place with free space", name, strerror(-r));
+		ct_warn("nothing is recorded: cannot create %.600s: %s; %s a writable place with free "
+			"space", name, strerror(-r), advice());
 	else
 		start_flight();
 	return r;

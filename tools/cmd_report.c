@@ -42,7 +42,8 @@ int ct_report_make(const char *directory, const struct ct_report_wish *wish,
 	if (r == 0) {
 		int written = to ? ct_report_write_to(*ret, to, rows, &file) : 0;
 
-		*ret_files = (struct ct_report_files){ to, file, written };
+		*ret_files = (struct ct_report_files){ to, file, written,
+						       ct_report_nothing(*ret) && ct_report_damaged(*ret) };
 	}
 	ct_rows_close(rows);
 	return r;
@@ -51,9 +52,11 @@ int ct_report_make(const char *directory, const struct ct_report_wish *wish,
 int ct_report_tell(const char *directory, const struct ct_report_files *files)
 {
 	char name[PATH_MAX];
+	int status = files->nothing ? ct_fail(directory, "nothing was recorded before the trace was cut or "
+					      "damaged") : 0;
 
 	if (files->r == 0)
-		return 0;
+		return status;
 	fprintf(stderr, "cutrace: %s/%s: %s", ct_shown(files->to, name), files->failed,
 		strerror(-files->r));
 	if (files->to == directory)
@@ -89,7 +92,7 @@ static int make(const char *directory, const struct ct_report_wish *wish)
 		ct_report_text(analysis, true, stderr);
 	else if (wish->mode == CT_REPORT_PRINT) {
 		ct_report_text(analysis, false, stdout);
-		if (!files.r)
+		if (!files.r && !files.nothing)
 			ct_report_next(directory, files.to);
 	}
 	ct_analysis_destroy(analysis);

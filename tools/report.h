@@ -31,6 +31,7 @@ struct ct_report_files {
 	const char *to;     /* their directory; NULL: none are wanted, as those of a trace are of all of it */
 	const char *failed; /* the file that could not be written */
 	int r;              /* and why, -errno; 0: they are written */
+	bool nothing;       /* the trace is damaged so that nothing is left of the run */
 };
 
 /*
@@ -44,7 +45,7 @@ int ct_report_make(const char *directory, const struct ct_report_wish *wish,
 /* Make the folder that files go to, where it is missing. Returns 0 if it is there, or -errno. */
 int ct_report_folder(const char *directory);
 
-/* Print what could not be written, if anything. Returns the exit status. */
+/* Print what could not be written, or that nothing is left of the run. Returns the exit status. */
 int ct_report_tell(const char *directory, const struct ct_report_files *files);
 
 /* Write out what was printed. Returns `status`, or CT_EXIT_FAILED if it cannot be, printed. */

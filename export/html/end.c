@@ -129,6 +129,8 @@ static int add_row(const struct ct_html_source *from, const struct ct_site *site
 	to->total_ns = site->total_ns;
 	to->blocked_ns = site->blocked_ns;
 	to->lost_ns = site->lost_ns;
+	to->judged = ct_site_judged(site);
+	to->asked = site->effects & CT_SYNC;
 	to->idle_ns = site->idle[CT_IDLE_CALL].ns;
 	to->worst = site->worst;
 	to->certainty = ct_site_certainty(from->analysis->model, site);

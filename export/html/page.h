@@ -35,6 +35,8 @@ struct ct_html_site {
 	bool told;           /* what follows is filled */
 	uint32_t calls;
 	uint64_t total_ns, blocked_ns, lost_ns, idle_ns;
+	bool asked;          /* its waits are asked for: CT_SYNC */
+	bool judged;         /* lost_ns is known */
 	enum ct_part worst;
 	char *where, *waited_for, *remedy, *stack;
 	uint32_t range;        /* name of the NVTX range around the call with the longest wait; 0: none */

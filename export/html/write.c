@@ -320,6 +320,8 @@ static void write_site(const struct ct_html_site *site, FILE *to)
 	number(to, "totalNs", site->total_ns);
 	number(to, "blockedNs", site->blocked_ns);
 	number(to, "lostNs", site->lost_ns);
+	number(to, "asked", site->asked);
+	number(to, "judged", site->judged);
 	number(to, "idleNs", site->idle_ns);
 	number(to, "worst", site->worst);
 	number(to, "range", site->range);

@@ -207,6 +207,19 @@ def check_hostile(cutrace, root, trace):
     assert b" -o run.html ./-v " in done.stdout, done.stdout
 
 
+def check_nothing_left(cutrace, root, trace):
+    """Of a trace that was cut before its first call the report says so, and is a failure."""
+    cut = root / "cut"
+    cut.mkdir()
+    (cut / "trace.cutrace").write_bytes((trace / "trace.cutrace").read_bytes()[:8192])
+    for words in ([cut], [trace, cut]):
+        done = subprocess.run([cutrace, "report", *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 1 and f"cutrace: {cut}: nothing was recorded before " in done.stderr, done
+    text = (cut / "report.txt").read_text()
+    assert "Nothing was recorded of this run: " in text and "0 ns in CUDA calls" not in text, text
+    shutil.rmtree(cut)
+
+
 def main():
     cutrace, *packed = sys.argv[1:]
     with tempfile.TemporaryDirectory(prefix="cutrace-stats.") as folder:
@@ -219,6 +232,7 @@ def main():
             check_parts(cutrace, trace)
         check_formats(cutrace, traces[0])
         check_several(cutrace, root, traces)
+        check_nothing_left(cutrace, root, traces[-1])
         check_list(cutrace, root, traces)
         check_hostile(cutrace, root, traces[-1])
         shutil.rmtree(root / "hostile")

@@ -14,7 +14,7 @@ import tempfile
 import unittest
 
 import browser
-from page import Maker, blocked, duration, first_time, most_allocated, table
+from page import CONTRASTS, Maker, blocked, duration, first_time, most_allocated, table
 
 SKIPPED = 77
 
@@ -72,11 +72,16 @@ class Numbers(Case):
         shown = self.js('[...document.querySelectorAll("#site-table tbody tr")].map((row) => '
                         '[...row.children].map((cell) => cell.textContent))')
         self.assertEqual(len(shown), len(sites))
+        reported = re.findall(r'^ +\d+  +(-|\S+ \S+) +\S+ \S+ +\d+  cuda',
+                              (self.directory / 'report.txt').read_text(), re.M)
+        self.assertIn('-', reported)
+        self.assertEqual([row[3] for row in shown[:len(reported)]], reported)
         for row, site in zip(shown, sites):
             self.assertEqual(row[1], f"{site['Call']} {site['Call Site']}")
             self.assertEqual(row[2], site['Class'] if site['Blocked (ns)'] else '')
-            self.assertEqual(row[3:], [duration(site['Lost (ns)']), duration(site['Blocked (ns)']),
-                                       f"{site['Calls']:,}"])
+            if row[3] != '-' or site['Lost (ns)']:
+                self.assertEqual(row[3], duration(site['Lost (ns)']))
+            self.assertEqual(row[4:], [duration(site['Blocked (ns)']), f"{site['Calls']:,}"])
 
     def test_figures_are_sums_of_the_tables(self):
         calls = table(self.directory, 'calls')
@@ -115,6 +120,26 @@ class Numbers(Case):
         longest = max(row['Duration (ns)'] for row in inside)
         self.assertIn(duration(longest), self.text('#visible tbody tr'))
         self.assertGreater(start, first)
+
+
+class Trifles(Case):
+    """A loss of 1.1 ms beside a first use of 400 ms does not stand first."""
+
+    name = 'nvtx_ranges'
+    test_sites_are_those_of_the_table = Numbers.test_sites_are_those_of_the_table
+
+    def test_ranges_without_loss_have_none(self):
+        lost = self.js('[...document.querySelectorAll("#range-table tbody tr")].map((row) => row.lastChild.textContent)')
+        known = [row['Lost (ns)'] for row in table(self.directory, 'nvtx')]
+        self.assertEqual(sorted(lost), sorted(duration(ns) if ns else '-' for ns in known))
+        self.assertIn('-', lost)
+
+
+class NoLoss(Case):
+    name = 'free_idle'
+
+    def test_none_is_told(self):
+        self.assertEqual(self.text('#figure-lost'), '-')
 
 
 class Moving(Case):
@@ -371,32 +396,6 @@ class Looks(Case):
         roles = [node.get('role', {}).get('value') for node in nodes]
         for role in ('application', 'table', 'tablist', 'tabpanel', 'status', 'rowheader'):
             self.assertIn(role, roles)
-
-
-# Texts whose contrast with what is behind them is below 4.5 (WCAG 2.1, 1.4.3 AA)
-CONTRASTS = r'''
-window.luminance = (colour) => {
-	const [r, g, b] = colour.match(/[\d.]+/g).map((v, i) => colour.startsWith('color(') ? Number(v) : v / 255)
-		.map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-	return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-};
-(() => {
-	const poor = [];
-	for (const element of document.querySelectorAll('body *')) {
-		const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-		if (!own || !element.getClientRects().length || element.closest('.hidden, script, noscript, .skip'))
-			continue;
-		let behind = element;
-		while (behind && /rgba\(0, 0, 0, 0\)/.test(getComputedStyle(behind).backgroundColor))
-			behind = behind.parentElement;
-		const a = luminance(getComputedStyle(element).color);
-		const b = luminance(getComputedStyle(behind || document.body).backgroundColor);
-		const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-		if (ratio < 4.5)
-			poor.push([element.textContent.slice(0, 30), ratio]);
-	}
-	return poor;
-})()'''
 
 
 def hostile(data):

@@ -62,7 +62,7 @@ class Ranges(Case):
             none = row['NVTX Range'] == '(in no range)'
             wanted.append(['outside all ranges' if none else row['NVTX Range'], '' if none else str(row['Ranges']),
                            str(row['Calls']), duration(row['Blocked (ns)']), duration(row['Blocked At Any Depth (ns)']),
-                           duration(row['Lost (ns)'])])
+                           duration(row['Lost (ns)']) if row['Lost (ns)'] else '-'])
         self.assertEqual([row[:3] + row[4:] for row in rows], wanted)
 
     def test_calls_are_put_down_to_their_innermost(self):

@@ -85,3 +85,29 @@ def most_allocated(calls):
             live -= sizes.pop(call['Address'], 0)
         most = max(most, live)
     return most
+
+
+# Texts whose contrast with what is behind them is below 4.5 (WCAG 2.1, 1.4.3 AA)
+CONTRASTS = r'''
+window.luminance = (colour) => {
+	const [r, g, b] = colour.match(/[\d.]+/g).map((v, i) => colour.startsWith('color(') ? Number(v) : v / 255)
+		.map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+	return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+(() => {
+	const poor = [];
+	for (const element of document.querySelectorAll('body *')) {
+		const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+		if (!own || !element.getClientRects().length || element.closest('.hidden, script, noscript, .skip'))
+			continue;
+		let behind = element;
+		while (behind && /rgba\(0, 0, 0, 0\)/.test(getComputedStyle(behind).backgroundColor))
+			behind = behind.parentElement;
+		const a = luminance(getComputedStyle(element).color);
+		const b = luminance(getComputedStyle(behind || document.body).backgroundColor);
+		const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+		if (ratio < 4.5)
+			poor.push([element.textContent.slice(0, 30), ratio]);
+	}
+	return poor;
+})()'''

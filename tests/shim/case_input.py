@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is missing or wrong: the program runs unharmed, one line says so, nothing looks clean."""
-from harness import (PATHS, calls, case, check, has_rounds, one_line, quiet, report_text, same,
+from harness import (PATHS, calls, case, check, cutrace, has_rounds, one_line, quiet, report_text, same,
                      says_blind, victim)
 
 ROUNDS = 5
@@ -102,6 +102,8 @@ def output_is_a_file(here):
     run = one_line(here.both(RETURN, CUTRACE_OUTPUT=f"{folder}/file/out"),
                    "nothing is recorded", "Not a directory", "CUTRACE_OUTPUT")
     check(not run.left(), "nothing is left", run.left())
+    one_line(here.bare(cutrace("run", "-o", f"{folder}/file/out", "--", *RETURN)), "nothing is recorded",
+             "Not a directory; give -o a writable place")
     run = quiet(here.both(RETURN, CUTRACE_OUTPUT=f"{folder}/file"))
     same((folder / "file").read_text(), "mine", "the user's file")
     has_rounds(f"{folder}/file.1", ROUNDS)

@@ -67,6 +67,36 @@ static void test_kept_part(void **state)
 	}
 }
 
+/* No time lost is "-", as in the report of one process; 0 ns is what a site was found to cost. */
+static void test_none_lost(void **state)
+{
+	static const struct ct_filter filter = { .only = "cudaFree" };
+	struct ct_run *run = *state;
+	char *text;
+
+	for (uint32_t rank = 0; rank < 2; rank++) {
+		struct ct_process p = process(rank, 0, 100);
+
+		p.serialized_ns = rank * 2 * MS;
+		site(&p, "cudaMalloc", "a.cu:1 take", 1, 50, 40, CT_PART_LOCK_WAIT);
+		site(&p, "cudaFree", "a.cu:2 drop", 1, 50, 40, CT_PART_DEVICE_WAIT);
+		p.sites.at[0].lost_ns = p.sites.at[1].lost_ns = 0;
+		p.sites.at[1].judged = rank == 1;
+		add(run, p);
+	}
+	assert_int_equal(ct_run_finish(run), 0);
+	text = text_of(run, false);
+	assert_non_null(strstr(text, "         -   nothing"));
+	assert_non_null(strstr(text, "   2.00 ms   nothing"));
+	assert_non_null(strstr(text, "       2         -   40.0 ms   40.0 ms   40.0 ms  cudaMalloc"));
+	assert_non_null(strstr(text, "       2      0 ns   40.0 ms   40.0 ms   40.0 ms  cudaFree"));
+	free(text);
+	run->filter = &filter;
+	text = text_of(run, false);
+	assert_non_null(strstr(text, "      0 ns         -   not blocked"));
+	free(text);
+}
+
 /* Losses are added up and say whose they are; a rank of which there is no trace is named. */
 static void test_coverage(void **state)
 {
@@ -328,6 +358,7 @@ int main(void)
 		RUN_TEST(test_coverage),
 		RUN_TEST(test_kept_part),
 		RUN_TEST(test_many),
+		RUN_TEST(test_none_lost),
 		RUN_TEST(test_many_pids),
 		RUN_TEST(test_copies),
 		cmocka_unit_test(test_plurals),

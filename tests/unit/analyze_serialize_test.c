@@ -387,6 +387,25 @@ static void test_order_of_records(void **state)
 	free(pairs);
 }
 
+/* A loss that is nothing beside a first use stands behind it; what was asked for makes no loss a trifle. */
+static void test_trifles(void **state)
+{
+	struct ct_site all[] = {
+		{ .effects = CT_FREE, .lost_ns = 10000, .blocked_ns = 10000 },
+		{ .effects = CT_INIT, .blocked_ns = 100000000 },
+		{ .effects = CT_FREE, .lost_ns = 1000000, .blocked_ns = 2000000 },
+		{ .effects = CT_SYNC, .blocked_ns = 20000000000 },
+		{ .effects = CT_FREE, .lost_ns = 999999, .blocked_ns = 3000000 },
+	};
+	static const uint32_t ranked[] = { 2, 3, 1, 4, 0 };
+	struct ct_sites sites = { .all = { .at = all, .count = sizeof(all) / sizeof(all[0]) } };
+
+	(void)state;
+	assert_int_equal(ct_sites_rank(&sites), 0);
+	assert_memory_equal(sites.ranked, ranked, sizeof(ranked));
+	free(sites.ranked);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -395,6 +414,7 @@ int main(void)
 		MB_TEST(test_asked),
 		MB_TEST(test_captured),
 		MB_TEST(test_two_sites),
+		MB_TEST(test_trifles),
 		MB_TEST(test_behind_event),
 		MB_TEST(test_full_device),
 		MB_TEST(test_several_victims),

@@ -6,6 +6,8 @@
 
 #include "tests/unit/whatif_builder.h"
 
+#include "analyze/handoff.h"
+
 /* The change of a rank is of this kind and saves so many us. */
 static void expect_change(const struct ct_whatif *w, uint32_t rank, enum ct_change_kind kind,
 			  double low, double likely, double high)
@@ -433,6 +435,39 @@ static void test_best(void **state)
 	expect_best(&a, "");
 }
 
+static void expect_printed(struct model_builder *b, const char *text, bool wanted)
+{
+	struct ct_analysis a = analysis_of(b);
+	char *report;
+	size_t bytes;
+	FILE *to = open_memstream(&report, &bytes);
+
+	assert_non_null(to);
+	assert_int_equal(ct_whatif_find(&a, 0, &a.whatif), 0);
+	ct_report_whatif(&a, 10, to);
+	fclose(to);
+	ct_whatif_destroy(a.whatif);
+	assert_int_equal(strstr(report, text) != NULL, wanted);
+	free(report);
+}
+
+/* Of too many threads it is not known which waited for which: that is said. */
+static void test_many_threads(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_device_op *k1, *k2;
+
+	free_between(b, &k1, &k2);
+	for (uint32_t i = 1; i < CT_HANDOFF_THREADS; i++) {
+		mb_thread(b, 1000 + i);
+		mb_call(b, CT_API_cudaSetDevice, i, i + 1);
+	}
+	expect_printed(b, "threads that call CUDA", false);
+	mb_thread(b, 1000);
+	mb_call(b, CT_API_cudaSetDevice, 1, 2);
+	expect_printed(b, "  With 65 threads that call CUDA, more than 64, it was not looked for", true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -455,6 +490,7 @@ int main(void)
 		MB_TEST(test_refuses_parts),
 		MB_TEST(test_unfixed),
 		MB_TEST(test_best),
+		MB_TEST(test_many_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

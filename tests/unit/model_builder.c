@@ -12,7 +12,7 @@
 
 #define BASE_NS 1000000000u
 #define WORKER 1          /* CUPTI's thread, which writes what is known of the device */
-#define WRITERS_MAX 16
+#define WRITERS_MAX 80
 #define API_BASE 1000     /* files number calls as they like */
 
 static void *put(struct model_builder *b, enum ct_record_type type, uint32_t tid)

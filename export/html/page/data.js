@@ -184,6 +184,14 @@ function group(list, key) {
 	return groups;
 }
 
+/* As ct_sites_rank() does it, for the places of all processes. */
+function rankSites(sites) {
+	const most = Math.max(0, ...sites.map((site) => Math.max(site.lostNs, site.asked ? 0 : site.blockedNs)));
+	const lost = (site) => (site.lostNs < Math.floor(most / 100) ? 0 : site.lostNs);
+
+	sites.sort((a, b) => lost(b) - lost(a) || b.blockedNs - a.blockedNs || b.totalNs - a.totalNs);
+}
+
 function loadData(raw) {
 	const items = unpackItems(raw.items);
 	const data = { ...raw, items, pairs: unpackPairs(raw.pairs) };
@@ -197,7 +205,7 @@ function loadData(raw) {
 		.sort((a, b) => (a.name < 0) - (b.name < 0) || b.blocked - a.blocked || b.allBlocked - a.allBlocked);
 	data.begin = Math.min(...raw.processes.map((process) => process.beginNs));
 	data.end = Math.max(...raw.processes.map((process) => process.endNs), data.begin + 1);
-	raw.sites.sort((a, b) => b.lostNs - a.lostNs || b.blockedNs - a.blockedNs || b.totalNs - a.totalNs);
+	rankSites(raw.sites);
 	data.siteById = new Map(raw.sites.map((site, rank) => [site.id, { ...site, rank }]));
 	data.siteRows = [...data.siteById.values()];
 	data.pairsOfSite = group(data.pairs, (pair) => pair.site);

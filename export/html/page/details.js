@@ -239,7 +239,7 @@ function siteDetails(id) {
 
 	return [heading(nameOf(site.name), ' ', element('span', { class: 'place' }, 'at ' + site.where)),
 		site.remedy ? element('p', { class: 'remedy' }, element('b', {}, 'Instead: '), site.remedy) : '',
-		facts([['Lost', duration(site.lostNs)], ['Blocked', duration(site.blockedNs)],
+		facts([['Lost', lostText(site)], ['Blocked', duration(site.blockedNs)],
 		       ['In all', `${duration(site.totalNs)} in ${count(site.calls, 'call')}`],
 		       ['Class', data.parts[site.worst][0] + (site.certainty ? ` (${site.certainty})` : '')],
 		       ['Longest wait for', site.waitedFor],

@@ -15,11 +15,16 @@ function header(...names) {
 }
 
 /* A cell with a bar behind its number, as long as its share of the most. */
-function barCell(ns, most, colour) {
+function barCell(ns, most, colour, text = duration(ns)) {
 	const bar = element('i', { class: 'share ' + colour, 'aria-hidden': 'true' });
 
 	bar.style.width = most > 0 ? Math.max(ns > 0 ? 2 : 0, 100 * ns / most) + '%' : '0';
-	return element('td', { class: 'number bar-cell' }, bar, element('span', { class: ns ? undefined : 'zero' }, duration(ns)));
+	return element('td', { class: 'number bar-cell' }, bar, element('span', { class: ns ? undefined : 'zero' }, text));
+}
+
+/* As the report has it. */
+function lostText(site) {
+	return site.judged ? duration(site.lostNs) : '-';
 }
 
 function siteRow(site, most) {
@@ -31,7 +36,7 @@ function siteRow(site, most) {
 			    element('td', { class: 'class' }, site.blockedNs ?
 				    element('i', { class: 'chip c-' + PART_COLOURS[site.worst] }) : '',
 				    site.blockedNs ? data.parts[site.worst][0] : ''),
-			    barCell(site.lostNs, most.lost, 'c-culprit'), barCell(site.blockedNs, most.blocked, 'c-device-wait'),
+			    barCell(site.lostNs, most.lost, 'c-culprit', lostText(site)), barCell(site.blockedNs, most.blocked, 'c-device-wait'),
 			    cell(site.calls.toLocaleString('en'), true));
 
 	/* a key's click has no position: then one wants to go there, too */
@@ -80,7 +85,7 @@ function rangeRow(sum, most) {
 			       element('i', { class: 'chip c-' + PART_COLOURS[sum.part] }) : '',
 			       blocked ? data.parts[sum.part][0] : ''),
 		       barCell(sum.blocked, most, 'c-device-wait'), cell(duration(sum.allBlocked), true),
-		       cell(duration(sum.lost), true));
+		       cell(sum.lost ? duration(sum.lost) : '-', true));
 }
 
 /* Sums by name of NVTX ranges, as in nvtx.csv; their tab is there if there are any. */
@@ -203,7 +208,7 @@ function fillFigures() {
 		element('dd', { id }, value), element('dd', { class: 'note' }, note));
 
 	byId('figures').replaceChildren(
-		figure('figure-lost', 'Lost to serialization', duration(sum('lostNs')),
+		figure('figure-lost', 'Lost to serialization', sum('lostNs') ? duration(sum('lostNs')) : '-',
 		       data.processes.length > 1 ? 'of all processes' : share(sum('lostNs'), span) + ' of the run'),
 		figure('figure-blocked', 'Threads blocked', duration(sum('blockedNs')),
 		       `of ${duration(sum('callNs'))} in calls`),
