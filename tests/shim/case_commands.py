@@ -100,10 +100,10 @@ def run_signal_quiet(here):
     says_blind(run.trace(), "cut off")
 
 
-def wait_for(what, deadline_s=20):
+def wait_for(what, deadline_s=20, named="the program starts"):
     deadline = time.monotonic() + deadline_s
     while not what():
-        check(time.monotonic() < deadline, "the program starts in time")
+        check(time.monotonic() < deadline, f"{named} in time")
         time.sleep(0.01)
 
 

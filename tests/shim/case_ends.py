@@ -12,7 +12,7 @@ import time
 from case_commands import wait_for
 from harness import (CALLS_PER_ROUND, PATHS, Run, calls, case, check, cutrace, environment,
                      has_rounds, one_line, quiet, report_text, same, says_blind, says_clean,
-                     trust, victim)
+                     table, trust, victim)
 
 ROUNDS = 5
 
@@ -148,6 +148,17 @@ def end_exit_in_call(here):
     same(run.status, 11, "exit status")
     same(here.bare(cutrace("report", run.trace())).status, 0, "cutrace report")
     says_blind(run.trace(), "1 final flush that did not finish in time")
+
+
+@case
+def end_exit_amid_work(here):
+    """What the device had not done has no record, and is counted: all of it, too."""
+    for done in (3, 0):
+        run = quiet(here.both(victim("exit_amid_work", str(done))))
+        same([row["Name"] for row in calls(run.trace())].count("cudaLaunchKernel"), done + 2, "launches")
+        same(len(table(run.trace(), "device")), done, "kernels in device.csv")
+        says_blind(run.trace(), "what 2 calls submitted: no device record of it came (it had not "
+                   "ended when the program did")
 
 
 @case

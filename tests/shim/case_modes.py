@@ -3,9 +3,11 @@
 import collections
 import re
 import signal
+import subprocess
 
-from harness import (PATHS, calls, case, check, cutrace, one_line, quiet, report_text, same,
-                     says_blind, says_clean, table, victim)
+from case_commands import wait_for
+from harness import (PATHS, TIMEOUT_S, calls, case, check, cutrace, environment, one_line, quiet,
+                     report_text, same, says_blind, says_clean, table, victim)
 
 ROUNDS = 20       # of launches, fills, records and queries in a calm phase
 BAD_KERNELS = 3   # in one bad moment, each waited for
@@ -342,14 +344,33 @@ def mode_auto_launch_cut_static(here):
     launch_cut(here, PATHS["STATIC"])
 
 
+def yields_when(here, note, **variables):
+    """The program's profiler takes CUPTI once the trace holds this note; returns the trace."""
+    command, folder = [PATHS["PROFILER"], "told"], here.folder()
+    variables = {**AUTO, "CUTRACE_AUTO_THRESHOLD": "1us", "CUTRACE_AUTO_WINDOW": "30s", **variables}
+    bare = here.bare(command)  # without input: it goes on at once
+    told = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True,
+                            env=environment(LD_PRELOAD=PATHS["LIB"], CUTRACE_QUIET="1", **variables))
+    try:
+        wait_for(lambda: any(re.search(note, here.bare(cutrace("dump", trace)).out)
+                             for trace in folder.glob("cutrace.*")), named=f"{note!r} is noted")
+        out, err = told.communicate("go on\n", timeout=TIMEOUT_S)
+    finally:
+        told.kill()
+        told.communicate()
+    same((told.returncode, out, err), (bare.status, bare.out, ""), "how it ends, what it says")
+    check("the profiler saw all" in out, "it got its records", out)
+    trace = next(folder.glob("cutrace.*"))
+    says_blind(trace, "since the program's own profiler took")
+    no_losses(trace)
+    return trace
+
+
 @case
 def mode_auto_yield(here):
     """The program's profiler takes CUPTI: it sees all, and we stay light from then on."""
-    run = quiet(here.both([PATHS["PROFILER"]], **{**AUTO, "CUTRACE_AUTO_THRESHOLD": "1us"}))
-    check("the profiler saw all" in run.out, "it got its records", run.out)
-    says_blind(run.trace(), "since the program's own profiler took")
-    coverage(run.trace())
-    no_losses(run.trace())
+    coverage(yields_when(here, " note code=14 value=0 full"))
 
 
 @case
@@ -384,11 +405,7 @@ def mode_auto_no_room(here):
 @case
 def mode_auto_yield_starting(here):
     """The program takes CUPTI while it is being started for a window: it gets it."""
-    run = quiet(here.both([PATHS["PROFILER"]], FAKE_CUPTI_SUBSCRIBE_US="300000",
-                          **{**AUTO, "CUTRACE_AUTO_THRESHOLD": "1us"}))
-    check("the profiler saw all" in run.out, "it got its records", run.out)
-    says_blind(run.trace(), "since the program's own profiler took")
-    no_losses(run.trace())
+    yields_when(here, " note code=6 .* CUDA driver", FAKE_CUPTI_SUBSCRIBE_US="300000")
 
 
 @case

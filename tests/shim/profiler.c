@@ -3,7 +3,8 @@
  * A program that brings its own profiler, as PyTorch does: works, loads CUPTI, subscribes,
  * registers buffers, enables kernels and fills, works, fetches its records, and works on.
  * `profiler early` does it before any CUDA call, `profiler busy` while threads are at work,
- * `profiler waiting` while a thread waits for the device.
+ * `profiler waiting` while a thread waits for the device; `profiler told` when its input has a
+ * line, or ends.
  * `profiler late FILE` loads that CUPTI. Prints what its profiler got. Built with LINKED it
  * is linked to CUPTI.
  */
@@ -162,6 +163,8 @@ int main(int argc, char **argv)
 		pthread_create(&threads[i], NULL, waiting ? wait_long : be_busy, NULL);
 	if (waiting)
 		usleep(50000);
+	if (strcmp(mode, "told") == 0)
+		getchar();
 	cupti = dlopen(argc > 2 ? argv[2] : "libcupti.so.13", RTLD_NOW | RTLD_LOCAL);
 	if (!cupti)
 		return 2;

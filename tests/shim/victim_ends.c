@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ways a program ends. */
+#include <cuda_runtime_api.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -179,6 +180,17 @@ static int in_call(const char *unused)
 	return 0;
 }
 
+/* The device has done so many kernels when the program ends, and is at work on two more. */
+static int amid_work(const char *done)
+{
+	for (int i = 0; i < atoi(done); i++)
+		victim_must(victim_kernel(1000), "launching");
+	victim_must(cudaDeviceSynchronize(), "waiting for the device");
+	for (int i = 0; i < 2; i++)
+		victim_must(victim_kernel(10000000000), "launching");
+	return 0;
+}
+
 const struct victim_mode victim_ends[] = {
 	{ "return", by_return },
 	{ "exit", by_exit },
@@ -193,5 +205,6 @@ const struct victim_mode victim_ends[] = {
 	{ "cuda_in_handler", cuda_in_handler },
 	{ "exit_in_signal_handler", in_signal_handler },
 	{ "exit_in_call", in_call },
+	{ "exit_amid_work", amid_work },
 	{ 0 },
 };

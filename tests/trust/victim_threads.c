@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Threads that end in unusual ways, and ends of programs with threads. */
+#include <cuda_runtime_api.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -67,7 +68,10 @@ static void *launch_and_end(void *unused)
 	return NULL;
 }
 
-/* For so many seconds threads come, launch and end; CUPTI is flushed once a second. */
+/*
+ * For so many seconds threads come, launch and end; CUPTI is flushed once a second. At the end the
+ * device has done it all: work that a program leaves behind has no record.
+ */
 static int ends_in_flush(const char *seconds)
 {
 	int64_t until = now_ns() + atoi(seconds) * 1000000000ll;
@@ -82,6 +86,7 @@ static int ends_in_flush(const char *seconds)
 			pthread_join(threads[i], NULL);
 		launches += 4 * 20;
 	} while (now_ns() < until);
+	victim_must(cudaDeviceSynchronize(), "waiting for the device");
 	victim_say("%d launches", launches);
 	return 0;
 }
