@@ -80,7 +80,7 @@ static void add_pooled(struct finder *f, uint32_t index)
 	if (!block)
 		return;
 	if (block->call > first && !f->model->calls.at[block->call].parts[CT_PART_FIRST_USE])
-		add(f, site, block->call, CT_CHANGE_FREE, 0, 0, CT_REMOVE_WORK);
+		add(f, site, block->call, CT_CHANGE_FREE, 0, CT_REMOVE_WORK, CT_REMOVE_WORK);
 	ct_lookup_remove(&f->blocks, block);
 	free(block);
 }

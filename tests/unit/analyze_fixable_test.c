@@ -75,6 +75,28 @@ static void test_prove_stops(void **state)
 }
 
 /* Both: each alone saves what it saves, and what both would save is there once. */
+/*
+ * A pool serves all allocations but the first: two of 100 us, and three frees of 50, of which a
+ * call keeps 1. At the low end nothing waited.
+ */
+static void test_prove_pools(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_range range;
+
+	mb_stream(b, S1, CT_STREAM_FLAG_NON_BLOCKING);
+	for (int at = 0; at < 1200; at += 400) {
+		mb_call_about(b, CT_API_cudaMalloc, BLOCK, at, at + 100);
+		mb_launch(b, S1, at + 110, at + 120, at + 125, at + 150);
+		mb_sync_device(b, at + 130, at + 160);
+		mb_call_about(b, CT_API_cudaFree, BLOCK, at + 170, at + 220);
+	}
+	range = saving_of(b, CT_FIX_FREE, false);
+	assert_int_equal(range.low_ns, 0);
+	assert_int_equal(range.likely_ns, (2 * 99 + 3 * 49) * 1000);
+	assert_int_equal(range.high_ns, range.likely_ns);
+}
+
 static void test_prove_all(void **state)
 {
 	struct model_builder *b = *state;
@@ -97,6 +119,7 @@ int main(void)
 		MB_TEST(test_prove_stages),
 		MB_TEST(test_prove_leaves),
 		MB_TEST(test_prove_stops),
+		MB_TEST(test_prove_pools),
 		MB_TEST(test_prove_all),
 	};
 
