@@ -17,6 +17,7 @@
 #include "analyze/report.h"
 #include "analyze/whatif.h"
 #include "tools/args.h"
+#include "tools/deferred.h"
 #include "tools/interrupt.h"
 #include "tools/sample.h"
 #include "tools/staged.h"
@@ -149,14 +150,14 @@ static const char *gain_of(double ns, char ret[17])
 	return ret;
 }
 
-/* Do what was predicted and what was measured overlap? */
-static const char *agreement(const struct ct_range *predicted, const struct ct_sample *saved)
+/* What page-locking a pool to stage in took of a fixed run, once. */
+static double pool_ns(const struct proof *proof)
 {
-	if (saved->mean + saved->margin < (double)predicted->low_ns)
-		return "less than predicted";
-	if (saved->mean - saved->margin > (double)predicted->high_ns)
-		return "more than predicted";
-	return "which agrees with the prediction";
+	double ns = 0;
+
+	for (size_t i = 0; i < proof->runs; i++)
+		ns += (double)proof->fixed[i].counts.pin.pool_ns / (double)proof->runs;
+	return ns;
 }
 
 static struct ct_sample saving_of(const struct proof *proof, double *values, bool whole)
@@ -186,90 +187,14 @@ static void print_times(const struct proof *proof, const struct ct_range *predic
 	if (saved.mean - saved.margin <= 0 && saved.mean + saved.margin >= 0)
 		more("which may be nothing: more runs (--runs) narrow it down");
 	else if (predicted)
-		more("%s", agreement(predicted, &saved));
+		more("%s", ct_sample_agreement(&saved, (double)predicted->low_ns,
+					       (double)predicted->high_ns, pool_ns(proof)));
 	if (whole)
 		return;
 	saved = saving_of(proof, values, true);
 	more("with the start and the end of the program and its context: %s; 95 %% confidence: %s to %s",
 	     gain_of(saved.mean, mean), gain_of(saved.mean - saved.margin, low),
 	     gain_of(saved.mean + saved.margin, high));
-}
-
-static const char *stop_reason(uint32_t stopped)
-{
-	static const char *const reasons[CT_FIX_STOPS] = {
-		[CT_FIX_STOP_OLD_DRIVER] = "the driver lacks cuCtxRecordEvent (CUDA 12.5)",
-		[CT_FIX_STOP_CONTEXTS] = "a second context was used",
-		[CT_FIX_STOP_PEERS] = "another device was given access, or copied from",
-	};
-
-	return stopped < CT_FIX_STOPS && reasons[stopped] ? reasons[stopped] : "unknown";
-}
-
-static const char *const left_reasons[CT_FIX_LEFTS] = {
-	[CT_FIX_LEFT_CAPTURED] = "while a stream was being captured",
-	[CT_FIX_LEFT_SHARED] = "of memory that other processes know of",
-	[CT_FIX_LEFT_SHARE] = "for more would have been kept than a quarter of what had been free",
-	[CT_FIX_LEFT_CONTEXT] = "by threads that had another context, or none",
-	[CT_FIX_LEFT_FAULT] = "as the driver recorded no event, perhaps for an error of earlier work",
-	[CT_FIX_LEFT_STOPPED] = "after that moment",
-	[CT_FIX_LEFT_MANAGED] = "of managed memory",
-	[CT_FIX_LEFT_PITCHED] = "of pitched memory",
-	[CT_FIX_LEFT_OTHER] = "of memory of pools or graphs, or whose allocation was not seen",
-	[CT_FIX_LEFT_ARRAY] = "of arrays",
-	[CT_FIX_LEFT_HOST] = "of page-locked memory, or ends of registering it",
-};
-
-static const char *const give_reasons[CT_FIX_GIVES] = {
-	[CT_FIX_GIVE_WANTED] = "a call found no memory",
-	[CT_FIX_GIVE_ASKED] = "the program asked how much is free",
-	[CT_FIX_GIVE_CAPTURE] = "a stream was captured",
-	[CT_FIX_GIVE_CONTEXT] = "a context ended",
-	[CT_FIX_GIVE_SHARE] = "it was a quarter of the memory that had been free",
-	[CT_FIX_GIVE_STOP] = "no free was changed from then on",
-};
-
-/* What the fix did to frees, in the last run of it, and what it left alone. */
-static void print_left(const struct ct_fix_counts *counts)
-{
-	char calls[48], blocks[48];
-
-	for (int why = 0; why < CT_FIX_LEFTS; why++)
-		if (counts->left[why])
-			more("left alone: %s %s", ct_report_count(counts->left[why], "free", calls),
-			     left_reasons[why]);
-	if (counts->waited + counts->released)
-		more("at the bound of memory %s waited for a freed block, and %s freed for real, with a wait",
-		     ct_report_count(counts->waited, "allocation", calls),
-		     ct_report_count(counts->released, "block", blocks));
-	for (int why = 0; why < CT_FIX_GIVES; why++)
-		if (counts->given[why])
-			more("all that was kept was freed for real, with a wait, %s: %s",
-			     ct_report_count(counts->given[why], "time", calls), give_reasons[why]);
-}
-
-static void print_done(const struct ct_fix_counts *counts)
-{
-	char text[48];
-
-	if (counts->mallocs + counts->frees)
-		ct_report_wrapped(stdout, "changed   ", MORE, "%llu of %llu frees of cudaMalloc memory did not "
-				  "wait; %llu of %llu allocations used a freed block again",
-				  (unsigned long long)counts->deferred, (unsigned long long)counts->frees,
-				  (unsigned long long)counts->reused, (unsigned long long)counts->mallocs);
-	else
-		printf("changed   nothing: the program allocates and frees no cudaMalloc memory\n");
-	if (counts->stopped)
-		more("no free was changed from some moment on: %s", stop_reason(counts->stopped));
-	print_left(counts);
-	if (counts->unreached)
-		more("not seen, so not safe: calls of libraries that are linked to libcuda and were loaded "
-		     "after CUDA had started (%u)", counts->unreached);
-	if (counts->others)
-		more("not counted: further processes (%u)", counts->others);
-	if (counts->untracked)
-		more("not followed: %s, too many at a time",
-		     ct_report_count(counts->untracked, "allocation", text));
 }
 
 static double mib(uint64_t bytes)
@@ -376,7 +301,7 @@ static int print_all(const struct proof *proof)
 	predicted = print_predicted(proof, &range);
 	print_times(proof, predicted ? &range : NULL, values);
 	if (proof->fix->fix != CT_FIX_PIN)
-		print_done(&proof->fixed[proof->runs - 1].counts);
+		ct_print_deferred(&proof->fixed[proof->runs - 1].counts);
 	if (proof->fix->fix != CT_FIX_FREE)
 		ct_print_staged(&proof->fixed[proof->runs - 1].counts,
 				proof->fix->fix == CT_FIX_PIN);

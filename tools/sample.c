@@ -40,3 +40,20 @@ struct ct_sample ct_sample_of(const double *values, size_t count)
 		.margin = student(count - 1) * sqrt(squares / (double)(count - 1) / (double)count),
 	};
 }
+
+const char *ct_sample_agreement(const struct ct_sample *saved, double low, double high, double once)
+{
+	double least = saved->mean - saved->margin, most = saved->mean + saved->margin;
+	const double within = CT_SAMPLE_PREDICTED_WITHIN;
+
+	if (least <= high && most >= low)
+		return "which agrees with the prediction";
+	if (least > high)
+		return least <= high * (1 + within) ? "more than predicted, by 10 % or less"
+						    : "more than predicted";
+	if (most >= low * (1 - within))
+		return "less than predicted, by 10 % or less";
+	return most + once >= low * (1 - within)
+		       ? "less than predicted, as page-locking memory to stage in took its time, once"
+		       : "less than predicted";
+}

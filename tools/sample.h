@@ -16,4 +16,13 @@ struct ct_sample {
  */
 struct ct_sample ct_sample_of(const double *values, size_t count);
 
+/* How far off a prediction that holds may be, as part of it: docs/what-if.md has what was measured. */
+#define CT_SAMPLE_PREDICTED_WITHIN 0.1
+
+/*
+ * Does what was saved overlap what was predicted, low..high? `once` is what the change itself cost
+ * in a run, beside what it saves, in the same unit. Returns a clause in English, a constant.
+ */
+const char *ct_sample_agreement(const struct ct_sample *saved, double low, double high, double once);
+
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The interval that `cutrace prove` prints, against values worked out by hand. */
+/* The interval that `cutrace prove` prints, against values worked out by hand, and what it says of it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,12 +43,35 @@ static void of_many(void **state)
 	assert_float_equal(sample.margin, 2.086 * 1.0215078 / 4.7958315, 1e-4);
 }
 
+static void expect_agreement(double mean, double margin, double once, const char *clause)
+{
+	struct ct_sample saved = { mean, margin };
+
+	assert_string_equal(ct_sample_agreement(&saved, 100, 120, once), clause);
+}
+
+/* Predicted 100 to 120. */
+static void agrees(void **state)
+{
+	(void)state;
+	expect_agreement(90, 10, 0, "which agrees with the prediction");
+	expect_agreement(130, 10, 0, "which agrees with the prediction");
+	expect_agreement(0, 500, 0, "which agrees with the prediction");
+	expect_agreement(92, 5, 9, "less than predicted, by 10 % or less");
+	expect_agreement(80, 5, 0, "less than predicted");
+	expect_agreement(80, 5, 4, "less than predicted");
+	expect_agreement(80, 5, 5, "less than predicted, as page-locking memory to stage in took its time, once");
+	expect_agreement(137, 5, 9, "more than predicted, by 10 % or less");
+	expect_agreement(138, 5, 9, "more than predicted");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(of_three),
 		cmocka_unit_test(of_two_alike),
 		cmocka_unit_test(of_many),
+		cmocka_unit_test(agrees),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
