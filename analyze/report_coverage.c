@@ -290,6 +290,14 @@ bool ct_report_nothing(const struct ct_analysis *a)
 	       (ct_report_damaged(a) || a->model->header->finish == CT_FINISH_CUT_OFF);
 }
 
+/* Device records without possible times, but for those that CUPTI delivered so: they are a loss. */
+static uint64_t impossible_ops(const struct ct_model *model)
+{
+	uint64_t known = model->header->loss_count > CT_LOSS_UNTIMED ? model->header->lost[CT_LOSS_UNTIMED] : 0;
+
+	return model->untimed_ops > known ? model->untimed_ops - known : 0;
+}
+
 /* What is wrong with the file itself. */
 static int print_damage(const struct ct_analysis *a, FILE *to, int printed)
 {
@@ -315,10 +323,10 @@ static int print_damage(const struct ct_analysis *a, FILE *to, int printed)
 			      "newer one, or damaged",
 			      ct_report_count(model->unknown_records, "record", count));
 	}
-	if (model->untimed_ops) {
+	if (impossible_ops(model)) {
 		printed = say(to, printed, "%s whose times cannot be: an end before the start, or "
 			      "no start",
-			      ct_report_count(model->untimed_ops, "device record", count));
+			      ct_report_count(impossible_ops(model), "device record", count));
 	}
 	if (a->totals.nameless) {
 		printed = say(to, printed, "which call it was, of %s whose names are missing in "

@@ -71,6 +71,7 @@ def drop_counters(here):
     same(len(table(run.trace(), "device")), 5000 - 123, "device operations that are left")
     run = quiet(here.both(victim("work", "20"), FAKE_CUPTI_UNTIMED="7"))
     same(lost(run.trace(), "device records that CUPTI delivered without times"), 7, "without times")
+    check("whose times cannot be" not in report_text(run.trace()), "said once", report_text(run.trace()))
     run = here.both(victim("cuda_in_handler"))
     same(here.bare(cutrace("report", run.trace())).status, 0, "cutrace report")
     same(lost(run.trace(), "calls after the trace was closed"), 5 * CALLS_PER_ROUND, "late calls")
