@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -40,7 +41,12 @@ void ct_fix_begins(void)
 
 void ct_fix_ends(void)
 {
-	__atomic_store_n(&counts->ended_ns, now_ns(), __ATOMIC_RELAXED);
+	uint64_t *ended = &counts->ended_ns;
+	uint64_t now = now_ns(), before = __atomic_load_n(ended, __ATOMIC_RELAXED);
+
+	while (before < now && !__atomic_compare_exchange_n(ended, &before, now, false, __ATOMIC_RELAXED,
+							    __ATOMIC_RELAXED))
+		; /* another thread's: the later one stays */
 }
 
 bool ct_fix_hide(void)
@@ -76,6 +82,12 @@ static struct ct_fix_counts *map(const char *path)
 	return shared == MAP_FAILED ? NULL : shared;
 }
 
+/* A forked child shares the file, and is not the process that is measured. */
+static void count_nowhere(void)
+{
+	counts = &nowhere;
+}
+
 static void count_in(const char *path)
 {
 	struct ct_fix_counts *shared = *path ? map(path) : NULL;
@@ -86,6 +98,7 @@ static void count_in(const char *path)
 	if (__atomic_compare_exchange_n(&shared->pid, &nobody, (uint32_t)getpid(), false,
 					__ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
 		counts = shared;
+		pthread_atfork(NULL, NULL, count_nowhere);
 		return;
 	}
 	__atomic_fetch_add(&shared->others, 1, __ATOMIC_RELAXED);
@@ -95,6 +108,7 @@ static void count_in(const char *path)
 void ct_fix_context_ends(void)
 {
 	ct_fix_free_context_ends();
+	ct_fix_last(NULL, NULL);
 	ct_fix_pin_context_ends();
 }
 

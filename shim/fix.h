@@ -25,7 +25,8 @@
  * had: before a call is refused for want of memory (it is then made again), before the
  * program asks how much is free, before a stream is captured (until no stream is being
  * captured, frees are left alone), before a context may end, and for good when a
- * second context or a second device comes in, whose work no event of the first covers.
+ * second context or a second device comes in, whose work no event of the first covers. At the
+ * program's exit what its frees would have waited for is waited for.
  *
  * Unlike the real one, a deferred free cannot return an error of work that is still to run: a
  * later call does. Code that is linked to the driver and looks nothing up: fix_linked.h.
@@ -58,7 +59,7 @@ struct ct_fix_counts *ct_fix_counts(void);
 /* The first work for the device, or memory of it, is about to be asked for: note when. */
 void ct_fix_begins(void);
 
-/* Such a call has returned, or one that waits for work or frees memory: note when. */
+/* Such a call has returned, or one that waits for work, saw it done or frees memory: note when. */
 void ct_fix_ends(void);
 
 /*
@@ -93,6 +94,12 @@ struct ct_fix_driver {
 
 /* Begin. frees: whether they are deferred; else allocations are only counted. */
 void ct_fix_free_start(const struct ct_fix_driver *driver, bool frees);
+
+/*
+ * fix_last.c. This event (a CUevent) marks all that the free deferred last would have waited for: that
+ * is waited for at exit, and then noted as the end of the work. NULL: it is done. One caller at a time.
+ */
+void ct_fix_last(const struct ct_fix_driver *driver, void *event);
 
 /* In the place of cuMemAlloc_v2() and cuMemFree_v2(). Return a CUresult. */
 int ct_fix_malloc(uint64_t *ret, size_t bytes);

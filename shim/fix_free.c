@@ -201,8 +201,7 @@ void ct_fix_other(uint64_t at, uint64_t bytes, enum ct_fix_left kind)
 
 void ct_fix_leave(enum ct_fix_left kind)
 {
-	if (ours())
-		__atomic_fetch_add(&ct_fix_counts()->left[kind], 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&ct_fix_counts()->left[kind], 1, __ATOMIC_RELAXED);
 }
 
 /* Remove the deferred block that was freed first. Returns its address; 0: there is none. */
@@ -325,6 +324,7 @@ static enum ct_fix_left defer(struct ct_block *block)
 	if (!mark(block))
 		return CT_FIX_LEFT_FAULT;
 	ct_blocks_defer(block);
+	ct_fix_last(&real, block->event);
 	counts->deferred++;
 	counts->frees++;
 	count_memory(-(int64_t)block->bytes, (int64_t)block->bytes);

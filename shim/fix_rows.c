@@ -26,6 +26,7 @@
 
 #define BEGINS(effects) ((effects) & (CT_ALLOC | CT_COPY | CT_FILL | CT_LAUNCH))
 #define ENDS(effects) ((effects) & (CT_ALLOC | CT_FREE | CT_COPY | CT_FILL | CT_LAUNCH | CT_SYNC))
+#define POLLS(effects) ((effects) & CT_POLL)
 
 #define REPLACE(name, effects, params, args)                                                       \
 	static CUresult(*behind_##name) params;                                                    \
@@ -47,7 +48,7 @@
 			 ct_fix_give_back(given, CT_FIX_GIVE_WANTED));                             \
 		if (error == CUDA_SUCCESS && (OF_HOST(effects) || OF_ARRAYS(#name, effects)))      \
 			ct_fix_leave(OF_HOST(effects) ? CT_FIX_LEFT_HOST : CT_FIX_LEFT_ARRAY);     \
-		if (ENDS(effects))                                                                 \
+		if (ENDS(effects) || (POLLS(effects) && error == CUDA_SUCCESS))                    \
 			ct_fix_ends();                                                             \
 		return error;                                                                      \
 	}
@@ -310,7 +311,10 @@ static int call_malloc(uint64_t *ret, size_t bytes)
 
 static int call_free(uint64_t at)
 {
-	return behind_cuMemFree_v2(at);
+	CUresult error = behind_cuMemFree_v2(at);
+
+	ct_fix_ends(); /* also of one that had been deferred, which waits now */
+	return error;
 }
 
 static int call_memory_info(size_t *ret_free, size_t *ret_total)

@@ -17,6 +17,7 @@ PIN_LEFT = ("to_host", "small", "large", "form", "target", "capture", "second_co
 PIN_FIELDS = ("cannot_pin", "kernels_reach", "staged", "staged_bytes", *PIN_LEFT, "pool", "pool_ns",
               "lost")
 PIN_LAYOUT = struct.Struct("18Q")  # struct ct_pin_counts of trace/pin.h, which follows
+LONG_NS = 40_000_000  # of victim_fix.c
 SMALL_DEVICE = str(64 << 20)
 
 
@@ -246,3 +247,13 @@ def fix_forks(here):
     run, counts = fixed(here, victim("fix_forks"))
     check("parent: right" in run.out, "results", run.out)
     holds(counts, mallocs=2, deferred=2, others=0)
+    _, counts = fixed(here, victim("fix_ends", "child"))
+    holds(counts, began=0, worked=0)  # it shares the file
+
+
+@case
+def fix_ends(here):
+    """What frees would have waited for is part of the work, and so is what is only asked for."""
+    for how, fix in ("free", "free"), ("reset", "free"), ("poll", "off"):
+        _, counts = fixed(here, victim("fix_ends", how), fix=fix)
+        check(counts["worked"] - counts["began"] >= LONG_NS, f"{how}: all of the kernel", counts)

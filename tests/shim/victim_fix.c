@@ -382,6 +382,30 @@ static int threads(const char *megabytes)
 	return 0;
 }
 
+/* How its work ends: by a free, with the context, seen by asking; or none is but a child's. */
+static int ends(const char *how)
+{
+	cudaStream_t stream = new_stream();
+	void *block = strcmp(how, "child") ? new_block(BYTES) : NULL;
+	pid_t child;
+
+	if (!block) {
+		child = fork();
+		if (child == 0)
+			_exit(cudaMalloc(&block, BYTES) ? 3 : 4);
+		waitpid(child, NULL, 0);
+		return 0;
+	}
+	victim_must(victim_kernel_in(LONG_NS, stream), "launching");
+	while (strcmp(how, "poll") == 0 && cudaStreamQuery(stream) == cudaErrorNotReady)
+		;
+	if (strcmp(how, "poll"))
+		victim_must(cudaFree(block), "freeing");
+	if (strcmp(how, "reset") == 0)
+		victim_must(cudaDeviceReset(), "resetting");
+	return 0;
+}
+
 /* The child only allocates, which needs nothing that it lacks, and ends; the parent goes on. */
 static int forks(const char *unused)
 {
@@ -420,5 +444,6 @@ const struct victim_mode victim_fix[] = {
 	{ "fix_beyond", beyond },
 	{ "fix_threads", threads },
 	{ "fix_forks", forks },
+	{ "fix_ends", ends },
 	{ NULL, NULL },
 };
