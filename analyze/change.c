@@ -16,6 +16,7 @@ struct block {
 	struct ct_link link; /* by addr */
 	uint64_t addr;
 	uint32_t call;
+	bool pooled; /* what was freed before has room for it */
 };
 
 struct finder {
@@ -25,6 +26,7 @@ struct finder {
 	uint32_t *first_of_site; /* its first call; CT_NONE */
 	uint8_t *seen;           /* by call: kinds of order that it was found to cause */
 	struct ct_lookup blocks;
+	uint64_t pool_bytes; /* freed so far, and not allocated again */
 	uint64_t frees_until_ns; /* the shim changes none later */
 	int error;
 };
@@ -57,20 +59,36 @@ static struct block *add_block(struct finder *f, uint64_t addr)
 	return NULL;
 }
 
-static void note_block(struct finder *f, uint32_t index)
+/* Of a block of unknown size it counts how many there are. */
+static uint64_t size_of(const struct ct_host_call *allocation)
 {
-	uint64_t addr = f->model->calls.at[index].raw.addr;
-	struct block *block = find_block(f, addr);
-
-	if (!block)
-		block = add_block(f, addr);
-	if (block)
-		block->call = index;
-	else
-		f->error = -ENOMEM;
+	return allocation->raw.bytes ? allocation->raw.bytes : 1;
 }
 
-/* The allocation of what is freed costs nothing either, once the pool has something to give. */
+static bool take_pooled(struct finder *f, const struct ct_host_call *allocation)
+{
+	if (allocation->effects & CT_HOSTMEM || size_of(allocation) > f->pool_bytes)
+		return false;
+	f->pool_bytes -= size_of(allocation);
+	return true;
+}
+
+static void note_block(struct finder *f, uint32_t index)
+{
+	const struct ct_host_call *call = &f->model->calls.at[index];
+	struct block *block = find_block(f, call->raw.addr);
+
+	if (!block)
+		block = add_block(f, call->raw.addr);
+	if (!block) {
+		f->error = -ENOMEM;
+		return;
+	}
+	block->call = index;
+	block->pooled = take_pooled(f, call);
+}
+
+/* The allocation of what is freed costs nothing either, where the pool had as much to give. */
 static void add_pooled(struct finder *f, uint32_t index)
 {
 	const struct ct_host_call *call = &f->model->calls.at[index];
@@ -79,7 +97,8 @@ static void add_pooled(struct finder *f, uint32_t index)
 
 	if (!block)
 		return;
-	if (block->call > first && !f->model->calls.at[block->call].parts[CT_PART_FIRST_USE])
+	f->pool_bytes += size_of(&f->model->calls.at[block->call]);
+	if (block->call > first && block->pooled && !f->model->calls.at[block->call].parts[CT_PART_FIRST_USE])
 		add(f, site, block->call, CT_CHANGE_FREE, 0, CT_REMOVE_WORK, CT_REMOVE_WORK);
 	ct_lookup_remove(&f->blocks, block);
 	free(block);

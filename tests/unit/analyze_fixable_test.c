@@ -74,28 +74,37 @@ static void test_prove_stops(void **state)
 	assert_in_range(saving_of(b, CT_FIX_FREE, true).likely_ns, 500000, 600000);
 }
 
-/* Both: each alone saves what it saves, and what both would save is there once. */
 /*
  * A pool serves all allocations but the first: two of 100 us, and three frees of 50, of which a
  * call keeps 1. At the low end nothing waited.
  */
-static void test_prove_pools(void **state)
+static void expect_pool(struct model_builder *b, int growth, int served)
 {
-	struct model_builder *b = *state;
 	struct ct_range range;
+	uint64_t bytes = 4096;
 
 	mb_stream(b, S1, CT_STREAM_FLAG_NON_BLOCKING);
-	for (int at = 0; at < 1200; at += 400) {
-		mb_call_about(b, CT_API_cudaMalloc, BLOCK, at, at + 100);
+	for (int at = 0; at < 1200; at += 400, bytes *= (uint64_t)growth) {
+		mb_call_about(b, CT_API_cudaMalloc, BLOCK, at, at + 100)->bytes = bytes;
 		mb_launch(b, S1, at + 110, at + 120, at + 125, at + 150);
 		mb_sync_device(b, at + 130, at + 160);
 		mb_call_about(b, CT_API_cudaFree, BLOCK, at + 170, at + 220);
 	}
 	range = saving_of(b, CT_FIX_FREE, false);
 	assert_int_equal(range.low_ns, 0);
-	assert_int_equal(range.likely_ns, (2 * 99 + 3 * 49) * 1000);
+	assert_int_equal(range.likely_ns, (served * 99 + 3 * 49) * 1000);
 	assert_int_equal(range.high_ns, range.likely_ns);
+	mb_restart(b);
 }
+
+/* What grows finds nothing of its size in the pool. */
+static void test_prove_pools(void **state)
+{
+	expect_pool(*state, 1, 2);
+	expect_pool(*state, 2, 0);
+}
+
+/* Both: each alone saves what it saves, and what both would save is there once. */
 
 static void test_prove_all(void **state)
 {
