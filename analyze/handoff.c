@@ -192,7 +192,7 @@ static double distance(uint64_t a, double b)
 	return (double)a > b ? (double)a - b : b - (double)a;
 }
 
-static int sign(int64_t a)
+static int sign(double a)
 {
 	return (a > 0) - (a < 0);
 }
@@ -209,8 +209,9 @@ static double regularity(const struct turn *turns, size_t count)
 
 	for (size_t i = 0; i < count; i++)
 		for (size_t j = 0; j < i; j++) {
-			int64_t pause = (int64_t)(turns[i].pause_ns - turns[j].pause_ns);
-			int64_t delay = (int64_t)(turns[i].delay_ns - turns[j].delay_ns);
+			/* of a damaged trace they may be of centuries */
+			double pause = (double)turns[i].pause_ns - (double)turns[j].pause_ns;
+			double delay = (double)turns[i].delay_ns - (double)turns[j].delay_ns;
 
 			agree += sign(pause - delay) * sign(pause + delay);
 		}
