@@ -5,9 +5,11 @@
 On the fake device, two programs of kernels/ and three that go wrong. What times are measured
 is not looked at, but that they were and where they went. Prints one line a check.
 """
+import itertools
 import json
 import os
 import pathlib
+import runpy
 import subprocess
 import sys
 import tempfile
@@ -36,6 +38,16 @@ def row_of(run, name):
 def note(tally, holds, what, found):
     """With what was found where it does not hold."""
     tally.note(holds, what, "" if holds else found)
+
+
+def check_order(tally):
+    """Of any two ways each comes first as often, so a machine that grows slower favours none."""
+    in_turn = runpy.run_path(SAVINGS)["in_turn"]
+    rounds = [in_turn(list("tbfp"), i) for i in range(8)]
+    for one, other in itertools.combinations("tbfp", 2):
+        before = sum(order.index(one) < order.index(other) for order in rounds)
+        note(tally, before == 4, f"{one} before {other} in half of the rounds", before)
+    note(tally, {order[0] for order in rounds} == set("tbfp"), "each is the first", rounds)
 
 
 def check_table(tally, folder):
@@ -83,6 +95,7 @@ def main():
                     "wrong results: 1")
         check_alone(tally, folder, "echo no device >&2; exit 77", 1, "skipped: no device")
         check_alone(tally, folder, "exit 3", 1, "bare run ended with 3")
+    check_order(tally)
     tally.note(savings(PROGRAMS, "no_such").returncode == 1, "unknown programs are refused")
     print(f"{tally.passed} held, {tally.failed} did not")
     return 1 if tally.failed else 0
