@@ -120,10 +120,16 @@ static double length_of(const struct ct_trial *trial, bool whole)
 	return (double)(whole ? trial->ns : trial->work_ns);
 }
 
+/* Of further processes it is not known when they worked. */
+static bool knows_work(const struct ct_trial *trial)
+{
+	return trial->work_ns && !trial->counts.others;
+}
+
 static bool whole_only(const struct proof *proof)
 {
 	for (size_t i = 0; i < proof->runs; i++)
-		if (!proof->bare[i].work_ns || !proof->fixed[i].work_ns)
+		if (!knows_work(&proof->bare[i]) || !knows_work(&proof->fixed[i]))
 			return true;
 	return false;
 }
@@ -314,7 +320,8 @@ static int print_all(const struct proof *proof)
 			  "of the differences within rounds; of bare and fixed, of the mean. Standard "
 			  "input was empty, standard error dropped.", whole_only(proof) ?
 			  "Times are of whole runs." : "Times are from a run's first allocation, copy, "
-			  "fill or launch to the return of its last such call, wait or free.");
+			  "fill or launch to the return of its last such call, wait, free or "
+			  "query that saw work done.");
 	free(values);
 	if (fflush(stdout) != 0)
 		return ct_fail("standard output", "cannot be written");

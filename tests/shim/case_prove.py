@@ -74,6 +74,14 @@ def shell(text):
 
 
 @case
+def prove_two_processes(here):
+    """When the second one works is not known: nothing of it may be left out of what is measured."""
+    run = quiet(prove(here, *shell(f"{PATHS['VICTIM']} fix_loop")))
+    says(run, "not counted: further processes (1)", "Times are of whole runs.")
+    check("with the start and the end" not in run.out, "of the first alone", run.out)
+
+
+@case
 def prove_output_differs(here):
     run = one_line(prove(here, *shell("echo it is ${CUTRACE_FIX:-off}")), "changed its results")
     same(run.status, 1, "exit status")
