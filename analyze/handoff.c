@@ -229,8 +229,17 @@ static size_t keep_close(struct turn *turns, size_t count)
 	return close;
 }
 
+/*
+ * How far from chance that must be. With each further thread that a pause is compared with chance has
+ * another try: the tail of the normal distribution falls as exp(-z^2 / 2).
+ */
+static double sure(size_t callers)
+{
+	return sqrt(CT_HANDOFF_SURE * CT_HANDOFF_SURE + 2 * log((double)(callers - 1)));
+}
+
 /* By how much the delay varies where the pause's end follows those returns; below 0: it does not. */
-static double follows(const struct turn *turns, size_t close, size_t all)
+static double follows(const struct turn *turns, size_t close, size_t all, double sure)
 {
 	size_t sample = close < CT_HANDOFF_SAMPLE ? close : CT_HANDOFF_SAMPLE;
 	double pause = 0, delay = 0, pause_spread = 0, spread = 0;
@@ -246,7 +255,7 @@ static double follows(const struct turn *turns, size_t close, size_t all)
 		spread += distance(turns[i].delay_ns, delay) / (double)close;
 	}
 	if (delay * CT_HANDOFF_SHORT > pause ||
-	    (spread * 3 > pause_spread * 2 && regularity(turns, sample) < CT_HANDOFF_SURE))
+	    (spread * 3 > pause_spread * 2 && regularity(turns, sample) < sure))
 		return -1;
 	return spread;
 }
@@ -276,7 +285,7 @@ static void judge(const struct finder *f, const struct caller *own, uint32_t *re
 		while (kind->place != turns[i].places >> 32)
 			kind++;
 		close = keep_close(&turns[i], n);
-		spread = follows(&turns[i], close, kind->count);
+		spread = follows(&turns[i], close, kind->count, sure(f->caller_count));
 		if (spread < 0 || (kind->least >= 0 && spread >= kind->least))
 			continue;
 		kind->least = spread;

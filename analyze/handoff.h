@@ -14,7 +14,7 @@
 #define CT_HANDOFF_LEAST 12        /* so often, from one place to another, or it is chance */
 #define CT_HANDOFF_CLOSE 5         /* the delay is such a part of the time to the next return, */
 #define CT_HANDOFF_SHORT 8         /* and such a part of the pause, at most */
-#define CT_HANDOFF_SURE 3          /* standard deviations from chance: of 700 such places one is */
+#define CT_HANDOFF_SURE 3          /* standard deviations from chance, one place in 700; of more threads than two, more */
 #define CT_HANDOFF_SAMPLE 128      /* pauses that are looked at for that: it takes their square */
 #define CT_HANDOFF_THREADS 64      /* with more that call nothing is looked for: it takes their square */
 
