@@ -202,16 +202,18 @@ static int sign(double a)
  * difference (the test of Pitman and Morgan for paired samples; here of ranks, Kendall's tau, so
  * that a few odd ones count for little): the normal deviate of that.
  */
-static double regularity(const struct turn *turns, size_t count)
+static double regularity(const struct turn *turns, size_t close)
 {
-	double n = (double)count;
+	size_t sample = close < CT_HANDOFF_SAMPLE ? close : CT_HANDOFF_SAMPLE;
+	double n = (double)sample;
 	int64_t agree = 0;
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < sample; i++)
 		for (size_t j = 0; j < i; j++) {
+			const struct turn *a = &turns[i * close / sample], *b = &turns[j * close / sample];
 			/* of a damaged trace they may be of centuries */
-			double pause = (double)turns[i].pause_ns - (double)turns[j].pause_ns;
-			double delay = (double)turns[i].delay_ns - (double)turns[j].delay_ns;
+			double pause = (double)a->pause_ns - (double)b->pause_ns;
+			double delay = (double)a->delay_ns - (double)b->delay_ns;
 
 			agree += sign(pause - delay) * sign(pause + delay);
 		}
@@ -241,7 +243,6 @@ static double sure(size_t callers)
 /* By how much the delay varies where the pause's end follows those returns; below 0: it does not. */
 static double follows(const struct turn *turns, size_t close, size_t all, double sure)
 {
-	size_t sample = close < CT_HANDOFF_SAMPLE ? close : CT_HANDOFF_SAMPLE;
 	double pause = 0, delay = 0, pause_spread = 0, spread = 0;
 
 	if (close < CT_HANDOFF_LEAST || close * 4 < all * 3)
@@ -255,7 +256,7 @@ static double follows(const struct turn *turns, size_t close, size_t all, double
 		spread += distance(turns[i].delay_ns, delay) / (double)close;
 	}
 	if (delay * CT_HANDOFF_SHORT > pause ||
-	    (spread * 3 > pause_spread * 2 && regularity(turns, sample) < sure))
+	    (spread * 3 > pause_spread * 2 && regularity(turns, close) < sure))
 		return -1;
 	return spread;
 }

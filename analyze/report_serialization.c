@@ -50,7 +50,7 @@ static void print_none(const struct ct_analysis *a, FILE *to)
 	if (*places) {
 		ct_report_wrapped(to, "", "", "Serialization cost %s (%.0f %% of the %s), by several places "
 				  "together: without the waits of one alone, those of another hold the run up "
-				  "as long. They are %s.", ct_report_time(s->lost_ns, text), percent(a),
+				  "as long. Places: %s.", ct_report_time(s->lost_ns, text), percent(a),
 				  whole(a->model), places);
 		return;
 	}
@@ -70,8 +70,8 @@ static void print_cost(const struct ct_analysis *a, FILE *to)
 	ct_report_count(s->pair_count, "operation", ops);
 	if (!s->lost_ns) {
 		ct_report_wrapped(to, "", "", "Serialization kept %s from overlapping. What that cost the run is "
-				  "not known, as it cannot be replayed without it; a time lost below is that "
-				  "of the operations.", ops);
+				  "not known, as no replay without it tells; a time lost below is that of "
+				  "the operations.", ops);
 		return;
 	}
 	ct_report_wrapped(to, "", "", "Serialization cost %s (%.0f %% of the %s): calls that were not meant "

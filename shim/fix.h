@@ -101,6 +101,12 @@ void ct_fix_free_start(const struct ct_fix_driver *driver, bool frees);
  */
 void ct_fix_last(const struct ct_fix_driver *driver, void *event);
 
+/*
+ * Is the program exiting? What is given back then, as the runtime ends its context, is no part of
+ * its work: an unchanged program gives nothing back there.
+ */
+bool ct_fix_exiting(void);
+
 /* In the place of cuMemAlloc_v2() and cuMemFree_v2(). Return a CUresult. */
 int ct_fix_malloc(uint64_t *ret, size_t bytes);
 int ct_fix_free(uint64_t at);

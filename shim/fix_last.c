@@ -10,6 +10,7 @@
 static const struct ct_fix_driver *real;
 static void *last; /* event of the free deferred last; NULL = none */
 static pid_t pid;  /* a forked child has our handler, but no CUDA */
+static bool exiting;
 
 /* Else that work would seem to take no time, or be cut off. */
 static void wait_at_exit(void)
@@ -17,6 +18,7 @@ static void wait_at_exit(void)
 	void *event = __atomic_load_n(&last, __ATOMIC_ACQUIRE);
 	bool hidden;
 
+	__atomic_store_n(&exiting, true, __ATOMIC_RELAXED);
 	if (!event || pid != getpid())
 		return;
 	hidden = ct_fix_hide();
@@ -24,6 +26,11 @@ static void wait_at_exit(void)
 	    real->event_wait(event) == CUDA_SUCCESS)
 		ct_fix_ends();
 	ct_fix_show(hidden);
+}
+
+bool ct_fix_exiting(void)
+{
+	return __atomic_load_n(&exiting, __ATOMIC_RELAXED);
 }
 
 /* Registered when there is a context, so after the driver's own handler, and called before it. */

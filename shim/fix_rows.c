@@ -313,7 +313,8 @@ static int call_free(uint64_t at)
 {
 	CUresult error = behind_cuMemFree_v2(at);
 
-	ct_fix_ends(); /* also of one that had been deferred, which waits now */
+	if (!ct_fix_exiting()) /* also of one that had been deferred, which waits now */
+		ct_fix_ends();
 	return error;
 }
 

@@ -284,7 +284,7 @@ static void test_lost_only_together(void **state)
 	serialize_device(b, 1, CT_API_cudaFreeArray, 2025);
 	expect(report(b, false, NULL),
 	       SAID("Serialization cost 994 us (49 % of the run), by several places together: ",
-		    "They are cudaFree at (no stack), cudaFreeArray at (no stack)."),
+		    "Places: cudaFree at (no stack), cudaFreeArray at (no stack)."),
 	       SAID("none found", "Most of it"));
 }
 
