@@ -22,7 +22,7 @@ struct ct_trials {
 
 struct ct_trial {
 	uint64_t ns;        /* from the fork to the end */
-	uint64_t work_ns;   /* from its first allocation, copy, fill or launch to its last, wait or free; 0 = not known */
+	uint64_t work_ns;   /* of its work alone, from counts.began_ns to ended_ns; 0 = not known */
 	int status;         /* as of waitpid() */
 	uint64_t print;     /* a hash of what went to standard output, */
 	uint64_t print_but_numbers; /* and of the same with every number taken for the same one */

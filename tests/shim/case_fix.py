@@ -257,3 +257,9 @@ def fix_ends(here):
     for how, fix in ("free", "free"), ("reset", "free"), ("poll", "off"):
         _, counts = fixed(here, victim("fix_ends", how), fix=fix)
         check(counts["worked"] - counts["began"] >= LONG_NS, f"{how}: all of the kernel", counts)
+    moment = here.folder() / "moment"
+    _, counts = fixed(here, victim("fix_ends", "exit"), VICTIM_MOMENT=str(moment),
+                      CUTRACE_DISABLE="1")
+    holds(counts, ended=1)
+    check(counts["began"] + LONG_NS <= counts["worked"] < int(moment.read_text()),
+          "without what is given back as the program exits", (counts, moment.read_text()))

@@ -5,9 +5,11 @@
  */
 #include <cuda_runtime_api.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "victim.h"
@@ -383,7 +385,21 @@ static int threads(const char *megabytes)
 }
 
 /* How its work ends: by a free, with the context, seen by asking; or none is but a child's. */
-static int ends(const char *how)
+/* As the real runtime does it when the program exits; notes when. */
+static void end_context(void)
+{
+	FILE *moment = fopen(getenv("VICTIM_MOMENT"), "w");
+	struct timespec now;
+
+	if (!moment)
+		_exit(5);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	fprintf(moment, "%lld\n", now.tv_sec * 1000000000LL + now.tv_nsec);
+	fclose(moment);
+	cudaDeviceReset();
+}
+
+static int ends_now(const char *how)
 {
 	cudaStream_t stream = new_stream();
 	void *block = strcmp(how, "child") ? new_block(BYTES) : NULL;
@@ -404,6 +420,13 @@ static int ends(const char *how)
 	if (strcmp(how, "reset") == 0)
 		victim_must(cudaDeviceReset(), "resetting");
 	return 0;
+}
+
+static int ends(const char *how)
+{
+	if (strcmp(how, "exit") == 0)
+		atexit(end_context); /* before any CUDA call, so after what those register */
+	return ends_now(how);
 }
 
 /* The child only allocates, which needs nothing that it lacks, and ends; the parent goes on. */
