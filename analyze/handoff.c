@@ -39,6 +39,7 @@ struct turn {
 	uint32_t call, after;
 	uint64_t pause_ns, delay_ns; /* delay: from the other's return to the pause's end */
 	bool close;
+	bool late; /* it returned shortly after the pause instead, which did not wait for it */
 };
 
 struct finder {
@@ -158,13 +159,35 @@ static int note_turns(struct finder *f, const struct moment *end, const struct m
 		const struct moment *other = &others[--n];
 		uint64_t delay_ns = end->enter_ns - other->leave_ns;
 		struct turn turn = { (uint64_t)end->place << 32 | other->place, end->call, other->call,
-				     end->pause_ns, delay_ns, delay_ns <= other->close_ns };
+				     end->pause_ns, delay_ns, delay_ns <= other->close_ns, false };
 		bool known = false;
 
 		if (delay_ns >= end->pause_ns)
 			break;
 		for (size_t i = first; i < f->turns.count; i++)
 			known |= f->turns.at[i].places == turn.places;
+		r = known ? 0 : CT_PUSH(&f->turns, turn);
+	}
+	return r;
+}
+
+/* And those that returned shortly after it; not where one of that place was close before it. */
+static int note_late(struct finder *f, const struct moment *end, const struct caller *other, uint32_t n,
+		     size_t first)
+{
+	int r = 0;
+
+	for (uint32_t i = n; r == 0 && i < other->count && i < n + BACK; i++) {
+		const struct moment *next = &other->moments[i];
+		struct turn turn = { (uint64_t)end->place << 32 | next->place, end->call, next->call,
+				     end->pause_ns, 0, false, true };
+		bool known = false;
+
+		if (next->leave_ns - end->enter_ns >= end->pause_ns / CT_HANDOFF_SHORT)
+			break;
+		for (size_t t = first; t < f->turns.count; t++)
+			known |= f->turns.at[t].places == turn.places &&
+				 (f->turns.at[t].close || f->turns.at[t].late);
 		r = known ? 0 : CT_PUSH(&f->turns, turn);
 	}
 	return r;
@@ -178,11 +201,15 @@ static int list_turns(struct finder *f, const struct caller *own, const struct c
 
 	f->turns.count = 0;
 	for (uint32_t i = 0; r == 0 && i < own->count; i++) {
+		size_t first = f->turns.count;
+
 		if (!own->moments[i].pause_ns)
 			continue;
 		while (n < other->count && other->moments[n].leave_ns <= own->moments[i].enter_ns)
 			n++;
 		r = note_turns(f, &own->moments[i], other->moments, n);
+		if (r == 0)
+			r = note_late(f, &own->moments[i], other, n, first);
 	}
 	return r < 0 || !f->turns.count ? r : CT_SORT_BY(f->turns, places, NULL);
 }
@@ -220,6 +247,15 @@ static double regularity(const struct turn *turns, size_t close)
 	return 6 * (double)agree / sqrt(2 * n * (n - 1) * (2 * n + 5));
 }
 
+static size_t count_late(const struct turn *turns, size_t count)
+{
+	size_t late = 0;
+
+	for (size_t i = 0; i < count; i++)
+		late += turns[i].late;
+	return late;
+}
+
 /* Only those that are close are left, in front. Returns their number. */
 static size_t keep_close(struct turn *turns, size_t count)
 {
@@ -241,11 +277,11 @@ static double sure(size_t callers)
 }
 
 /* By how much the delay varies where the pause's end follows those returns; below 0: it does not. */
-static double follows(const struct turn *turns, size_t close, size_t all, double sure)
+static double follows(const struct turn *turns, size_t close, size_t late, size_t all, double sure)
 {
 	double pause = 0, delay = 0, pause_spread = 0, spread = 0;
 
-	if (close < CT_HANDOFF_LEAST || close * 4 < all * 3)
+	if (close < CT_HANDOFF_LEAST || close * 4 < all * 3 || late * CT_HANDOFF_SHORT > close)
 		return -1;
 	for (size_t i = 0; i < close; i++) {
 		pause += (double)turns[i].pause_ns / (double)close;
@@ -279,14 +315,15 @@ static void judge(const struct finder *f, const struct caller *own, uint32_t *re
 
 	for (size_t i = 0, n; i < f->turns.count; i += n) {
 		double spread;
-		size_t close;
+		size_t close, late;
 
 		for (n = 1; i + n < f->turns.count && turns[i + n].places == turns[i].places; n++)
 			;
 		while (kind->place != turns[i].places >> 32)
 			kind++;
+		late = count_late(&turns[i], n);
 		close = keep_close(&turns[i], n);
-		spread = follows(&turns[i], close, kind->count, sure(f->caller_count));
+		spread = follows(&turns[i], close, late, kind->count, sure(f->caller_count));
 		if (spread < 0 || (kind->least >= 0 && spread >= kind->least))
 			continue;
 		kind->least = spread;

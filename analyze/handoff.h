@@ -28,7 +28,9 @@ size_t ct_handoffs_callers(const struct ct_model *model);
  * within the first fifth of the time from that return to the next of its like: of threads that
  * know nothing of each other one in five does. The delay is short beside the pause, and varies
  * less, two thirds as much or else beyond chance: where a thread slept or worked for itself, it is
- * the pause that is regular. Of several such places it is the one with the most regular delay.
+ * the pause that is regular. (Of returns that come now just before a pause's end, now just after,
+ * as of threads on one clock, those before look regular: there may be one after it for every
+ * CT_HANDOFF_SHORT before.) Of several such places it is the one with the most regular delay.
  * Returns 0 or -ENOMEM.
  */
 int ct_handoffs_find(const struct ct_model *model, uint32_t *ret_after);

@@ -150,6 +150,39 @@ static void test_in_step(void **state)
 	assert_int_equal(handoffs(b, mb_split(b)), 0);
 }
 
+/* -1..1, more often about 0. */
+static double jitter(uint32_t *seed)
+{
+	double sum = 0;
+
+	for (int i = 0; i < 3; i++) {
+		*seed = *seed * 1664525u + 1013904223u;
+		sum += (double)(*seed >> 8) / (1 << 23) - 1;
+	}
+	return sum / 3;
+}
+
+/* Both at an even pace of one clock, and A returns now before B goes on, now after. */
+static void test_one_clock(void **state)
+{
+	struct model_builder *b = *state;
+	uint32_t seed = 1;
+
+	for (int run = 0; run < 60; run++) {
+		for (int i = 0; i < ROUNDS; i++) {
+			double end = 2000 * i + 1000 + 150 * jitter(&seed);
+			double enter = 2000 * i + 1075 + 150 * jitter(&seed);
+
+			mb_thread(b, MB_A);
+			frees[i] = mb_call_about(b, CT_API_cudaFree, BLOCK, end - 500, end);
+			mb_thread(b, MB_B);
+			allocations[i] = mb_call_about(b, CT_API_cudaMalloc, BLOCK, enter, enter + 20);
+		}
+		assert_int_equal(handoffs(b, mb_split(b)), 0);
+		mb_restart(b);
+	}
+}
+
 static void test_replayed(void **state)
 {
 	struct model_builder *b = *state;
@@ -178,6 +211,7 @@ int main(void)
 		MB_TEST(test_not_found),
 		MB_TEST(test_by_chance),
 		MB_TEST(test_in_step),
+		MB_TEST(test_one_clock),
 		MB_TEST(test_replayed),
 	};
 
