@@ -234,6 +234,10 @@ def left_by(here, counts, folder):
     report = Run(cutrace("report", traces[0].parent), folder, {})
     if not sum(counts.values()) and "not a cutrace trace" in report.err:
         return None, {}  # killed before the header was there
+    if not sum(counts.values()) and "nothing was recorded before the trace was cut" in report.err:
+        check("cut off" in report.out, "the printed report says so", report.out)
+        same(report.status, 1, "cutrace report of nothing")
+        return None, {}  # or before it had made a call
     same((report.status, report.err), (0, ""), "cutrace report")
     trace = report.trace()
     says_blind(trace, "cut off")
