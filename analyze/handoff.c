@@ -276,6 +276,19 @@ static double sure(size_t callers)
 	return sqrt(CT_HANDOFF_SURE * CT_HANDOFF_SURE + 2 * log((double)(callers - 1)));
 }
 
+/*
+ * Is the pause so many times as long as the delay, which varies such a part as much, for a reason? Of a
+ * quarter of the pause that takes more to believe than of an eighth.
+ */
+static bool stands_out(const struct turn *turns, size_t close, double times, double varies, double sure)
+{
+	if (times >= CT_HANDOFF_SHORT && varies * 3 <= 2)
+		return true;
+	if (times >= CT_HANDOFF_SHORT)
+		return regularity(turns, close) >= sure;
+	return times >= CT_HANDOFF_LONG && regularity(turns, close) >= 2 * sure;
+}
+
 /* By how much the delay varies where the pause's end follows those returns; below 0: it does not. */
 static double follows(const struct turn *turns, size_t close, size_t late, size_t all, double sure)
 {
@@ -291,10 +304,7 @@ static double follows(const struct turn *turns, size_t close, size_t late, size_
 		pause_spread += distance(turns[i].pause_ns, pause) / (double)close;
 		spread += distance(turns[i].delay_ns, delay) / (double)close;
 	}
-	if (delay * CT_HANDOFF_SHORT > pause ||
-	    (spread * 3 > pause_spread * 2 && regularity(turns, close) < sure))
-		return -1;
-	return spread;
+	return stands_out(turns, close, pause / delay, spread / pause_spread, sure) ? spread : -1;
 }
 
 /* Put the pauses of a kind down to these turns. */

@@ -78,6 +78,8 @@ static void test_found(void **state)
 	/* woken sooner or later: that varies nearly as much as the pauses do, but goes its own way */
 	expect(b, (struct rhythm){ 1000, 25, 30, false, ROUNDS, 0, 24, false }, ROUNDS - 2);
 	expect(b, (struct rhythm){ 1000, 25, 30, false, 16, 0, 20, false }, 14);
+	/* not soon, but so evenly that it is no chance */
+	expect(b, (struct rhythm){ 1000, 100, 200, false, ROUNDS, 0, 0, false }, ROUNDS - 2);
 }
 
 /* Threads that are known for something else than calls are no reason to look for nothing. */
@@ -96,11 +98,13 @@ static void test_not_found(void **state)
 {
 	struct model_builder *b = *state;
 
-	/* too few; at its own pace, even or not; long after; of half its pauses */
+	/* too few; at its own pace, even or not; not soon, and varied, or seen seldom; long after; of half its pauses */
 	expect(b, (struct rhythm){ 1000, 100, 30, false, CT_HANDOFF_LEAST, 0, 0, false }, 0);
 	expect(b, (struct rhythm){ 1000, 100, 0, true, ROUNDS, 0, 0, false }, 0);
 	expect(b, (struct rhythm){ 1000, 100, 0, true, ROUNDS, 100, 0, false }, 0);
-	expect(b, (struct rhythm){ 1000, 100, 200, false, ROUNDS, 0, 0, false }, 0);
+	expect(b, (struct rhythm){ 1000, 25, 200, false, ROUNDS, 0, 35, false }, 0);
+	expect(b, (struct rhythm){ 1000, 100, 200, false, 16, 0, 0, false }, 0);
+	expect(b, (struct rhythm){ 700, 100, 290, false, ROUNDS, 0, 0, false }, 0);
 	expect(b, (struct rhythm){ 1000, 100, 30, false, ROUNDS, 0, 0, true }, 0);
 }
 
@@ -146,6 +150,23 @@ static void test_in_step(void **state)
 		frees[i] = mb_call_about(b, CT_API_cudaFree, BLOCK, end - 1000, end);
 		mb_thread(b, MB_B);
 		allocations[i] = mb_call_about(b, CT_API_cudaMalloc, BLOCK, enter, enter + 20);
+	}
+	assert_int_equal(handoffs(b, mb_split(b)), 0);
+}
+
+/* What A's return lies in, however evenly before the end, is no pause that it ended. */
+static void test_most_of_it(void **state)
+{
+	struct model_builder *b = *state;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		double end = 1400 * i + 1000;
+
+		mb_thread(b, MB_A);
+		frees[i] = mb_call_about(b, CT_API_cudaFree, BLOCK, end - 500, end);
+		mb_thread(b, MB_B);
+		mb_call(b, CT_API_cudaSetDevice, end - 60 - i % 4 * 10, end - 50 - i % 4 * 10);
+		allocations[i] = mb_call_about(b, CT_API_cudaMalloc, BLOCK, end + 200, end + 220);
 	}
 	assert_int_equal(handoffs(b, mb_split(b)), 0);
 }
@@ -211,6 +232,7 @@ int main(void)
 		MB_TEST(test_not_found),
 		MB_TEST(test_by_chance),
 		MB_TEST(test_in_step),
+		MB_TEST(test_most_of_it),
 		MB_TEST(test_one_clock),
 		MB_TEST(test_replayed),
 	};
