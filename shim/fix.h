@@ -97,7 +97,8 @@ void ct_fix_free_start(const struct ct_fix_driver *driver, bool frees);
 
 /*
  * fix_last.c. This event (a CUevent) marks all that the free deferred last would have waited for: that
- * is waited for at exit, and then noted as the end of the work. NULL: it is done. One caller at a time.
+ * is waited for at exit (at once if exit handlers are running), and then noted as the end of the work.
+ * NULL: it is done. One caller at a time.
  */
 void ct_fix_last(const struct ct_fix_driver *driver, void *event);
 

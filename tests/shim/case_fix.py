@@ -17,7 +17,7 @@ PIN_LEFT = ("to_host", "small", "large", "form", "target", "capture", "second_co
 PIN_FIELDS = ("cannot_pin", "kernels_reach", "staged", "staged_bytes", *PIN_LEFT, "pool", "pool_ns",
               "lost")
 PIN_LAYOUT = struct.Struct("18Q")  # struct ct_pin_counts of trace/pin.h, which follows
-LONG_NS = 40_000_000  # of victim_fix.c
+LONG_NS = 40_000_000  # of victim_fix_ends.c
 SMALL_DEVICE = str(64 << 20)
 
 
@@ -254,8 +254,9 @@ def fix_forks(here):
 @case
 def fix_ends(here):
     """What frees would have waited for is part of the work, and so is what is only asked for."""
-    for how, fix in ("free", "free"), ("reset", "free"), ("poll", "off"):
-        _, counts = fixed(here, victim("fix_ends", how), fix=fix)
+    for how, fix in (("free", "free"), ("reset", "free"), ("quick_exit", "free"),
+                     ("handler", "free"), ("poll", "off")):
+        _, counts = fixed(here, victim("fix_ends", how), fix=fix, CUTRACE_DISABLE="1")
         check(counts["worked"] - counts["began"] >= LONG_NS, f"{how}: all of the kernel", counts)
     moment = here.folder() / "moment"
     _, counts = fixed(here, victim("fix_ends", "exit"), VICTIM_MOMENT=str(moment),

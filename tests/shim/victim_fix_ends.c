@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How programs end that free device memory with work in flight, for CUTRACE_FIX. */
+#include <cuda_runtime_api.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "victim.h"
+
+#define LONG_NS 40000000
+#define BYTES 65536
+
+/* Frees behind a kernel. */
+static void work(uint64_t ns)
+{
+	void *block;
+
+	victim_must(cudaMalloc(&block, BYTES), "allocating");
+	victim_must(victim_kernel(ns), "launching");
+	victim_must(cudaFree(block), "freeing");
+}
+
+/* As the real runtime does it when the program exits; notes when. */
+static void end_context(void)
+{
+	FILE *moment = fopen(getenv("VICTIM_MOMENT"), "w");
+	struct timespec now;
+
+	if (!moment)
+		_exit(5);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	fprintf(moment, "%lld\n", now.tv_sec * 1000000000LL + now.tv_nsec);
+	fclose(moment);
+	cudaDeviceReset();
+}
+
+static void work_late(void)
+{
+	work(LONG_NS);
+}
+
+/* The child only allocates, which needs nothing that it lacks. */
+static void work_in_child(void)
+{
+	void *block;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(cudaMalloc(&block, BYTES) ? 3 : 4);
+	waitpid(child, NULL, 0);
+}
+
+/* How its work ends: with the context, seen by asking, in a handler at exit, or what HOW says. */
+static int ends(const char *how)
+{
+	cudaStream_t stream;
+
+	if (strcmp(how, "exit") == 0)
+		atexit(end_context); /* before any CUDA call, so after what those register */
+	if (strcmp(how, "handler") == 0)
+		atexit(work_late);
+	victim_must(cudaStreamCreate(&stream), "creating a stream");
+	if (strcmp(how, "child") == 0) {
+		work_in_child();
+	} else if (strcmp(how, "poll") == 0) {
+		victim_must(victim_kernel_in(LONG_NS, stream), "launching");
+		while (cudaStreamQuery(stream) == cudaErrorNotReady)
+			;
+	} else {
+		work(strcmp(how, "handler") ? LONG_NS : 0);
+	}
+	if (strcmp(how, "reset") == 0)
+		victim_must(cudaDeviceReset(), "resetting");
+	if (strcmp(how, "waited") == 0)
+		victim_must(cudaDeviceSynchronize(), "waiting");
+	if (strcmp(how, "quick_exit") == 0)
+		quick_exit(0);
+	if (strcmp(how, "_exit") == 0 || strcmp(how, "waited") == 0)
+		_exit(0);
+	return 0;
+}
+
+const struct victim_mode victim_fix_ends[] = {
+	{ "fix_ends", ends },
+	{ NULL, NULL },
+};
