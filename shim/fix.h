@@ -90,6 +90,7 @@ struct ct_fix_driver {
 	int (*memory_info)(size_t *ret_free, size_t *ret_total);
 	int (*malloc)(uint64_t *ret, size_t bytes);
 	int (*free)(uint64_t at);
+	int (*release)(uint64_t at); /* of a block that was deferred */
 };
 
 /* Begin. frees: whether they are deferred; else allocations are only counted. */
@@ -101,6 +102,14 @@ void ct_fix_free_start(const struct ct_fix_driver *driver, bool frees);
  * NULL: it is done. One caller at a time.
  */
 void ct_fix_last(const struct ct_fix_driver *driver, void *event);
+
+/*
+ * _exit() and signals leave no place to wait: who looks at the counts then sees what is pending.
+ * Around a call that waits for all work of the context: what is pending before it, is not when
+ * it has succeeded.
+ */
+uint64_t ct_fix_pending(void);
+void ct_fix_drained(uint64_t pending);
 
 /*
  * Is the program exiting? What is given back then, as the runtime ends its context, is no part of

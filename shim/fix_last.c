@@ -9,20 +9,47 @@
 
 static const struct ct_fix_driver *real;
 static void *last; /* event of the free deferred last; NULL = none */
+static uint64_t number; /* of that free, from 1 */
 static pid_t pid;  /* a forked child has our handler, but no CUDA */
 static bool exiting;
 
+uint64_t ct_fix_pending(void)
+{
+	return __atomic_load_n(&ct_fix_counts()->pending, __ATOMIC_ACQUIRE);
+}
+
+/* Another free may have been deferred since; then that is pending. */
+void ct_fix_drained(uint64_t pending)
+{
+	if (pending)
+		__atomic_compare_exchange_n(&ct_fix_counts()->pending, &pending, 0, false,
+					    __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+/* Returns a CUresult. */
+static int wait_for(void *event)
+{
+	int error = real->event_query(event);
+
+	if (error != CUDA_ERROR_NOT_READY)
+		return error;
+	error = real->event_wait(event);
+	if (error == CUDA_SUCCESS)
+		ct_fix_ends();
+	return error;
+}
+
 static void wait_for_last(void)
 {
+	uint64_t pending = ct_fix_pending();
 	void *event = __atomic_load_n(&last, __ATOMIC_ACQUIRE);
 	bool hidden;
 
 	if (!event || pid != getpid())
 		return;
 	hidden = ct_fix_hide();
-	if (!hidden && real->event_query(event) == CUDA_ERROR_NOT_READY &&
-	    real->event_wait(event) == CUDA_SUCCESS)
-		ct_fix_ends();
+	if (!hidden && wait_for(event) == CUDA_SUCCESS)
+		ct_fix_drained(pending);
 	ct_fix_show(hidden);
 }
 
@@ -51,6 +78,7 @@ void ct_fix_last(const struct ct_fix_driver *driver, void *event)
 		at_quick_exit(wait_at_exit);
 	}
 	__atomic_store_n(&last, event, __ATOMIC_RELEASE);
+	__atomic_store_n(&ct_fix_counts()->pending, event ? ++number : 0, __ATOMIC_RELEASE);
 	if (event && ct_fix_exiting())
 		wait_for_last();
 }

@@ -173,6 +173,19 @@ static struct ct_sample saving_of(const struct proof *proof, double *values, boo
 	return ct_sample_of(values, proof->runs);
 }
 
+/* Where nobody could wait for what the frees no longer do. */
+static void print_unwaited(const struct proof *proof)
+{
+	size_t unwaited = 0;
+
+	for (size_t i = 0; i < proof->runs; i++)
+		unwaited += proof->fixed[i].counts.pending != 0;
+	if (unwaited)
+		more("it may be too much: %zu of %zu fixed runs ended without exit handlers (_exit(), a "
+		     "signal), perhaps before all was done that the last frees would have waited for",
+		     unwaited, proof->runs);
+}
+
 /* predicted: NULL if nothing is. */
 static void print_times(const struct proof *proof, const struct ct_range *predicted, double *values)
 {
@@ -195,6 +208,7 @@ static void print_times(const struct proof *proof, const struct ct_range *predic
 	else if (predicted)
 		more("%s", ct_sample_agreement(&saved, (double)predicted->low_ns,
 					       (double)predicted->high_ns, pool_ns(proof)));
+	print_unwaited(proof);
 	if (whole)
 		return;
 	saved = saving_of(proof, values, true);

@@ -76,6 +76,8 @@ struct ct_fix_counts {
 	uint64_t own_peak_bytes;         /* most of what was allocated at a time */
 	uint64_t began_ns; /* CLOCK_MONOTONIC before the first allocation, copy, fill or launch; 0 = none */
 	uint64_t ended_ns; /* the same after the last of those, wait, poll that saw work done, or free; 0 = none */
+	uint64_t pending;  /* number of the free deferred last, while nothing tells that what it would
+			    * have waited for is done; 0 = that is, or none was deferred */
 	struct ct_pin_counts pin;        /* stays last */
 };
 

@@ -9,8 +9,8 @@ LEFT = ("captured", "shared", "share_left", "context", "fault", "after", "manage
         "array", "host")
 FIELDS = ("pid", "others", "stopped", "unreached", "mallocs", "reused", "frees", "deferred", *LEFT,
           "wanted", "asked", "captures", "ended", "share", "stops", "waited", "released", "untracked",
-          "live", "held", "peak", "own_peak", "began", "worked")
-LAYOUT = struct.Struct("4I30Q")  # struct ct_fix_counts of trace/fix.h
+          "live", "held", "peak", "own_peak", "began", "worked", "pending")
+LAYOUT = struct.Struct("4I31Q")  # struct ct_fix_counts of trace/fix.h
 CONTEXTS, PEERS = 2, 3  # enum ct_fix_stop
 PIN_LEFT = ("to_host", "small", "large", "form", "target", "capture", "second_context", "host_work",
             "full", "refused", "failed")  # enum ct_pin_left
@@ -258,9 +258,18 @@ def fix_ends(here):
                      ("handler", "free"), ("poll", "off")):
         _, counts = fixed(here, victim("fix_ends", how), fix=fix, CUTRACE_DISABLE="1")
         check(counts["worked"] - counts["began"] >= LONG_NS, f"{how}: all of the kernel", counts)
+        holds(counts, pending=0)
     moment = here.folder() / "moment"
     _, counts = fixed(here, victim("fix_ends", "exit"), VICTIM_MOMENT=str(moment),
                       CUTRACE_DISABLE="1")
     holds(counts, ended=1)
     check(counts["began"] + LONG_NS <= counts["worked"] < int(moment.read_text()),
           "without what is given back as the program exits", (counts, moment.read_text()))
+
+
+@case
+def fix_ends_at_once(here):
+    """_exit() and signals wait for nothing; what may be missed is said, by the last free's number."""
+    for how, pending in ("_exit", 1), ("waited", 0), ("asked", 0):
+        _, counts = fixed(here, victim("fix_ends", how), CUTRACE_DISABLE="1")
+        holds(counts, deferred=1, pending=pending)

@@ -35,6 +35,7 @@ def prove_free(here):
     for arm in "bare", "fixed":
         check(re.search(rf"^{arm} +\d.*, plus or minus \d", run.out, re.M), arm, run.out)
     check(re.search(r"^saved .*; 95 % confidence: .* to ", run.out, re.M), "a saving", run.out)
+    check("exit handlers" not in run.out, "all was waited for", run.out)
     says(run, "with the start and the end of the program and its context: ", "first allocation, copy, fill or launch")
 
 
@@ -49,6 +50,13 @@ def prove_left_alone(here):
          "left alone: 1 free after that moment")
     says(prove(here, *victim("fix_bound_loop", "16")), "16.0 MiB bare, 80.0 MiB fixed",
          "the bound was 80.0 MiB", "waited for a freed block, and 0 blocks")
+
+
+@case
+def prove_at_once(here):
+    """What the last frees would have waited for is missing from what is measured: that is said."""
+    says(prove(here, *victim("fix_ends", "_exit")), "it may be too much: 2 of 2 fixed runs ended "
+         "without exit handlers (_exit(), a signal)")
 
 
 @case

@@ -53,10 +53,14 @@ static void work_in_child(void)
 	waitpid(child, NULL, 0);
 }
 
-/* How its work ends: with the context, seen by asking, in a handler at exit, or what HOW says. */
+/*
+ * How its work ends: with the context, by waiting, by asking for its state or for free memory, in a
+ * handler at exit. Or what HOW says.
+ */
 static int ends(const char *how)
 {
 	cudaStream_t stream;
+	size_t unused;
 
 	if (strcmp(how, "exit") == 0)
 		atexit(end_context); /* before any CUDA call, so after what those register */
@@ -78,7 +82,9 @@ static int ends(const char *how)
 		victim_must(cudaDeviceSynchronize(), "waiting");
 	if (strcmp(how, "quick_exit") == 0)
 		quick_exit(0);
-	if (strcmp(how, "_exit") == 0 || strcmp(how, "waited") == 0)
+	if (strcmp(how, "asked") == 0)
+		victim_must(cudaMemGetInfo(&unused, &unused), "asking");
+	if (strcmp(how, "_exit") == 0 || strcmp(how, "waited") == 0 || strcmp(how, "asked") == 0)
 		_exit(0);
 	return 0;
 }
