@@ -12,15 +12,21 @@
 
 #define LONG_NS 40000000
 #define BYTES 65536
+#define FAMILY_FREES 4
 
 /* Frees behind a kernel. */
-static void work(uint64_t ns)
+static void work_in(cudaStream_t stream, uint64_t ns)
 {
 	void *block;
 
 	victim_must(cudaMalloc(&block, BYTES), "allocating");
-	victim_must(victim_kernel(ns), "launching");
+	victim_must(victim_kernel_in(ns, stream), "launching");
 	victim_must(cudaFree(block), "freeing");
+}
+
+static void work(uint64_t ns)
+{
+	work_in(NULL, ns);
 }
 
 /* As the real runtime does it when the program exits; notes when. */
@@ -89,7 +95,34 @@ static int ends(const char *how)
 	return 0;
 }
 
+/*
+ * A child is the first to use CUDA, and does little; then its parent. HOW: exec: so does that, and
+ * becomes another program before it does more; alone: that one.
+ */
+static int family(const char *how)
+{
+	cudaStream_t streams[2];
+	pid_t child = how && strcmp(how, "alone") == 0 ? -1 : fork();
+
+	if (child == 0) {
+		work(0);
+		return 0;
+	}
+	if (child > 0)
+		waitpid(child, NULL, 0);
+	if (how && strcmp(how, "exec") == 0) {
+		work(0);
+		return execl("/proc/self/exe", "victim", "fix_family", "alone", NULL);
+	}
+	for (int i = 0; i < 2; i++)
+		victim_must(cudaStreamCreateWithFlags(&streams[i], cudaStreamNonBlocking), "creating");
+	for (int i = 0; i < FAMILY_FREES; i++)
+		work_in(streams[i % 2], LONG_NS);
+	return 0;
+}
+
 const struct victim_mode victim_fix_ends[] = {
 	{ "fix_ends", ends },
+	{ "fix_family", family },
 	{ NULL, NULL },
 };
