@@ -68,9 +68,9 @@ void ct_fix_show(bool hidden)
 }
 
 /* NULL where there is no such file, or it is shorter than what is counted. */
-static struct ct_fix_counts *map(const char *path)
+static struct ct_fix_file *map(const char *path)
 {
-	struct ct_fix_counts *shared = MAP_FAILED;
+	struct ct_fix_file *shared = MAP_FAILED;
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	struct stat st;
 
@@ -88,16 +88,24 @@ static void count_nowhere(void)
 	counts = &nowhere;
 }
 
+static bool claim(struct ct_fix_counts *slot)
+{
+	uint32_t nobody = 0;
+
+	return __atomic_compare_exchange_n(&slot->pid, &nobody, (uint32_t)getpid(), false,
+					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
 static void count_in(const char *path)
 {
-	struct ct_fix_counts *shared = *path ? map(path) : NULL;
-	uint32_t nobody = 0;
+	struct ct_fix_file *shared = *path ? map(path) : NULL;
 
 	if (!shared)
 		return;
-	if (__atomic_compare_exchange_n(&shared->pid, &nobody, (uint32_t)getpid(), false,
-					__ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
-		counts = shared;
+	for (size_t i = 0; i < CT_FIX_SLOTS; i++) {
+		if (!claim(&shared->slots[i]))
+			continue;
+		counts = &shared->slots[i];
 		pthread_atfork(NULL, NULL, count_nowhere);
 		return;
 	}

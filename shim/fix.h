@@ -90,6 +90,7 @@ struct ct_fix_driver {
 	int (*memory_info)(size_t *ret_free, size_t *ret_total);
 	int (*malloc)(uint64_t *ret, size_t bytes);
 	int (*free)(uint64_t at);
+	int (*release)(uint64_t at); /* of a block that was deferred */
 };
 
 /* Begin. frees: whether they are deferred; else allocations are only counted. */
@@ -97,9 +98,18 @@ void ct_fix_free_start(const struct ct_fix_driver *driver, bool frees);
 
 /*
  * fix_last.c. This event (a CUevent) marks all that the free deferred last would have waited for: that
- * is waited for at exit, and then noted as the end of the work. NULL: it is done. One caller at a time.
+ * is waited for at exit (at once if exit handlers are running), and then noted as the end of the work.
+ * NULL: it is done. One caller at a time.
  */
 void ct_fix_last(const struct ct_fix_driver *driver, void *event);
+
+/*
+ * _exit() and signals leave no place to wait: who looks at the counts then sees what is pending.
+ * Around a call that waits for all work of the context: what is pending before it, is not when
+ * it has succeeded.
+ */
+uint64_t ct_fix_pending(void);
+void ct_fix_drained(uint64_t pending);
 
 /*
  * Is the program exiting? What is given back then, as the runtime ends its context, is no part of

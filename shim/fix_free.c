@@ -229,7 +229,7 @@ static void free_there(uint64_t at, void *there)
 	void *popped;
 
 	if (real.context_push(there) == CUDA_SUCCESS) {
-		real.free(at);
+		real.release(at);
 		real.context_pop(&popped);
 	}
 	ct_fix_show(hidden);

@@ -27,13 +27,14 @@
 #define BEGINS(effects) ((effects) & (CT_ALLOC | CT_COPY | CT_FILL | CT_LAUNCH))
 #define ENDS(effects) ((effects) & (CT_ALLOC | CT_FREE | CT_COPY | CT_FILL | CT_LAUNCH | CT_SYNC))
 #define POLLS(effects) ((effects) & CT_POLL)
+#define DRAINS(name, effects) ((effects) & CT_SYNC && strstr(name, "Ctx"))
 
 #define REPLACE(name, effects, params, args)                                                       \
 	static CUresult(*behind_##name) params;                                                    \
 	static CUresult again_##name params                                                        \
 	{                                                                                          \
 		CUresult error;                                                                    \
-		uint64_t given;                                                                    \
+		uint64_t given, pending = DRAINS(#name, effects) ? ct_fix_pending() : 0;           \
                                                                                                    \
 		if (BEGINS(effects))                                                               \
 			ct_fix_begins();                                                           \
@@ -50,6 +51,8 @@
 			ct_fix_leave(OF_HOST(effects) ? CT_FIX_LEFT_HOST : CT_FIX_LEFT_ARRAY);     \
 		if (ENDS(effects) || (POLLS(effects) && error == CUDA_SUCCESS))                    \
 			ct_fix_ends();                                                             \
+		if (DRAINS(#name, effects) && error == CUDA_SUCCESS)                               \
+			ct_fix_drained(pending);                                                   \
 		return error;                                                                      \
 	}
 
@@ -318,6 +321,17 @@ static int call_free(uint64_t at)
 	return error;
 }
 
+/* Waits for all work, as every free of cuMemAlloc() memory. */
+static int call_release(uint64_t at)
+{
+	uint64_t pending = ct_fix_pending();
+	int error = call_free(at);
+
+	if (error == CUDA_SUCCESS)
+		ct_fix_drained(pending);
+	return error;
+}
+
 static int call_memory_info(size_t *ret_free, size_t *ret_total)
 {
 	return behind_cuMemGetInfo_v2(ret_free, ret_total);
@@ -362,6 +376,7 @@ void ct_fix_rows_install(bool frees, bool pins)
 	struct ct_fix_driver driver = {
 		.malloc = call_malloc,
 		.free = call_free,
+		.release = call_release,
 		.memory_info = call_memory_info,
 	};
 	bool able = find_others(&driver);

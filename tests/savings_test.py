@@ -74,6 +74,19 @@ def check_table(tally, folder):
     tally.note("wrong results: 0" in run.stdout, "no wrong results")
 
 
+def check_kept(tally, folder):
+    """A file that is not of this version's format is refused in one line."""
+    for text, why in (None, "No such file"), ("[", "Expecting value"), ("[1]", "by another version"), \
+            ('[{"program": "cg_solver", "traced": [{}]}]', "of savings: no 'whole_ms'"):
+        file = folder / "raw.json"
+        if text:
+            file.write_text(text)
+        run = savings(PROGRAMS, "", "--again", folder)
+        note(tally, run.returncode == 1 and run.stderr.count("\n") == 1 and not run.stdout
+             and run.stderr.startswith(f"savings: {file}: ") and why in run.stderr,
+             f"{text or 'no file'}: refused", run.stdout + run.stderr)
+
+
 def check_alone(tally, folder, script, status, *texts):
     """A program in the place of helper_on_default."""
     path = folder / "helper_on_default"
@@ -95,6 +108,7 @@ def main():
                     "wrong results: 1")
         check_alone(tally, folder, "echo no device >&2; exit 77", 1, "skipped: no device")
         check_alone(tally, folder, "exit 3", 1, "bare run ended with 3")
+        check_kept(tally, folder)
     check_order(tally)
     tally.note(savings(PROGRAMS, "no_such").returncode == 1, "unknown programs are refused")
     print(f"{tally.passed} held, {tally.failed} did not")

@@ -84,6 +84,13 @@ static void print_range(const struct ct_range *range)
 		printf("%s to %s, most likely %s, by one traced run\n", low, high, likely);
 }
 
+/* Of several processes the library counts in each, and the trace of one is looked at. */
+static void print_whose(const char *what, uint32_t processes)
+{
+	if (processes > 1)
+		more("%sof the process that worked longest, of %u that used CUDA", what, processes);
+}
+
 /* Returns whether there is a prediction, and that. */
 static bool print_predicted(const struct proof *proof, struct ct_range *ret)
 {
@@ -93,8 +100,7 @@ static bool print_predicted(const struct proof *proof, struct ct_range *ret)
 	int r;
 
 	head("predicted");
-	snprintf(directory, sizeof(directory), "%s/trace.%u", proof->trials.folder,
-		 proof->traced.counts.pid);
+	snprintf(directory, sizeof(directory), "%s/%s", proof->trials.folder, proof->traced.trace);
 	r = ct_analysis_run(directory, &options, &analysis);
 	if (r < 0) {
 		printf("nothing: the traced run cannot be analyzed: %s\n", ct_trace_error(r));
@@ -120,16 +126,10 @@ static double length_of(const struct ct_trial *trial, bool whole)
 	return (double)(whole ? trial->ns : trial->work_ns);
 }
 
-/* Of further processes it is not known when they worked. */
-static bool knows_work(const struct ct_trial *trial)
-{
-	return trial->work_ns && !trial->counts.others;
-}
-
 static bool whole_only(const struct proof *proof)
 {
 	for (size_t i = 0; i < proof->runs; i++)
-		if (!knows_work(&proof->bare[i]) || !knows_work(&proof->fixed[i]))
+		if (!proof->bare[i].work_ns || !proof->fixed[i].work_ns)
 			return true;
 	return false;
 }
@@ -173,6 +173,20 @@ static struct ct_sample saving_of(const struct proof *proof, double *values, boo
 	return ct_sample_of(values, proof->runs);
 }
 
+/* Where nobody could wait for what the frees no longer do. */
+static void print_unwaited(const struct proof *proof)
+{
+	size_t unwaited = 0;
+
+	for (size_t i = 0; i < proof->runs; i++)
+		unwaited += proof->fixed[i].pending;
+	if (unwaited)
+		more("it may be too much: in %zu of %zu fixed runs a process ended without exit handlers "
+		     "(_exit(), exec, a signal), perhaps before all was done that its last frees would have "
+		     "waited for",
+		     unwaited, proof->runs);
+}
+
 /* predicted: NULL if nothing is. */
 static void print_times(const struct proof *proof, const struct ct_range *predicted, double *values)
 {
@@ -195,6 +209,7 @@ static void print_times(const struct proof *proof, const struct ct_range *predic
 	else if (predicted)
 		more("%s", ct_sample_agreement(&saved, (double)predicted->low_ns,
 					       (double)predicted->high_ns, pool_ns(proof)));
+	print_unwaited(proof);
 	if (whole)
 		return;
 	saved = saving_of(proof, values, true);
@@ -292,6 +307,17 @@ static bool print_ends(const struct proof *proof)
 	return true;
 }
 
+static void print_changed(const struct proof *proof)
+{
+	const struct ct_trial *trial = &proof->fixed[proof->runs - 1];
+
+	if (proof->fix->fix != CT_FIX_PIN)
+		ct_print_deferred(&trial->counts);
+	if (proof->fix->fix != CT_FIX_FREE)
+		ct_print_staged(&trial->counts, proof->fix->fix == CT_FIX_PIN);
+	print_whose("this, and the memory, is ", trial->processes);
+}
+
 static int print_all(const struct proof *proof)
 {
 	double *values = calloc(proof->runs, sizeof(*values));
@@ -305,12 +331,9 @@ static int print_all(const struct proof *proof)
 			  proof->trials.argv[0], proof->fix->name, proof->fix->what,
 			  ct_report_count(proof->runs, "round", rounds));
 	predicted = print_predicted(proof, &range);
+	print_whose("", proof->traced.processes);
 	print_times(proof, predicted ? &range : NULL, values);
-	if (proof->fix->fix != CT_FIX_PIN)
-		ct_print_deferred(&proof->fixed[proof->runs - 1].counts);
-	if (proof->fix->fix != CT_FIX_FREE)
-		ct_print_staged(&proof->fixed[proof->runs - 1].counts,
-				proof->fix->fix == CT_FIX_PIN);
+	print_changed(proof);
 	print_memory(proof);
 	same = print_output(proof);
 	same &= print_ends(proof);
@@ -320,8 +343,8 @@ static int print_all(const struct proof *proof)
 			  "of the differences within rounds; of bare and fixed, of the mean. Standard "
 			  "input was empty, standard error dropped.", whole_only(proof) ?
 			  "Times are of whole runs." : "Times are from a run's first allocation, copy, "
-			  "fill or launch to the return of its last such call, wait, free or "
-			  "query that saw work done.");
+			  "fill or launch, in any of its processes, to the return of the last such "
+			  "call, wait, free or query that saw work done.");
 	free(values);
 	if (fflush(stdout) != 0)
 		return ct_fail("standard output", "cannot be written");
@@ -353,7 +376,7 @@ static int prove(struct proof *proof)
 
 	if (failed)
 		return failed;
-	if (!proof->traced.counts.pid)
+	if (!proof->traced.processes)
 		return ct_fail(proof->trials.argv[0], "it made no CUDA call that could be changed: it used "
 			       "no CUDA, or has raised privileges");
 	failed = ct_trial_run(&proof->trials, CT_TRIAL_PLAIN, &proof->plain);

@@ -82,8 +82,6 @@ void ct_print_deferred(const struct ct_fix_counts *counts)
 		ct_report_wrapped(stdout, MORE, MORE, "not seen, so not safe: calls of libraries that are "
 				  "linked to libcuda and were loaded after CUDA had started (%u)",
 				  counts->unreached);
-	if (counts->others)
-		ct_report_wrapped(stdout, MORE, MORE, "not counted: further processes (%u)", counts->others);
 	if (counts->untracked)
 		ct_report_wrapped(stdout, MORE, MORE, "not followed: %s, too many at a time",
 				  ct_report_count(counts->untracked, "allocation", text));

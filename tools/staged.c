@@ -93,6 +93,4 @@ void ct_print_staged(const struct ct_fix_counts *counts, bool heads)
 	if (pin->staged && pin->kernels_reach)
 		ct_report_wrapped(stdout, MORE, MORE, "kernels of this device can write pageable memory; one "
 				  "that writes a buffer copied behind it with no wait between is not noticed");
-	if (heads && counts->others)
-		printf("          not counted: further processes (%u)\n", counts->others);
 }

@@ -160,19 +160,69 @@ static int run(const struct ct_trials *trials, enum ct_trial_kind kind, int out,
 	return why ? ct_fail(trials->argv[0], strerror(why)) : 0;
 }
 
+/* How long a process worked; 0: it gave the device no work. */
+static uint64_t span_of(const struct ct_fix_counts *slot)
+{
+	return slot->began_ns && slot->began_ns < slot->ended_ns ? slot->ended_ns - slot->began_ns : 0;
+}
+
+/* One that has become another program by exec has the same pid: the library numbers their traces. */
+static void name_trace(const struct ct_fix_counts *first, const struct ct_fix_counts *slot, char ret[32])
+{
+	int before = 0;
+
+	for (const struct ct_fix_counts *other = first; other < slot; other++)
+		before += other->pid == slot->pid;
+	if (before)
+		snprintf(ret, 32, "trace.%u.%d", slot->pid, before);
+	else
+		snprintf(ret, 32, "trace.%u", slot->pid);
+}
+
+static void sum_up(const struct ct_fix_file *file, struct ct_trial *trial)
+{
+	const struct ct_fix_counts *longest = file->slots, *slot = file->slots;
+	uint64_t began_ns = UINT64_MAX, ended_ns = 0;
+
+	for (; slot < file->slots + CT_FIX_SLOTS && slot->pid; slot++) {
+		trial->processes++;
+		trial->pending |= slot->pending != 0;
+		if (!span_of(slot))
+			continue;
+		if (span_of(slot) > span_of(longest))
+			longest = slot;
+		began_ns = slot->began_ns < began_ns ? slot->began_ns : began_ns;
+		ended_ns = slot->ended_ns > ended_ns ? slot->ended_ns : ended_ns;
+	}
+	if (began_ns < ended_ns && !file->others)
+		trial->work_ns = ended_ns - began_ns;
+	trial->processes += file->others;
+	trial->counts = *longest;
+	name_trace(file->slots, longest, trial->trace);
+}
+
+/* Returns 0 or -errno. */
+static int read_counts(int fd, struct ct_trial *trial)
+{
+	struct ct_fix_file file = { 0 };
+
+	if (pread(fd, &file, sizeof(file), 0) < 0)
+		return -errno;
+	sum_up(&file, trial);
+	return 0;
+}
+
 int ct_trial_run(const struct ct_trials *trials, enum ct_trial_kind kind, struct ct_trial *ret)
 {
-	int counts = make_file(trials, "counts", sizeof(ret->counts));
+	int counts = make_file(trials, "counts", sizeof(struct ct_fix_file));
 	int out = make_file(trials, "stdout", 0);
 	int failed = counts < 0 || out < 0 ? CT_EXIT_FAILED : 0;
 	struct ct_trial trial = { 0 };
 
 	if (!failed)
 		failed = run(trials, kind, out, &trial);
-	if (!failed && pread(counts, &trial.counts, sizeof(trial.counts), 0) < 0)
+	if (!failed && read_counts(counts, &trial) < 0)
 		failed = ct_fail("counts", strerror(errno));
-	if (!failed && trial.counts.began_ns < trial.counts.ended_ns)
-		trial.work_ns = trial.counts.began_ns ? trial.counts.ended_ns - trial.counts.began_ns : 0;
 	if (!failed && read_output(out, &trial) < 0)
 		failed = ct_fail("standard output of the program", strerror(errno));
 	else if (failed && out >= 0)

@@ -3,6 +3,7 @@
 #ifndef CT_TOOLS_TRIAL_H
 #define CT_TOOLS_TRIAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "trace/fix.h"
@@ -17,16 +18,19 @@ enum ct_trial_kind {
 struct ct_trials {
 	char **argv;        /* the program and its arguments */
 	const char *fix;    /* value of CUTRACE_FIX */
-	const char *folder; /* for what is left of a run; traces are FOLDER/trace.PID */
+	const char *folder; /* for what is left of a run; traces are FOLDER/trace.PID, .1 and on */
 };
 
 struct ct_trial {
 	uint64_t ns;        /* from the fork to the end */
-	uint64_t work_ns;   /* of its work alone, from counts.began_ns to ended_ns; 0 = not known */
+	uint64_t work_ns;   /* of its work alone, of all its processes, first to last; 0 = not known */
 	int status;         /* as of waitpid() */
 	uint64_t print;     /* a hash of what went to standard output, */
 	uint64_t print_but_numbers; /* and of the same with every number taken for the same one */
-	struct ct_fix_counts counts; /* all 0 of a plain run */
+	uint32_t processes; /* that used CUDA; what follows is known of CT_FIX_SLOTS of them at most */
+	bool pending;       /* in one of them something still was, see trace/fix.h */
+	struct ct_fix_counts counts; /* of the one that worked longest; all 0 of a plain run */
+	char trace[32];     /* of a traced run: the folder of that one's trace, in `folder` */
 };
 
 /*

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the changes of CUTRACE_FIX did in a program: a page that the preloaded library and
- * `cutrace prove` share through the file that CUTRACE_FIX_COUNTS names, so that it survives
- * whatever death of the program. The first process of a run that uses CUDA has it.
+ * What the changes of CUTRACE_FIX did in a program: pages that the preloaded library and
+ * `cutrace prove` share through the file that CUTRACE_FIX_COUNTS names, so that they survive
+ * whatever death of the program. Each process of a run that uses CUDA has a part of its own.
  */
 #ifndef CT_TRACE_FIX_H
 #define CT_TRACE_FIX_H
@@ -57,8 +57,7 @@ enum ct_fix_give {
 #define CT_FIX_KEPT_LEAST (64ull << 20)
 
 struct ct_fix_counts {
-	uint32_t pid;    /* of the process that counts here; 0 = no CUDA was used */
-	uint32_t others; /* further processes that used CUDA and are not counted */
+	uint32_t pid;     /* of the process that counts here, and by which it claims this; 0 = none */
 	uint32_t stopped; /* enum ct_fix_stop */
 	uint32_t unreached; /* modules linked to the driver and loaded too late to be seen */
 	uint64_t mallocs;  /* cuMemAlloc() that succeeded, whoever served it */
@@ -76,7 +75,17 @@ struct ct_fix_counts {
 	uint64_t own_peak_bytes;         /* most of what was allocated at a time */
 	uint64_t began_ns; /* CLOCK_MONOTONIC before the first allocation, copy, fill or launch; 0 = none */
 	uint64_t ended_ns; /* the same after the last of those, wait, poll that saw work done, or free; 0 = none */
+	uint64_t pending;  /* number of the free deferred last, while nothing tells that what it would
+			    * have waited for is done; 0 = that is, or none was deferred */
 	struct ct_pin_counts pin;        /* stays last */
+};
+
+#define CT_FIX_SLOTS 64
+
+/* The file. All 0 before the run. */
+struct ct_fix_file {
+	struct ct_fix_counts slots[CT_FIX_SLOTS]; /* claimed from the first on, as processes come to CUDA */
+	uint32_t others; /* processes that came when all were claimed, and are not counted */
 };
 
 #endif

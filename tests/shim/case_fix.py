@@ -7,28 +7,35 @@ from harness import PATHS, calls, case, check, quiet, report_text, same, table, 
 
 LEFT = ("captured", "shared", "share_left", "context", "fault", "after", "managed", "pitched", "other",
         "array", "host")
-FIELDS = ("pid", "others", "stopped", "unreached", "mallocs", "reused", "frees", "deferred", *LEFT,
+FIELDS = ("pid", "stopped", "unreached", "mallocs", "reused", "frees", "deferred", *LEFT,
           "wanted", "asked", "captures", "ended", "share", "stops", "waited", "released", "untracked",
-          "live", "held", "peak", "own_peak", "began", "worked")
-LAYOUT = struct.Struct("4I30Q")  # struct ct_fix_counts of trace/fix.h
+          "live", "held", "peak", "own_peak", "began", "worked", "pending")
+LAYOUT = struct.Struct("3I4x31Q")  # struct ct_fix_counts of trace/fix.h
 CONTEXTS, PEERS = 2, 3  # enum ct_fix_stop
 PIN_LEFT = ("to_host", "small", "large", "form", "target", "capture", "second_context", "host_work",
             "full", "refused", "failed")  # enum ct_pin_left
 PIN_FIELDS = ("cannot_pin", "kernels_reach", "staged", "staged_bytes", *PIN_LEFT, "pool", "pool_ns",
               "lost")
 PIN_LAYOUT = struct.Struct("18Q")  # struct ct_pin_counts of trace/pin.h, which follows
-LONG_NS = 40_000_000  # of victim_fix.c
+SLOTS, SLOT = 64, LAYOUT.size + PIN_LAYOUT.size
+LONG_NS = 40_000_000  # of victim_fix_ends.c
 SMALL_DEVICE = str(64 << 20)
 
 
-def fixed(here, command, fix="free", **variables):
-    """Run bare and with the fix, compare, and return the run and what the fix counted."""
+def fixed(here, command, fix="free", taken=0, **variables):
+    """
+    Run bare and with the fix, compare, and return the run and what the fix counted in the first
+    process, and of how many. So many are there already.
+    """
     counts = here.folder() / "counts"
-    counts.write_bytes(bytes(4096))
+    counts.write_bytes(b"".join(struct.pack(f"I{SLOT - 4}x", i < taken) for i in range(SLOTS)) + bytes(8))
     run = quiet(here.both(command, CUTRACE_FIX=fix, CUTRACE_FIX_COUNTS=str(counts), **variables))
     data = counts.read_bytes()
-    values = LAYOUT.unpack_from(data) + PIN_LAYOUT.unpack_from(data, LAYOUT.size)
-    counts = dict(zip((*FIELDS, *PIN_FIELDS), values))
+    pids = [struct.unpack_from("I", data, i * SLOT)[0] for i in range(SLOTS)]
+    at = taken % SLOTS * SLOT
+    values = LAYOUT.unpack_from(data, at) + PIN_LAYOUT.unpack_from(data, at + LAYOUT.size)
+    counts = dict(zip((*FIELDS, *PIN_FIELDS), values), processes=SLOTS - pids.count(0) - taken,
+                  others=struct.unpack_from("I", data, SLOTS * SLOT)[0])
     same(counts["frees"], counts["deferred"] + sum(counts[left] for left in LEFT[:6]),
          f"each free was deferred, or left alone for a reason: {counts}")
     return run, counts
@@ -246,20 +253,40 @@ def fix_threads(here):
 def fix_forks(here):
     run, counts = fixed(here, victim("fix_forks"))
     check("parent: right" in run.out, "results", run.out)
-    holds(counts, mallocs=2, deferred=2, others=0)
+    holds(counts, mallocs=2, deferred=2, processes=1)
     _, counts = fixed(here, victim("fix_ends", "child"))
-    holds(counts, began=0, worked=0)  # it shares the file
+    holds(counts, began=0, worked=0, processes=1)  # it shares the file
+
+
+@case
+def fix_processes(here):
+    """Each counts in a place of its own, while there is room."""
+    _, counts = fixed(here, victim("fix_family", "exec"), CUTRACE_DISABLE="1")
+    holds(counts, frees=1, deferred=1, processes=3, others=0)
+    for taken, frees in (SLOTS - 1, 20), (SLOTS, 0):
+        _, counts = fixed(here, victim("fix_loop"), taken=taken, CUTRACE_DISABLE="1")
+        holds(counts, frees=frees, deferred=frees, others=taken == SLOTS)
 
 
 @case
 def fix_ends(here):
     """What frees would have waited for is part of the work, and so is what is only asked for."""
-    for how, fix in ("free", "free"), ("reset", "free"), ("poll", "off"):
-        _, counts = fixed(here, victim("fix_ends", how), fix=fix)
+    for how, fix in (("free", "free"), ("reset", "free"), ("quick_exit", "free"),
+                     ("handler", "free"), ("poll", "off")):
+        _, counts = fixed(here, victim("fix_ends", how), fix=fix, CUTRACE_DISABLE="1")
         check(counts["worked"] - counts["began"] >= LONG_NS, f"{how}: all of the kernel", counts)
+        holds(counts, pending=0)
     moment = here.folder() / "moment"
     _, counts = fixed(here, victim("fix_ends", "exit"), VICTIM_MOMENT=str(moment),
                       CUTRACE_DISABLE="1")
     holds(counts, ended=1)
     check(counts["began"] + LONG_NS <= counts["worked"] < int(moment.read_text()),
           "without what is given back as the program exits", (counts, moment.read_text()))
+
+
+@case
+def fix_ends_at_once(here):
+    """_exit() and signals wait for nothing; what may be missed is said, by the last free's number."""
+    for how, pending in ("_exit", 1), ("waited", 0), ("asked", 0):
+        _, counts = fixed(here, victim("fix_ends", how), CUTRACE_DISABLE="1")
+        holds(counts, deferred=1, pending=pending)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+from case_fix import LONG_NS, SLOT, SLOTS
 from harness import (PATHS, TIMEOUT_S, case, check, cutrace, environment, one_line, quiet, same,
                      victim)
 
@@ -35,6 +36,7 @@ def prove_free(here):
     for arm in "bare", "fixed":
         check(re.search(rf"^{arm} +\d.*, plus or minus \d", run.out, re.M), arm, run.out)
     check(re.search(r"^saved .*; 95 % confidence: .* to ", run.out, re.M), "a saving", run.out)
+    check("exit handlers" not in run.out, "all was waited for", run.out)
     says(run, "with the start and the end of the program and its context: ", "first allocation, copy, fill or launch")
 
 
@@ -49,6 +51,13 @@ def prove_left_alone(here):
          "left alone: 1 free after that moment")
     says(prove(here, *victim("fix_bound_loop", "16")), "16.0 MiB bare, 80.0 MiB fixed",
          "the bound was 80.0 MiB", "waited for a freed block, and 0 blocks")
+
+
+@case
+def prove_at_once(here):
+    """What the last frees would have waited for is missing from what is measured: that is said."""
+    says(prove(here, *victim("fix_ends", "_exit")), "it may be too much: in 2 of 2 fixed runs a "
+         "process ended without exit handlers (_exit(), exec, a signal)")
 
 
 @case
@@ -74,11 +83,34 @@ def shell(text):
 
 
 @case
-def prove_two_processes(here):
-    """When the second one works is not known: nothing of it may be left out of what is measured."""
-    run = quiet(prove(here, *shell(f"{PATHS['VICTIM']} fix_loop")))
-    says(run, "not counted: further processes (1)", "Times are of whole runs.")
-    check("with the start and the end" not in run.out, "of the first alone", run.out)
+def prove_processes(here):
+    """Of several what is said is of the one that worked longest, not of the first; times are of all."""
+    for how, processes in ((), 2), (("exec",), 3):
+        run = quiet(prove(here, *victim("fix_family", *how)))
+        whose = f"of the process that worked longest, of {processes} that used CUDA"
+        says(run, "4 of 4 frees", f"by one traced run {whose} bare", f"and the memory, is {whose}",
+             "in any of its processes")
+        check(re.search(r"^predicted \d.* ms, by one", run.out, re.M), "of the same one", run.out)
+
+
+@case
+def prove_in_turn(here):
+    """Of processes, one after the other, all of the work is measured."""
+    one = f"{PATHS['VICTIM']} fix_ends quick_exit"
+    run = quiet(prove(here, "/bin/sh", "-c", f"{one}; {one}"))
+    for arm in "bare", "fixed":
+        mean, unit = re.search(rf"^{arm} +([0-9.]+) (m?s)", run.out, re.M).groups()
+        check(float(mean) * (1e6 if unit == "ms" else 1e9) >= 2 * LONG_NS, f"{arm}: of both", run.out)
+
+
+@case
+def prove_many_processes(here):
+    """When one works is not known: nothing of it may be left out of what is measured."""
+    more = 'test -z "$CUTRACE_FIX_COUNTS" || printf "\\1" | dd of=$CUTRACE_FIX_COUNTS conv=notrunc bs=4 ' \
+           f"seek={SLOTS * SLOT // 4} status=none"
+    run = quiet(prove(here, *shell(more)))
+    says(run, "of the process that worked longest, of 2 that used CUDA", "Times are of whole runs.")
+    check("with the start and the end" not in run.out, "of some alone", run.out)
 
 
 @case

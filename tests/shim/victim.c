@@ -81,7 +81,8 @@ int main(int argc, char **argv)
 	const struct victim_mode *const all[] = { victim_ends, victim_processes, victim_habits,
 						   victim_ranks, victim_crowds, victim_modes, victim_long,
 						   victim_steps, victim_forks, victim_threads, victim_fix,
-						   victim_pin, victim_pin_life, victim_control };
+						   victim_fix_ends, victim_pin, victim_pin_life,
+						   victim_control };
 
 	if (argc < 2)
 		return 2;

@@ -27,6 +27,7 @@ extern const struct victim_mode victim_steps[];
 extern const struct victim_mode victim_forks[];
 extern const struct victim_mode victim_threads[];
 extern const struct victim_mode victim_fix[];
+extern const struct victim_mode victim_fix_ends[];
 extern const struct victim_mode victim_pin[];
 extern const struct victim_mode victim_pin_life[];
 

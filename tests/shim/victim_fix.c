@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "victim.h"
@@ -384,51 +383,6 @@ static int threads(const char *megabytes)
 	return 0;
 }
 
-/* How its work ends: by a free, with the context, seen by asking; or none is but a child's. */
-/* As the real runtime does it when the program exits; notes when. */
-static void end_context(void)
-{
-	FILE *moment = fopen(getenv("VICTIM_MOMENT"), "w");
-	struct timespec now;
-
-	if (!moment)
-		_exit(5);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	fprintf(moment, "%lld\n", now.tv_sec * 1000000000LL + now.tv_nsec);
-	fclose(moment);
-	cudaDeviceReset();
-}
-
-static int ends_now(const char *how)
-{
-	cudaStream_t stream = new_stream();
-	void *block = strcmp(how, "child") ? new_block(BYTES) : NULL;
-	pid_t child;
-
-	if (!block) {
-		child = fork();
-		if (child == 0)
-			_exit(cudaMalloc(&block, BYTES) ? 3 : 4);
-		waitpid(child, NULL, 0);
-		return 0;
-	}
-	victim_must(victim_kernel_in(LONG_NS, stream), "launching");
-	while (strcmp(how, "poll") == 0 && cudaStreamQuery(stream) == cudaErrorNotReady)
-		;
-	if (strcmp(how, "poll"))
-		victim_must(cudaFree(block), "freeing");
-	if (strcmp(how, "reset") == 0)
-		victim_must(cudaDeviceReset(), "resetting");
-	return 0;
-}
-
-static int ends(const char *how)
-{
-	if (strcmp(how, "exit") == 0)
-		atexit(end_context); /* before any CUDA call, so after what those register */
-	return ends_now(how);
-}
-
 /* The child only allocates, which needs nothing that it lacks, and ends; the parent goes on. */
 static int forks(const char *unused)
 {
@@ -467,6 +421,5 @@ const struct victim_mode victim_fix[] = {
 	{ "fix_beyond", beyond },
 	{ "fix_threads", threads },
 	{ "fix_forks", forks },
-	{ "fix_ends", ends },
 	{ NULL, NULL },
 };
