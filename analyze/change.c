@@ -11,6 +11,8 @@
 #include "analyze/sort.h"
 #include "analyze/victim.h"
 
+#define WORK (CT_REMOVE_WORK | CT_REMOVE_COLD)
+
 /* A block that is allocated at the moment. */
 struct block {
 	struct ct_link link; /* by addr */
@@ -88,6 +90,15 @@ static void note_block(struct finder *f, uint32_t index)
 	block->pooled = take_pooled(f, call);
 }
 
+/* What is allocated once and kept is not freed either; this takes what a free to a pool still costs. */
+static void add_kept(struct finder *f, const struct block *block, uint32_t freed)
+{
+	uint32_t site = f->sites->of_call[block->call];
+
+	if (block->call != f->first_of_site[site])
+		add(f, site, freed, CT_CHANGE_HOIST, CT_REMOVE_CALL, CT_REMOVE_CALL, CT_REMOVE_CALL);
+}
+
 /* The allocation of what is freed costs nothing either, where the pool had as much to give. */
 static void add_pooled(struct finder *f, uint32_t index)
 {
@@ -99,7 +110,8 @@ static void add_pooled(struct finder *f, uint32_t index)
 		return;
 	f->pool_bytes += size_of(&f->model->calls.at[block->call]);
 	if (block->call > first && block->pooled && !f->model->calls.at[block->call].parts[CT_PART_FIRST_USE])
-		add(f, site, block->call, CT_CHANGE_FREE, 0, CT_REMOVE_WORK, CT_REMOVE_WORK);
+		add(f, site, block->call, CT_CHANGE_FREE, 0, WORK, WORK);
+	add_kept(f, block, index);
 	ct_lookup_remove(&f->blocks, block);
 	free(block);
 }
@@ -126,8 +138,8 @@ static void add_free(struct finder *f, uint32_t index)
 	size_t first = f->out->count;
 	bool unfixed = is_unfixed(f, call);
 
-	add(f, f->sites->of_call[index], index, CT_CHANGE_FREE, CT_REMOVE_WAIT,
-	    CT_REMOVE_WAIT | CT_REMOVE_WORK, CT_REMOVE_WAIT | CT_REMOVE_WORK);
+	add(f, f->sites->of_call[index], index, CT_CHANGE_FREE, CT_REMOVE_WAIT, CT_REMOVE_WAIT | WORK,
+	    CT_REMOVE_WAIT | WORK);
 	add_pooled(f, index);
 	for (; first < f->out->count; first++)
 		f->out->at[first].unfixed = unfixed;
@@ -150,7 +162,7 @@ static bool add_memory(struct finder *f, uint32_t index)
 {
 	const struct ct_host_call *call = &f->model->calls.at[index];
 	uint32_t site = f->sites->of_call[index];
-	const int all = CT_REMOVE_WAIT | CT_REMOVE_WORK | CT_REMOVE_CALL;
+	const int most = CT_REMOVE_WAIT | CT_REMOVE_WORK | CT_REMOVE_CALL, all = most | CT_REMOVE_COLD;
 
 	if (call->effects & CT_ASYNC || !(call->effects & (CT_ALLOC | CT_FREE)))
 		return false;
@@ -162,7 +174,7 @@ static bool add_memory(struct finder *f, uint32_t index)
 		return true; /* it paid for something else */
 	if (call->effects & CT_ALLOC) {
 		if (index != f->first_of_site[site])
-			add(f, site, index, CT_CHANGE_HOIST, all, all, all);
+			add(f, site, index, CT_CHANGE_HOIST, most, all, all);
 	} else if (call->effects & CT_HOSTMEM) {
 		add(f, site, index, CT_CHANGE_HOIST, CT_REMOVE_WAIT, all, all);
 	} else if (call->effects & CT_DRAINS) {

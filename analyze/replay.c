@@ -52,6 +52,16 @@ static uint32_t place_of(const struct ct_model *model, const struct ct_host_call
 	return (uint32_t)ct_device_place(model, call->device);
 }
 
+/* How much sooner a thread comes to its next call if the kernel's driver is not at work in this one. */
+static uint32_t cold(const struct ct_host_call *call, uint64_t gap_ns)
+{
+	uint64_t ns = gap_ns / 10 * CT_REPLAY_COLD_TENTHS;
+
+	if (call->parts[CT_PART_DRIVER_WORK] <= CT_REPLAY_KERNEL_NS || gap_ns > INT64_MAX)
+		return 0; /* calls in each other have no gap, either */
+	return (uint32_t)(ns < CT_REPLAY_COLD_NS ? ns : CT_REPLAY_COLD_NS);
+}
+
 /* What entering a call takes, close together: the replays are as fast as memory is. */
 static void note_calls(struct ct_replay *r, const uint32_t *after)
 {
@@ -66,6 +76,8 @@ static void note_calls(struct ct_replay *r, const uint32_t *after)
 			c->gap_ns -= r->model->calls.at[c->after].raw.leave_ns;
 		else if (c->previous != CT_NONE)
 			c->gap_ns -= r->model->calls.at[c->previous].raw.leave_ns;
+		c->cold_ns = c->after != CT_NONE || c->previous == CT_NONE ?
+			     0 : cold(&r->model->calls.at[c->previous], c->gap_ns);
 		c->took_ns = call->raw.leave_ns - call->raw.enter_ns;
 		c->plain = plain(call);
 		c->drains = c->plain && call->effects & CT_DRAINS && call->effects & CT_FREE &&
@@ -291,13 +303,18 @@ static uint64_t work_of(const struct ct_replay *r, uint32_t index, bool removed)
 	return shortened(r, index, work);
 }
 
-/* The thread's own time between two calls stays as it was; in a handoff it had none left. */
+/*
+ * The thread's own time between two calls stays as it was, but for what it takes with the caches full of
+ * the driver's code; in a handoff it had none left.
+ */
 static uint64_t entry_of(const struct ct_replay *r, const struct ct_replay_call *call)
 {
 	uint64_t own = call->previous == CT_NONE ? 0 : r->leave_ns[call->previous];
 
 	if (call->after != CT_NONE)
 		return later(own, r->leave_ns[call->after] + call->gap_ns);
+	if (call->cold_ns && r->removed[call->previous] & CT_REMOVE_COLD)
+		own -= call->cold_ns;
 	return own + call->gap_ns;
 }
 

@@ -14,6 +14,15 @@
 #include "analyze/room.h"
 
 #define CT_REPLAY_CALL_NS 1000     /* of a pool in stream order, say: measured with free_serializes --async */
+/*
+ * A call that works longer than this in the driver goes into the kernel's, whose code then fills the caches: of what
+ * the thread does next so many tenths are lost to that, and so much at most. Measured: half a MiB of
+ * code, run behind two such calls, takes 35 to 45 us instead of 22 (H200's host,
+ * kernels/cold_after_free.cu); data are hardly affected, and behind calls of less than that it is 2 us.
+ */
+#define CT_REPLAY_KERNEL_NS 10000
+#define CT_REPLAY_COLD_TENTHS 4
+#define CT_REPLAY_COLD_NS 7000
 #define CT_REPLAY_FREES 16         /* frees that an operation's delay is put down to at most */
 #define CT_REPLAY_LATENCY_NS 50000 /* an operation starts so long after it was ready at most */
 
@@ -21,6 +30,7 @@ struct ct_replay_call {
 	uint64_t enter_ns; /* as measured */
 	uint64_t gap_ns;   /* since `after`, else the thread's call before it; since 0 if there is neither */
 	uint64_t took_ns;
+	uint32_t cold_ns;  /* of gap_ns, because of the work of `previous` */
 	uint32_t previous; /* CT_NONE */
 	uint32_t after;    /* another thread's call that it came after (handoff.h); CT_NONE */
 	uint32_t place;    /* in `latest` */
@@ -60,6 +70,7 @@ struct ct_replay {
 #define CT_REMOVE_PAGEABLE 8 /* its copies are as fast as pinned ones */
 #define CT_KEEP_TRANSFER 16  /* with CT_REMOVE_WAIT: it stages or copies as before */
 #define CT_REMOVE_CALL 32    /* with CT_REMOVE_WORK: it is not made at all */
+#define CT_REMOVE_COLD 64    /* with CT_REMOVE_WORK: and leaves the caches as they were */
 
 /* Prepare for a model that ct_blocking_find() has been over. Returns 0 or -ENOMEM. */
 int ct_replay_create(const struct ct_model *model, struct ct_replay **ret);

@@ -76,7 +76,8 @@ static void test_prove_stops(void **state)
 
 /*
  * A pool serves all allocations but the first: two of 100 us, and three frees of 50, of which a
- * call keeps 1. At the low end nothing waited.
+ * call keeps 1. Without them the caches are warm: 4 us of 10 behind an allocation, 7 of 180
+ * behind each free but the last. At the low end nothing waited.
  */
 static void expect_pool(struct model_builder *b, int growth, int served)
 {
@@ -92,7 +93,7 @@ static void expect_pool(struct model_builder *b, int growth, int served)
 	}
 	range = saving_of(b, CT_FIX_FREE, false);
 	assert_int_equal(range.low_ns, 0);
-	assert_int_equal(range.likely_ns, (served * 99 + 3 * 49) * 1000);
+	assert_int_equal(range.likely_ns, (served * (99 + 4) + 3 * 49 + 2 * 7) * 1000);
 	assert_int_equal(range.high_ns, range.likely_ns);
 	mb_restart(b);
 }

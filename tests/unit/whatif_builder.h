@@ -38,6 +38,20 @@ static inline struct ct_whatif *whatif(struct model_builder *b)
 	return w;
 }
 
+/* The change of a rank is of this kind and saves so many us. */
+static inline void expect_change(const struct ct_whatif *w, uint32_t rank, enum ct_change_kind kind,
+				 double low, double likely, double high)
+{
+	const struct ct_change *change = &w->changes.at[rank];
+
+	assert_true(rank < w->changes.count);
+	assert_int_equal(change->rank, rank);
+	assert_int_equal(change->kind, kind);
+	assert_int_equal(change->saves.low_ns, (uint64_t)(low * 1000));
+	assert_int_equal(change->saves.likely_ns, (uint64_t)(likely * 1000));
+	assert_int_equal(change->saves.high_ns, (uint64_t)(high * 1000));
+}
+
 /* A pageable copy behind a kernel, then a kernel in another stream. */
 static inline struct ct_device_op *pageable_copy_by(struct model_builder *b, enum ct_api api)
 {

@@ -16,7 +16,7 @@ if not torch.cuda.is_available():
     print("PyTorch finds no GPU that it can use", file=sys.stderr)
     sys.exit(77)
 
-STEPS = 200
+STEPS = 400
 
 torch.manual_seed(1)
 model = torch.nn.Sequential(*[layer for _ in range(4)
