@@ -20,10 +20,14 @@ SAVINGS, CUTRACE, PROGRAMS = (os.path.abspath(path) for path in sys.argv[1:])
 GOOD = f"exec {PROGRAMS}/helper_on_default $*"
 
 
+def command(folder, only, *options):
+    return [sys.executable, "-B", SAVINGS, "--cutrace", CUTRACE, "--programs", str(folder), "--only",
+            only, *options]
+
+
 def savings(folder, only, *options):
-    return subprocess.run([sys.executable, "-B", SAVINGS, "--cutrace", CUTRACE, "--programs",
-                           str(folder), "--only", only, *options],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    return subprocess.run(command(folder, only, *options), stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True)
 
 
 def row_of(run, name):
@@ -87,6 +91,23 @@ def check_kept(tally, folder):
              f"{text or 'no file'}: refused", run.stdout + run.stderr)
 
 
+def check_ended(tally, folder):
+    """A time limit in the middle of the second round: the first is in the table and the file."""
+    path, kept = folder / "helper_on_default", folder / "ended"
+    path.write_text(f"#!/bin/sh\necho >> {folder}/runs\n"
+                    f"[ $(wc -l < {folder}/runs) -lt 5 ] || {{ kill $KILL; sleep 9; }}\n{GOOD}\n")
+    path.chmod(0o755)
+    run = subprocess.run(["sh", "-c", 'KILL=$$ exec "$@"', "sh", *command(
+        folder, "helper_on_default", "--rounds", "3", "--keep", kept)],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    found = run.stdout + run.stderr
+    note(tally, run.returncode == 1 and "; ENDED in round 2 of 3" in found, "a limit is told", found)
+    note(tally, len(row_of(run, "helper_on_default")) == 11, "and the first round is printed", found)
+    data = json.loads((kept / "raw.json").read_text())
+    note(tally, [len(data[0][name]) for name in ("traced", "bare", "fixed", "whatif")] == [1] * 4,
+         "and kept, and no more", data)
+
+
 def check_alone(tally, folder, script, status, *texts):
     """A program in the place of helper_on_default."""
     path = folder / "helper_on_default"
@@ -108,6 +129,7 @@ def main():
                     "wrong results: 1")
         check_alone(tally, folder, "echo no device >&2; exit 77", 1, "skipped: no device")
         check_alone(tally, folder, "exit 3", 1, "bare run ended with 3")
+        check_ended(tally, folder)
         check_kept(tally, folder)
     check_order(tally)
     tally.note(savings(PROGRAMS, "no_such").returncode == 1, "unknown programs are refused")
