@@ -128,17 +128,15 @@ static uint64_t saving(struct prediction *p, enum ct_end end, struct trial trial
 	return p->replay->total_end_ns < p->base_ns ? p->base_ns - p->replay->total_end_ns : 0;
 }
 
-/* For how long the calls of a change took: it hardly saves more. */
+/* For how long the calls took that a change alone shortens: it hardly saves more. */
 static uint64_t time_of(const struct prediction *p, const struct ct_change *change)
 {
+	const struct ct_change_item *items = &p->items.at[change->first];
 	uint64_t ns = 0;
 
-	for (size_t i = 0; i < change->count; i++) {
-		const struct ct_host_call *call =
-			&p->model->calls.at[p->items.at[change->first + i].call];
-
-		ns += call->raw.leave_ns - call->raw.enter_ns;
-	}
+	for (size_t i = 0; i < change->count; i++)
+		if (items[i].removed[CT_END_LIKELY] != CT_REMOVE_CALL) /* else of what another has left */
+			ns += p->replay->calls[items[i].call].took_ns;
 	return ns;
 }
 

@@ -36,11 +36,46 @@ static void test_allocated_once(void **state)
 	ct_whatif_destroy(w);
 }
 
+/*
+ * A dozen changes are weighed: those whose calls took longest. What the frees of kept memory waited counts
+ * for that of the frees, not also for that of each place that allocates: none comes before a copy for it.
+ */
+static void test_weighed(void **state)
+{
+	static const enum ct_api apis[] = {
+		CT_API_cudaMalloc, CT_API_cudaMallocPitch, CT_API_cudaMalloc3D, CT_API_cudaMallocManaged,
+		CT_API_cudaMallocArray, CT_API_cudaMalloc3DArray, CT_API_cuMemAlloc_v2,
+		CT_API_cuMemAllocPitch_v2, CT_API_cuMemAllocManaged, CT_API_cuArrayCreate_v2,
+		CT_API_cuArray3DCreate_v2,
+	};
+	const int count = sizeof(apis) / sizeof(apis[0]), copy_at = 2000 * count;
+	struct model_builder *b = *state;
+	struct ct_whatif *w;
+
+	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
+	for (int i = 0, at = 0; i < 2 * count; i++, at += 1000) {
+		mb_call_about(b, apis[i % count], BLOCK, at, at + 20);
+		mb_launch(b, S1, at + 30, at + 35, at + 40, at + 900);
+		mb_call_about(b, CT_API_cudaFree, BLOCK, at + 40, at + 910);
+	}
+	mb_launch(b, S1, copy_at, copy_at + 5, copy_at + 10, copy_at + 300);
+	mb_copy(b, mb_call_on(b, CT_API_cudaMemcpyAsync, S1, copy_at + 5, copy_at + 720), S1,
+		CT_MEMORY_PAGEABLE, copy_at + 305, copy_at + 700);
+	mb_launch(b, S2, copy_at + 725, copy_at + 730, copy_at + 735, copy_at + 1500);
+	w = whatif(b);
+	assert_int_equal(w->changes.count, count + 2);
+	assert_int_equal(w->changes.at[1].kind, CT_CHANGE_PIN);
+	assert_int_equal(w->changes.at[1].alone_ns, 715000);
+	assert_int_equal(w->skipped, 0); /* what is not weighed could not save anything worth it */
+	ct_whatif_destroy(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MB_TEST(test_hoist),
 		MB_TEST(test_allocated_once),
+		MB_TEST(test_weighed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
