@@ -92,10 +92,14 @@ def check_kept(tally, folder):
 
 
 def check_ended(tally, folder):
-    """A time limit in the middle of the second round: the first is in the table and the file."""
-    path, kept = folder / "helper_on_default", folder / "ended"
-    path.write_text(f"#!/bin/sh\necho >> {folder}/runs\n"
-                    f"[ $(wc -l < {folder}/runs) -lt 5 ] || {{ kill $KILL; sleep 9; }}\n{GOOD}\n")
+    """
+    A time limit in the middle of the second round: the first is in the table and the file, and
+    what `cutrace run` has started and made is gone.
+    """
+    path, kept, left = folder / "helper_on_default", folder / "ended", folder / "left"
+    path.write_text(f"#!/bin/sh\necho >> {folder}/runs\n[ $(wc -l < {folder}/runs) -lt 6 ] ||"
+                    f" {{ echo /proc/$$ $CUTRACE_STARTED_LIST > {left}; kill $KILL; exec sleep 60; }}\n"
+                    f"{GOOD}\n")
     path.chmod(0o755)
     run = subprocess.run(["sh", "-c", 'KILL=$$ exec "$@"', "sh", *command(
         folder, "helper_on_default", "--rounds", "3", "--keep", kept)],
@@ -106,6 +110,8 @@ def check_ended(tally, folder):
     data = json.loads((kept / "raw.json").read_text())
     note(tally, [len(data[0][name]) for name in ("traced", "bare", "fixed", "whatif")] == [1] * 4,
          "and kept, and no more", data)
+    names = left.read_text().split()
+    note(tally, len(names) == 2 and not any(map(os.path.exists, names)), "and nothing is left", names)
 
 
 def check_alone(tally, folder, script, status, *texts):
