@@ -88,7 +88,7 @@ static void print_range(const struct ct_range *range)
 static void print_whose(const char *what, uint32_t processes)
 {
 	if (processes > 1)
-		more("%sof the process that worked longest, of %u that used CUDA", what, processes);
+		more("%sof the process that worked longest when traced, of %u that used CUDA", what, processes);
 }
 
 /* Returns whether there is a prediction, and that. */
@@ -207,8 +207,9 @@ static void print_times(const struct proof *proof, const struct ct_range *predic
 	if (saved.mean - saved.margin <= 0 && saved.mean + saved.margin >= 0)
 		more("which may be nothing: more runs (--runs) narrow it down");
 	else if (predicted)
-		more("%s", ct_sample_agreement(&saved, (double)predicted->low_ns,
-					       (double)predicted->high_ns, pool_ns(proof)));
+		more("%s%s", ct_sample_agreement(&saved, (double)predicted->low_ns,
+						 (double)predicted->high_ns, pool_ns(proof)),
+		     proof->traced.processes > 1 ? "; that is of one process, this of all" : "");
 	print_unwaited(proof);
 	if (whole)
 		return;
@@ -379,6 +380,7 @@ static int prove(struct proof *proof)
 	if (!proof->traced.processes)
 		return ct_fail(proof->trials.argv[0], "it made no CUDA call that could be changed: it used "
 			       "no CUDA, or has raised privileges");
+	proof->trials.like = &proof->traced.counts;
 	failed = ct_trial_run(&proof->trials, CT_TRIAL_PLAIN, &proof->plain);
 	if (failed)
 		return failed;

@@ -166,6 +166,24 @@ static uint64_t span_of(const struct ct_fix_counts *slot)
 	return slot->began_ns && slot->began_ns < slot->ended_ns ? slot->ended_ns - slot->began_ns : 0;
 }
 
+static uint64_t off(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+/*
+ * Is it rather this process than that one that is looked at? The one most like the one looked at before, by
+ * what no fix changes: as it waits no more, another may work longer than it.
+ */
+static bool is_rather(const struct ct_fix_counts *like, const struct ct_fix_counts *slot,
+		      const struct ct_fix_counts *other)
+{
+	uint64_t from = like ? off(like->mallocs, slot->mallocs) + off(like->frees, slot->frees) : 0;
+	uint64_t other_from = like ? off(like->mallocs, other->mallocs) + off(like->frees, other->frees) : 0;
+
+	return from != other_from ? from < other_from : span_of(slot) > span_of(other);
+}
+
 /* One that has become another program by exec has the same pid: the library numbers their traces. */
 static void name_trace(const struct ct_fix_counts *first, const struct ct_fix_counts *slot, char ret[32])
 {
@@ -179,9 +197,10 @@ static void name_trace(const struct ct_fix_counts *first, const struct ct_fix_co
 		snprintf(ret, 32, "trace.%u", slot->pid);
 }
 
-static void sum_up(const struct ct_fix_file *file, struct ct_trial *trial)
+static void sum_up(const struct ct_fix_file *file, const struct ct_fix_counts *like,
+		   struct ct_trial *trial)
 {
-	const struct ct_fix_counts *longest = file->slots, *slot = file->slots;
+	const struct ct_fix_counts *chosen = file->slots, *slot = file->slots;
 	uint64_t began_ns = UINT64_MAX, ended_ns = 0;
 
 	for (; slot < file->slots + CT_FIX_SLOTS && slot->pid; slot++) {
@@ -189,26 +208,26 @@ static void sum_up(const struct ct_fix_file *file, struct ct_trial *trial)
 		trial->pending |= slot->pending != 0;
 		if (!span_of(slot))
 			continue;
-		if (span_of(slot) > span_of(longest))
-			longest = slot;
+		if (!span_of(chosen) || is_rather(like, slot, chosen))
+			chosen = slot;
 		began_ns = slot->began_ns < began_ns ? slot->began_ns : began_ns;
 		ended_ns = slot->ended_ns > ended_ns ? slot->ended_ns : ended_ns;
 	}
 	if (began_ns < ended_ns && !file->others)
 		trial->work_ns = ended_ns - began_ns;
 	trial->processes += file->others;
-	trial->counts = *longest;
-	name_trace(file->slots, longest, trial->trace);
+	trial->counts = *chosen;
+	name_trace(file->slots, chosen, trial->trace);
 }
 
 /* Returns 0 or -errno. */
-static int read_counts(int fd, struct ct_trial *trial)
+static int read_counts(int fd, const struct ct_fix_counts *like, struct ct_trial *trial)
 {
 	struct ct_fix_file file = { 0 };
 
 	if (pread(fd, &file, sizeof(file), 0) < 0)
 		return -errno;
-	sum_up(&file, trial);
+	sum_up(&file, like, trial);
 	return 0;
 }
 
@@ -221,7 +240,7 @@ int ct_trial_run(const struct ct_trials *trials, enum ct_trial_kind kind, struct
 
 	if (!failed)
 		failed = run(trials, kind, out, &trial);
-	if (!failed && read_counts(counts, &trial) < 0)
+	if (!failed && read_counts(counts, trials->like, &trial) < 0)
 		failed = ct_fail("counts", strerror(errno));
 	if (!failed && read_output(out, &trial) < 0)
 		failed = ct_fail("standard output of the program", strerror(errno));

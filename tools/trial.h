@@ -19,6 +19,7 @@ struct ct_trials {
 	char **argv;        /* the program and its arguments */
 	const char *fix;    /* value of CUTRACE_FIX */
 	const char *folder; /* for what is left of a run; traces are FOLDER/trace.PID, .1 and on */
+	const struct ct_fix_counts *like; /* of the process looked at before; NULL: none was */
 };
 
 struct ct_trial {
@@ -29,7 +30,8 @@ struct ct_trial {
 	uint64_t print_but_numbers; /* and of the same with every number taken for the same one */
 	uint32_t processes; /* that used CUDA; what follows is known of CT_FIX_SLOTS of them at most */
 	bool pending;       /* in one of them something still was, see trace/fix.h */
-	struct ct_fix_counts counts; /* of the one that worked longest; all 0 of a plain run */
+	struct ct_fix_counts counts; /* of the one that worked longest, or of that most like `like` by its
+				      * allocations and frees; all 0 of a plain run */
 	char trace[32];     /* of a traced run: the folder of that one's trace, in `folder` */
 };
 

@@ -87,10 +87,19 @@ def prove_processes(here):
     """Of several what is said is of the one that worked longest, not of the first; times are of all."""
     for how, processes in ((), 2), (("exec",), 3):
         run = quiet(prove(here, *victim("fix_family", *how)))
-        whose = f"of the process that worked longest, of {processes} that used CUDA"
+        whose = f"of the process that worked longest when traced, of {processes} that used CUDA"
         says(run, "4 of 4 frees", f"by one traced run {whose} bare", f"and the memory, is {whose}",
              "in any of its processes")
         check(re.search(r"^predicted \d.* ms, by one", run.out, re.M), "of the same one", run.out)
+
+
+@case
+def prove_beside(here):
+    """Also where another works longer than it once it waits no more."""
+    run = quiet(prove(here, *victim("fix_beside")))
+    says(run, "4 of 4 frees", "0.1 MiB bare, 0.2 MiB fixed")
+    saved = " ".join(run.out[run.out.index("\nsaved"):run.out.index("\nchanged")].split())
+    check("may be nothing" in saved or "; that is of one process, this of all" in saved, "not the same", saved)
 
 
 @case
@@ -109,7 +118,7 @@ def prove_many_processes(here):
     more = 'test -z "$CUTRACE_FIX_COUNTS" || printf "\\1" | dd of=$CUTRACE_FIX_COUNTS conv=notrunc bs=4 ' \
            f"seek={SLOTS * SLOT // 4} status=none"
     run = quiet(prove(here, *shell(more)))
-    says(run, "of the process that worked longest, of 2 that used CUDA", "Times are of whole runs.")
+    says(run, "of the process that worked longest when traced, of 2 that used CUDA", "Times are of whole runs.")
     check("with the start and the end" not in run.out, "of some alone", run.out)
 
 

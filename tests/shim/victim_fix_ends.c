@@ -121,8 +121,24 @@ static int family(const char *how)
 	return 0;
 }
 
+/* Beside a child that frees nothing, which works longer than its parent once that waits no more. */
+static int beside(const char *unused)
+{
+	pid_t child = fork();
+	cudaStream_t stream;
+
+	if (child > 0)
+		return family("alone") || waitpid(child, NULL, 0) < 0;
+	(void)unused;
+	victim_must(cudaStreamCreate(&stream), "creating a stream");
+	victim_must(victim_kernel_in(LONG_NS * 9 / 4, stream), "launching");
+	victim_must(cudaStreamSynchronize(stream), "waiting");
+	return 0;
+}
+
 const struct victim_mode victim_fix_ends[] = {
 	{ "fix_ends", ends },
 	{ "fix_family", family },
+	{ "fix_beside", beside },
 	{ NULL, NULL },
 };
