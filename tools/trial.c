@@ -184,20 +184,41 @@ static bool is_rather(const struct ct_fix_counts *like, const struct ct_fix_coun
 	return from != other_from ? from < other_from : span_of(slot) > span_of(other);
 }
 
-/* One that has become another program by exec has the same pid: the library numbers their traces. */
-static void name_trace(const struct ct_fix_counts *first, const struct ct_fix_counts *slot, char ret[32])
+static void put_trace(uint32_t pid, int n, char ret[32])
 {
-	int before = 0;
-
-	for (const struct ct_fix_counts *other = first; other < slot; other++)
-		before += other->pid == slot->pid;
-	if (before)
-		snprintf(ret, 32, "trace.%u.%d", slot->pid, before);
+	if (n)
+		snprintf(ret, 32, "trace.%u.%d", pid, n);
 	else
-		snprintf(ret, 32, "trace.%u", slot->pid);
+		snprintf(ret, 32, "trace.%u", pid);
 }
 
-static void sum_up(const struct ct_fix_file *file, const struct ct_fix_counts *like,
+static bool has_trace(const struct ct_trials *trials, uint32_t pid, int n)
+{
+	char path[PATH_MAX], name[32];
+
+	put_trace(pid, n, name);
+	snprintf(path, sizeof(path), "%s/%s", trials->folder, name);
+	return access(path, F_OK) == 0;
+}
+
+/*
+ * One that has become another program by exec has the same pid: the library numbers their traces. There
+ * may be none of a program that did no work, and only looked for functions.
+ */
+static void name_trace(const struct ct_trials *trials, const struct ct_fix_file *file,
+		       const struct ct_fix_counts *slot, char ret[32])
+{
+	int all = 0, before = 0, worked = 0;
+
+	for (const struct ct_fix_counts *s = file->slots; s < file->slots + CT_FIX_SLOTS; s++) {
+		all += s->pid == slot->pid;
+		before += s->pid == slot->pid && s < slot;
+		worked += s->pid == slot->pid && s < slot && span_of(s);
+	}
+	put_trace(slot->pid, has_trace(trials, slot->pid, all - 1) ? before : worked, ret);
+}
+
+static void sum_up(const struct ct_trials *trials, const struct ct_fix_file *file,
 		   struct ct_trial *trial)
 {
 	const struct ct_fix_counts *chosen = file->slots, *slot = file->slots;
@@ -208,7 +229,7 @@ static void sum_up(const struct ct_fix_file *file, const struct ct_fix_counts *l
 		trial->pending |= slot->pending != 0;
 		if (!span_of(slot))
 			continue;
-		if (!span_of(chosen) || is_rather(like, slot, chosen))
+		if (!span_of(chosen) || is_rather(trials->like, slot, chosen))
 			chosen = slot;
 		began_ns = slot->began_ns < began_ns ? slot->began_ns : began_ns;
 		ended_ns = slot->ended_ns > ended_ns ? slot->ended_ns : ended_ns;
@@ -217,17 +238,17 @@ static void sum_up(const struct ct_fix_file *file, const struct ct_fix_counts *l
 		trial->work_ns = ended_ns - began_ns;
 	trial->processes += file->others;
 	trial->counts = *chosen;
-	name_trace(file->slots, chosen, trial->trace);
+	name_trace(trials, file, chosen, trial->trace);
 }
 
 /* Returns 0 or -errno. */
-static int read_counts(int fd, const struct ct_fix_counts *like, struct ct_trial *trial)
+static int read_counts(const struct ct_trials *trials, int fd, struct ct_trial *trial)
 {
 	struct ct_fix_file file = { 0 };
 
 	if (pread(fd, &file, sizeof(file), 0) < 0)
 		return -errno;
-	sum_up(&file, like, trial);
+	sum_up(trials, &file, trial);
 	return 0;
 }
 
@@ -240,7 +261,7 @@ int ct_trial_run(const struct ct_trials *trials, enum ct_trial_kind kind, struct
 
 	if (!failed)
 		failed = run(trials, kind, out, &trial);
-	if (!failed && read_counts(counts, trials->like, &trial) < 0)
+	if (!failed && read_counts(trials, counts, &trial) < 0)
 		failed = ct_fail("counts", strerror(errno));
 	if (!failed && read_output(out, &trial) < 0)
 		failed = ct_fail("standard output of the program", strerror(errno));

@@ -85,7 +85,7 @@ def shell(text):
 @case
 def prove_processes(here):
     """Of several what is said is of the one that worked longest, not of the first; times are of all."""
-    for how, processes in ((), 2), (("exec",), 3):
+    for how, processes in ((), 2), (("exec",), 3), (("looked",), 3):
         run = quiet(prove(here, *victim("fix_family", *how)))
         whose = f"of the process that worked longest when traced, of {processes} that used CUDA"
         says(run, "4 of 4 frees", f"by one traced run {whose} bare", f"and the memory, is {whose}",

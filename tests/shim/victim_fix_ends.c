@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How programs end that free device memory with work in flight, for CUTRACE_FIX. */
 #include <cuda_runtime_api.h>
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +98,8 @@ static int ends(const char *how)
 
 /*
  * A child is the first to use CUDA, and does little; then its parent. HOW: exec: so does that, and
- * becomes another program before it does more; alone: that one.
+ * becomes another program before it does more; looked: it only looks a function up before that; alone:
+ * that other one.
  */
 static int family(const char *how)
 {
@@ -110,8 +112,11 @@ static int family(const char *how)
 	}
 	if (child > 0)
 		waitpid(child, NULL, 0);
-	if (how && strcmp(how, "exec") == 0) {
-		work(0);
+	if (how && child > 0) {
+		if (strcmp(how, "exec") == 0)
+			work(0);
+		else
+			dlsym(dlopen("libcuda.so.1", RTLD_NOW), "cuInit");
 		return execl("/proc/self/exe", "victim", "fix_family", "alone", NULL);
 	}
 	for (int i = 0; i < 2; i++)
