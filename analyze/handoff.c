@@ -38,6 +38,7 @@ struct turn {
 	uint64_t places; /* where the pause ended << 32 | of the other call */
 	uint32_t call, after;
 	uint64_t pause_ns, delay_ns; /* delay: from the other's return to the pause's end */
+	uint64_t since_ns;           /* the same from where the other was called */
 	bool close;
 	bool late; /* it returned shortly after the pause instead, which did not wait for it */
 };
@@ -159,7 +160,8 @@ static int note_turns(struct finder *f, const struct moment *end, const struct m
 		const struct moment *other = &others[--n];
 		uint64_t delay_ns = end->enter_ns - other->leave_ns;
 		struct turn turn = { (uint64_t)end->place << 32 | other->place, end->call, other->call,
-				     end->pause_ns, delay_ns, delay_ns <= other->close_ns, false };
+				     end->pause_ns, delay_ns, end->enter_ns - other->enter_ns,
+				     delay_ns <= other->close_ns, false };
 		bool known = false;
 
 		if (delay_ns >= end->pause_ns)
@@ -180,7 +182,7 @@ static int note_late(struct finder *f, const struct moment *end, const struct ca
 	for (uint32_t i = n; r == 0 && i < other->count && i < n + BACK; i++) {
 		const struct moment *next = &other->moments[i];
 		struct turn turn = { (uint64_t)end->place << 32 | next->place, end->call, next->call,
-				     end->pause_ns, 0, false, true };
+				     end->pause_ns, 0, 0, false, true };
 		bool known = false;
 
 		if (next->leave_ns - end->enter_ns >= end->pause_ns / CT_HANDOFF_SHORT)
@@ -289,21 +291,28 @@ static bool stands_out(const struct turn *turns, size_t close, double times, dou
 	return times >= CT_HANDOFF_LONG && regularity(turns, close) >= 2 * sure;
 }
 
-/* By how much the delay varies where the pause's end follows those returns; below 0: it does not. */
+/*
+ * By how much the delay varies where the pause's end follows those returns; below 0: it does not. What
+ * follows the calls themselves more closely, however long they take, waited for no return.
+ */
 static double follows(const struct turn *turns, size_t close, size_t late, size_t all, double sure)
 {
-	double pause = 0, delay = 0, pause_spread = 0, spread = 0;
+	double pause = 0, delay = 0, since = 0, pause_spread = 0, spread = 0, since_spread = 0;
 
 	if (close < CT_HANDOFF_LEAST || close * 4 < all * 3 || late * CT_HANDOFF_SHORT > close)
 		return -1;
 	for (size_t i = 0; i < close; i++) {
 		pause += (double)turns[i].pause_ns / (double)close;
 		delay += (double)turns[i].delay_ns / (double)close;
+		since += (double)turns[i].since_ns / (double)close;
 	}
 	for (size_t i = 0; i < close; i++) {
 		pause_spread += distance(turns[i].pause_ns, pause) / (double)close;
 		spread += distance(turns[i].delay_ns, delay) / (double)close;
+		since_spread += distance(turns[i].since_ns, since) / (double)close;
 	}
+	if (since_spread * 3 < spread * 2)
+		return -1;
 	return stands_out(turns, close, pause / delay, spread / pause_spread, sure) ? spread : -1;
 }
 

@@ -32,8 +32,9 @@ size_t ct_handoffs_callers(const struct ct_model *model);
  * the pause that is regular. (To wake PyTorch's autograd thread takes 130 to 180 us of pauses of
  * 1200 to 1400, on either side of an eighth: H200, tools/savings torch_caching.) Of returns that
  * come now just before a pause's end, now just after, as of threads on one clock, those before
- * look regular: there may be one after it for every CT_HANDOFF_SHORT before. Of several such places
- * it is the one with the most regular delay.
+ * look regular: there may be one after it for every CT_HANDOFF_SHORT before. A pause's end that
+ * varies less from where the other was called, two thirds as much, waited for no return: a third
+ * thread woke both. Of several such places it is the one with the most regular delay.
  * Returns 0 or -ENOMEM.
  */
 int ct_handoffs_find(const struct ct_model *model, uint32_t *ret_after);

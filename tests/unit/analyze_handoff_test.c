@@ -204,6 +204,21 @@ static void test_one_clock(void **state)
 	}
 }
 
+/* A third thread wakes both now and then. B's own work takes as long whatever A's free waits for. */
+static void test_one_cause(void **state)
+{
+	struct model_builder *b = *state;
+	double woken = 0;
+
+	for (int i = 0; i < ROUNDS; i++, woken += 1000 + i * i % 7 * 300) {
+		mb_thread(b, MB_A);
+		frees[i] = mb_call_about(b, CT_API_cudaFree, BLOCK, woken + 10, woken + 50 + i % 5 * 20);
+		mb_thread(b, MB_B);
+		allocations[i] = mb_call_about(b, CT_API_cudaMalloc, BLOCK, woken + 200 + i % 3 * 5, woken + 240);
+	}
+	assert_int_equal(handoffs(b, mb_split(b)), 0);
+}
+
 static void test_replayed(void **state)
 {
 	struct model_builder *b = *state;
@@ -234,6 +249,7 @@ int main(void)
 		MB_TEST(test_in_step),
 		MB_TEST(test_most_of_it),
 		MB_TEST(test_one_clock),
+		MB_TEST(test_one_cause),
 		MB_TEST(test_replayed),
 	};
 
