@@ -26,17 +26,16 @@ void ct_fix_drained(uint64_t pending)
 					    __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
-/* Returns a CUresult. */
-static int wait_for(void *event)
+/* Returns whether nothing of it is left, be it for a fault: not if the driver has gone away before. */
+static bool wait_for(void *event)
 {
 	int error = real->event_query(event);
 
-	if (error != CUDA_ERROR_NOT_READY)
-		return error;
-	error = real->event_wait(event);
-	if (error == CUDA_SUCCESS)
+	if (error == CUDA_ERROR_NOT_READY) {
+		error = real->event_wait(event);
 		ct_fix_ends();
-	return error;
+	}
+	return error != CUDA_ERROR_DEINITIALIZED;
 }
 
 static void wait_for_last(void)
@@ -48,7 +47,7 @@ static void wait_for_last(void)
 	if (!event || pid != getpid())
 		return;
 	hidden = ct_fix_hide();
-	if (!hidden && wait_for(event) == CUDA_SUCCESS)
+	if (!hidden && wait_for(event))
 		ct_fix_drained(pending);
 	ct_fix_show(hidden);
 }
