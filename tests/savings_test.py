@@ -54,6 +54,19 @@ def check_order(tally):
     note(tally, {order[0] for order in rounds} == set("tbfp"), "each is the first", rounds)
 
 
+def check_unmeasured(tally, folder):
+    """Programs that were not reached, or ended in the middle of their first round, did not fail."""
+    path = folder / "helper_on_default"
+    path.write_text("#!/bin/sh\nkill $KILL\nexec sleep 60\n")
+    path.chmod(0o755)
+    run = subprocess.run(["sh", "-c", 'KILL=$$ exec "$@"', "sh", *command(
+        folder, "helper_on_default,pinned_queue", "--rounds", "3")],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    note(tally, run.returncode == 1 and
+         "0 programs, 0 skipped, 0 failed; ENDED in round 1 of 3, 2 not measured" in run.stdout,
+         "what was not measured did not fail", run.stdout + run.stderr)
+
+
 def check_table(tally, folder):
     kept = folder / "kept"
     run = savings(PROGRAMS, "freeing_thread,helper_on_default", "--rounds", "2", "--keep", kept)
@@ -136,6 +149,7 @@ def main():
         check_alone(tally, folder, "echo no device >&2; exit 77", 1, "skipped: no device")
         check_alone(tally, folder, "exit 3", 1, "bare run ended with 3")
         check_ended(tally, folder)
+        check_unmeasured(tally, folder)
         check_kept(tally, folder)
     check_order(tally)
     tally.note(savings(PROGRAMS, "no_such").returncode == 1, "unknown programs are refused")
