@@ -441,6 +441,8 @@ static void test_cold_caches(void **state)
 	struct ct_call *soon = mb_call_about(b, CT_API_cudaMalloc, 2 * BLOCK, 60, 110);
 	struct ct_call *quick = mb_call_about(b, CT_API_cudaMalloc, 3 * BLOCK, 210, 220);
 	struct ct_call *last = mb_call(b, CT_API_cudaSetDevice, 320, 321);
+	struct ct_call *around = mb_call_about(b, CT_API_cudaMalloc, BLOCK, 400, 450);
+	struct ct_call *inside = mb_call(b, CT_API_cudaSetDevice, 440, 441);
 	struct ct_replay *r = replay(b);
 
 	without(b, r, mapped, all & ~CT_REMOVE_COLD);
@@ -451,6 +453,8 @@ static void test_cold_caches(void **state)
 	expect_call(b, r, quick, 153, 163); /* 7 us of 100 at most */
 	without(b, r, quick, all);
 	expect_call(b, r, last, 310, 311); /* no longer in the driver than to hand out what it has */
+	without(b, r, around, all);
+	expect_call(b, r, inside, 390, 391); /* there is no time between */
 	ct_replay_destroy(r);
 }
 
