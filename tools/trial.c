@@ -118,7 +118,8 @@ static int make_file(const struct ct_trials *trials, const char *name, size_t by
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", trials->folder, name);
-	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	unlink(path); /* a process of the run before may be there still, and write to its own */
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd >= 0 && ftruncate(fd, (off_t)bytes) == 0)
 		return fd;
 	ct_fail(path, strerror(errno));

@@ -123,6 +123,13 @@ def prove_many_processes(here):
 
 
 @case
+def prove_left_behind(here):
+    """What a process prints that outlives the program is no part of the next run's output."""
+    late = "(while kill -0 $$ 2> /dev/null; do sleep 0.01; done; sleep 0.05; echo late) &"
+    says(prove(here, *shell(late)), "identical in all runs")
+
+
+@case
 def prove_output_differs(here):
     run = one_line(prove(here, *shell("echo it is ${CUTRACE_FIX:-off}")), "changed its results")
     same(run.status, 1, "exit status")
