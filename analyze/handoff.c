@@ -279,12 +279,23 @@ static double sure(size_t callers)
 }
 
 /*
+ * Two thirds; of few pauses less, so that it is no chance: of normal deviates the logarithm of the ratio of
+ * two mean deviations deviates by sqrt(pi - 2) / sqrt(n).
+ */
+static double least_part(size_t close, double sure)
+{
+	double part = exp(-1.07 * sure / sqrt((double)close));
+
+	return part < 2 / 3. ? part : 2 / 3.;
+}
+
+/*
  * Is the pause so many times as long as the delay, which varies such a part as much, for a reason? Of a
  * quarter of the pause that takes more to believe than of an eighth.
  */
 static bool stands_out(const struct turn *turns, size_t close, double times, double varies, double sure)
 {
-	if (times >= CT_HANDOFF_SHORT && varies * 3 <= 2)
+	if (times >= CT_HANDOFF_SHORT && varies <= least_part(close, sure))
 		return true;
 	if (times >= CT_HANDOFF_SHORT)
 		return regularity(turns, close) >= sure;

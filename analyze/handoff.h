@@ -28,13 +28,14 @@ size_t ct_handoffs_callers(const struct ct_model *model);
  * thread's returns from one place if there are CT_HANDOFF_LEAST or more, and three in four end
  * within the first fifth of the time from that return to the next of its like: of threads that
  * know nothing of each other one in five does. The delay is short beside the pause, and varies
- * less, two thirds as much or else beyond chance: where a thread slept or worked for itself, it is
- * the pause that is regular. (To wake PyTorch's autograd thread takes 130 to 180 us of pauses of
- * 1200 to 1400, on either side of an eighth: H200, tools/savings torch_caching.) Of returns that
- * come now just before a pause's end, now just after, as of threads on one clock, those before
- * look regular: there may be one after it for every CT_HANDOFF_SHORT before. A pause's end that
- * varies less from where the other was called, two thirds as much, waited for no return: a third
- * thread woke both. Of several such places it is the one with the most regular delay.
+ * less, two thirds as much (of few pauses less than that) or else beyond chance: where a thread
+ * slept or worked for itself, it is the pause that is regular. (To wake PyTorch's autograd thread
+ * takes 130 to 180 us of pauses of 1200 to 1400, on either side of an eighth: H200, tools/savings
+ * torch_caching.) Of returns that come now just before a pause's end, now just after, as of
+ * threads on one clock, those before look regular: there may be one after it for every
+ * CT_HANDOFF_SHORT before. A pause's end that varies less from where the other was called, two
+ * thirds as much, waited for no return: a third thread woke both. Of several such places it is the
+ * one with the most regular delay.
  * Returns 0 or -ENOMEM.
  */
 int ct_handoffs_find(const struct ct_model *model, uint32_t *ret_after);

@@ -13,6 +13,7 @@
 #include "analyze/demangle.h"
 #include "analyze/lookup.h"
 #include "analyze/scopes.h"
+#include "analyze/symtab.h"
 
 enum state { UNOPENED, OPEN, UNUSABLE };
 
@@ -26,6 +27,7 @@ struct module {
 	bool outside;   /* some of that is in other files */
 	Dwfl *dwfl;
 	Dwfl_Module *dwfl_module;
+	struct ct_symtab *symtab; /* NULL = not yet */
 	char path[];
 };
 
@@ -93,6 +95,7 @@ void ct_symbols_destroy(struct ct_symbols *symbols)
 	}
 	for (struct module *m = symbols->modules, *next; m; m = next) {
 		next = m->next;
+		ct_symtab_destroy(m->symtab);
 		dwfl_end(m->dwfl);
 		free(m);
 	}
@@ -346,16 +349,22 @@ static bool is_split(const Dwarf_Die *unit)
 	       type == DW_UT_skeleton;
 }
 
+static const char *symbol_at(struct ct_symbols *symbols, struct module *m, uint64_t address)
+{
+	if (!m->symtab && ct_symtab_create(m->dwfl_module, &m->symtab) < 0) {
+		symbols->failed = true;
+		return NULL;
+	}
+	return ct_symtab_find(m->symtab, address);
+}
+
 /* Fill frames; the module is open. Returns how many. */
 static int find_frames(struct ct_symbols *symbols, struct module *m, uint64_t address,
 		       struct ct_frame *frames)
 {
 	Dwarf_Addr bias = 0;
 	Dwarf_Die *unit = m->has_lines ? find_unit(m->dwfl_module, address, &bias) : NULL;
-	GElf_Off offset;
-	GElf_Sym sym;
-	const char *symbol = dwfl_module_addrinfo(m->dwfl_module, address, &offset, &sym, NULL,
-						  NULL, NULL);
+	const char *symbol = symbol_at(symbols, m, address);
 	bool split = unit && is_split(unit);
 	int n = unit && !split ? frames_of_scopes(symbols, unit, address - bias, frames) : 0;
 

@@ -21,7 +21,7 @@ struct ct_fix_counts *ct_fix_counts(void)
 	return counts;
 }
 
-static uint64_t now_ns(void)
+uint64_t ct_fix_now_ns(void)
 {
 	struct timespec now;
 
@@ -35,18 +35,23 @@ void ct_fix_begins(void)
 
 	if (__atomic_load_n(&counts->began_ns, __ATOMIC_RELAXED))
 		return;
-	__atomic_compare_exchange_n(&counts->began_ns, &never, now_ns(), false, __ATOMIC_RELAXED,
+	__atomic_compare_exchange_n(&counts->began_ns, &never, ct_fix_now_ns(), false, __ATOMIC_RELAXED,
 				    __ATOMIC_RELAXED);
 }
 
 void ct_fix_ends(void)
 {
 	uint64_t *ended = &counts->ended_ns;
-	uint64_t now = now_ns(), before = __atomic_load_n(ended, __ATOMIC_RELAXED);
+	uint64_t now = ct_fix_now_ns(), before = __atomic_load_n(ended, __ATOMIC_RELAXED);
 
 	while (before < now && !__atomic_compare_exchange_n(ended, &before, now, false, __ATOMIC_RELAXED,
 							    __ATOMIC_RELAXED))
 		; /* another thread's: the later one stays */
+}
+
+void ct_fix_spent(uint64_t since_ns)
+{
+	__atomic_fetch_add(&counts->calls_ns, ct_fix_now_ns() - since_ns, __ATOMIC_RELAXED);
 }
 
 bool ct_fix_hide(void)

@@ -62,6 +62,10 @@ void ct_fix_begins(void);
 /* Such a call has returned, or one that waits for work, saw it done or frees memory: note when. */
 void ct_fix_ends(void);
 
+/* CLOCK_MONOTONIC; and that a call about memory has been at work since then. */
+uint64_t ct_fix_now_ns(void);
+void ct_fix_spent(uint64_t since_ns);
+
 /*
  * Make cutrace's own calls of the driver none of the program's: CUPTI shows them to us as well.
  * Returns what ct_fix_show() wants afterwards.

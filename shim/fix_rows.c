@@ -83,13 +83,19 @@ static const struct row {
 
 static CUresult fixed_malloc(CUdeviceptr *ret, size_t bytes)
 {
-	return (CUresult)ct_fix_malloc((uint64_t *)ret, bytes);
+	uint64_t since_ns = ct_fix_now_ns();
+	CUresult error = (CUresult)ct_fix_malloc((uint64_t *)ret, bytes);
+
+	ct_fix_spent(since_ns);
+	return error;
 }
 
 static CUresult fixed_free(CUdeviceptr at)
 {
+	uint64_t since_ns = ct_fix_now_ns();
 	CUresult error = (CUresult)ct_fix_free(at);
 
+	ct_fix_spent(since_ns);
 	ct_fix_ends();
 	return error;
 }

@@ -173,6 +173,30 @@ static struct ct_sample saving_of(const struct proof *proof, double *values, boo
 	return ct_sample_of(values, proof->runs);
 }
 
+/* Time in allocations and frees: of runs, or by how much longer than in others (NULL: none). */
+static struct ct_sample calls_of(const struct ct_trial *these, const struct ct_trial *those, size_t runs,
+				 double *values)
+{
+	for (size_t i = 0; i < runs; i++)
+		values[i] = (double)these[i].counts.calls_ns -
+			    (those ? (double)those[i].counts.calls_ns : 0);
+	return ct_sample_of(values, runs);
+}
+
+/* Where runs vary by more than is saved this alone may show it. */
+static void print_calls(const struct proof *proof, double *values)
+{
+	struct ct_sample bare = calls_of(proof->bare, NULL, proof->runs, values);
+	struct ct_sample fixed = calls_of(proof->fixed, NULL, proof->runs, values);
+	struct ct_sample less = calls_of(proof->bare, proof->fixed, proof->runs, values);
+	char of_bare[16], of_fixed[16], mean[17], margin[16];
+
+	more("allocations and frees took threads %s bare and %s fixed: %s less, plus or minus %s, some of "
+	     "which other calls may wait now",
+	     time_of(bare.mean, of_bare), time_of(fixed.mean, of_fixed), gain_of(less.mean, mean),
+	     time_of(less.margin, margin));
+}
+
 /* Where nobody could wait for what the frees no longer do. */
 static void print_unwaited(const struct proof *proof)
 {
@@ -211,6 +235,8 @@ static void print_times(const struct proof *proof, const struct ct_range *predic
 						 (double)predicted->high_ns, pool_ns(proof)),
 		     proof->traced.processes > 1 ? "; that is of one process, this of all" : "");
 	print_unwaited(proof);
+	if (proof->fix->fix != CT_FIX_PIN)
+		print_calls(proof, values);
 	if (whole)
 		return;
 	saved = saving_of(proof, values, true);

@@ -42,18 +42,21 @@ int ct_report_make(const char *directory, const struct ct_report_wish *wish,
 	if (r == 0) {
 		int written = to ? ct_report_write_to(*ret, to, rows, &file) : 0;
 
-		*ret_files = (struct ct_report_files){ to, file, written,
-						       ct_report_nothing(*ret) && ct_report_damaged(*ret) };
+		*ret_files = (struct ct_report_files){ to, file, written, ct_cut_empty(*ret) };
 	}
 	ct_rows_close(rows);
 	return r;
 }
 
+bool ct_cut_empty(const struct ct_analysis *analysis)
+{
+	return ct_report_nothing(analysis) && ct_report_damaged(analysis);
+}
+
 int ct_report_tell(const char *directory, const struct ct_report_files *files)
 {
 	char name[PATH_MAX];
-	int status = files->nothing ? ct_fail(directory, "nothing was recorded before the trace was cut or "
-					      "damaged") : 0;
+	int status = files->nothing ? ct_fail(directory, CT_CUT_EMPTY) : 0;
 
 	if (files->r == 0)
 		return status;

@@ -163,6 +163,7 @@ static int stats_of(const char *directory, struct wish *wish)
 						     .progress = ct_progress_part,
 						     .progress_arg = &progress };
 	struct ct_analysis *analysis;
+	bool empty;
 	int r;
 
 	ct_progress_begin(1, false);
@@ -177,8 +178,11 @@ static int stats_of(const char *directory, struct wish *wish)
 	else
 		r = print_rows(analysis, wish);
 	wish->printed++;
+	empty = ct_cut_empty(analysis);
 	ct_analysis_destroy(analysis);
-	return r < 0 ? ct_fail(directory, strerror(-r)) : 0;
+	if (r < 0)
+		return ct_fail(directory, strerror(-r));
+	return empty ? ct_fail(directory, CT_CUT_EMPTY) : 0;
 }
 
 int ct_cmd_stats(const struct ct_args *args)

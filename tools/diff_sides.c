@@ -96,20 +96,24 @@ static int analyze(const char *directory, struct found *to)
 						     .progress_arg = &progress };
 	struct ct_analysis *analysis;
 	struct ct_process process;
+	bool empty = false;
 	int r = ct_analysis_run(directory, &options, &analysis);
 
 	ct_progress_trace(&progress);
 	if (r == 0) {
-		r = ct_process_take(analysis, &process);
+		empty = ct_cut_empty(analysis);
+		r = empty ? 0 : ct_process_take(analysis, &process);
 		ct_analysis_destroy(analysis);
 	}
-	if (r == 0) {
+	if (r == 0 && !empty) {
 		r = CT_PUSH(to, process);
 		if (r < 0)
 			ct_process_free(&process);
 	}
-	if (r < 0)
+	if (r < 0 || empty)
 		ct_progress_end(); /* before anything else is printed */
+	if (empty)
+		return ct_fail(directory, CT_CUT_EMPTY);
 	return r < 0 ? ct_fail(directory, ct_trace_error(r)) : 0;
 }
 

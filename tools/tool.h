@@ -50,6 +50,11 @@ int ct_fail(const char *what, const char *why);
 /* A directory's name as it may be printed: who made it may have put anything in. Returns ret. */
 const char *ct_shown(const char *name, char ret[PATH_MAX]);
 
+/* Was all of the run lost with the end of its trace? Figures of it would look like those of an idle one. */
+struct ct_analysis;
+bool ct_cut_empty(const struct ct_analysis *analysis);
+#define CT_CUT_EMPTY "nothing was recorded before the trace was cut or damaged"
+
 /* Is a setting, as "CUTRACE_QUIET", switched on? fallback: it is not set, or to no such thing. */
 bool ct_switched_on(const char *variable, bool fallback);
 

@@ -77,6 +77,7 @@ struct ct_fix_counts {
 	uint64_t ended_ns; /* the same after the last of those, wait, poll that saw work done, or free; 0 = none */
 	uint64_t pending;  /* number of the free deferred last, while nothing tells that what it would
 			    * have waited for is done; 0 = that is, or none was deferred */
+	uint64_t calls_ns; /* threads' time in cuMemAlloc() and cuMemFree(), whoever served them */
 	struct ct_pin_counts pin;        /* stays last */
 };
 

@@ -9,8 +9,8 @@ LEFT = ("captured", "shared", "share_left", "context", "fault", "after", "manage
         "array", "host")
 FIELDS = ("pid", "stopped", "unreached", "mallocs", "reused", "frees", "deferred", *LEFT,
           "wanted", "asked", "captures", "ended", "share", "stops", "waited", "released", "untracked",
-          "live", "held", "peak", "own_peak", "began", "worked", "pending")
-LAYOUT = struct.Struct("3I4x31Q")  # struct ct_fix_counts of trace/fix.h
+          "live", "held", "peak", "own_peak", "began", "worked", "pending", "calls")
+LAYOUT = struct.Struct("3I4x32Q")  # struct ct_fix_counts of trace/fix.h
 CONTEXTS, PEERS = 2, 3  # enum ct_fix_stop
 PIN_LEFT = ("to_host", "small", "large", "form", "target", "capture", "second_context", "host_work",
             "full", "refused", "failed")  # enum ct_pin_left
