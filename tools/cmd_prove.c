@@ -178,8 +178,7 @@ static struct ct_sample calls_of(const struct ct_trial *these, const struct ct_t
 				 double *values)
 {
 	for (size_t i = 0; i < runs; i++)
-		values[i] = (double)these[i].counts.calls_ns -
-			    (those ? (double)those[i].counts.calls_ns : 0);
+		values[i] = (double)these[i].calls_ns - (those ? (double)those[i].calls_ns : 0);
 	return ct_sample_of(values, runs);
 }
 

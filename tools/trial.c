@@ -228,6 +228,7 @@ static void sum_up(const struct ct_trials *trials, const struct ct_fix_file *fil
 	for (; slot < file->slots + CT_FIX_SLOTS && slot->pid; slot++) {
 		trial->processes++;
 		trial->pending |= slot->pending != 0;
+		trial->calls_ns += slot->calls_ns;
 		if (!span_of(slot))
 			continue;
 		if (!span_of(chosen) || is_rather(trials->like, slot, chosen))

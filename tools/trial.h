@@ -30,6 +30,7 @@ struct ct_trial {
 	uint64_t print_but_numbers; /* and of the same with every number taken for the same one */
 	uint32_t processes; /* that used CUDA; what follows is known of CT_FIX_SLOTS of them at most */
 	bool pending;       /* in one of them something still was, see trace/fix.h */
+	uint64_t calls_ns;  /* of all of them, the same */
 	struct ct_fix_counts counts; /* of the one that worked longest, or of that most like `like` by its
 				      * allocations and frees; all 0 of a plain run */
 	char trace[32];     /* of a traced run: the folder of that one's trace, in `folder` */

@@ -113,6 +113,8 @@ def prove_in_turn(here):
     for arm in "bare", "fixed":
         mean, unit = re.search(rf"^{arm} +([0-9.]+) (m?s)", run.out, re.M).groups()
         check(float(mean) * (1e6 if unit == "ms" else 1e9) >= 2 * LONG_NS, f"{arm}: of both", run.out)
+    took = re.search(r"frees took threads +([\d.]+) ms bare", " ".join(run.out.split()))
+    check(took and float(took[1]) * 1e6 >= 2 * LONG_NS, "frees of both", run.out)
 
 
 @case
