@@ -71,7 +71,10 @@ def check_table(tally, folder):
     kept = folder / "kept"
     run = savings(PROGRAMS, "freeing_thread,helper_on_default", "--rounds", "2", "--keep", kept)
     again = savings(PROGRAMS, "", "--again", kept)
+    over = savings(PROGRAMS, "helper_on_default", "--rounds", "1", "--keep", kept)
     note(tally, run.returncode == 0, "it ends with 0", run.stdout + run.stderr)
+    note(tally, over.returncode == 1 and over.stderr == f"savings: {kept}: not empty; --keep wants a"
+         " folder of its own\n", "what was kept is not overwritten", over.stdout + over.stderr)
     note(tally, again.returncode == 0, "so does the table made again", again.stdout + again.stderr)
     data = {one["program"]: one for one in json.loads((kept / "raw.json").read_text())}
     for name, fix in ("freeing_thread", "free"), ("helper_on_default", None):
