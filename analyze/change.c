@@ -95,7 +95,7 @@ static void add_kept(struct finder *f, const struct block *block, uint32_t freed
 {
 	uint32_t site = f->sites->of_call[block->call];
 
-	if (block->call != f->first_of_site[site])
+	if (block->call != f->first_of_site[site] && !f->model->calls.at[block->call].parts[CT_PART_FIRST_USE])
 		add(f, site, freed, CT_CHANGE_HOIST, CT_REMOVE_CALL, CT_REMOVE_CALL, CT_REMOVE_CALL);
 }
 

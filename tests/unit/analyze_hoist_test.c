@@ -36,6 +36,24 @@ static void test_allocated_once(void **state)
 	ct_whatif_destroy(w);
 }
 
+/* What made a context is allocated as ever, so it is freed as ever: there is nothing to keep. */
+static void test_first_use(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_whatif *w;
+
+	for (int i = 0; i < 2; i++) {
+		mb_call_about(b, CT_API_cudaMalloc, BLOCK + (uint64_t)i, 1000 * i, 1000 * i + 300);
+		mb_context(b, 2 + (uint32_t)i, CT_ID_NONE, 1000 * i + 100);
+	}
+	mb_launch(b, MB_LEGACY, 2000, 2010, 2020, 2600);
+	mb_call_about(b, CT_API_cudaFree, BLOCK + 1, 2010, 2700);
+	w = whatif(b);
+	assert_int_equal(w->changes.count, 1);
+	assert_int_equal(w->changes.at[0].kind, CT_CHANGE_FREE);
+	ct_whatif_destroy(w);
+}
+
 /*
  * A dozen changes are weighed: those whose calls took longest. What the frees of kept memory waited counts
  * for that of the frees, not also for that of each place that allocates: none comes before a copy for it.
@@ -75,6 +93,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MB_TEST(test_hoist),
 		MB_TEST(test_allocated_once),
+		MB_TEST(test_first_use),
 		MB_TEST(test_weighed),
 	};
 
