@@ -223,6 +223,29 @@ void ct_places_frames(const struct ct_model *model, struct ct_places *places, ui
 		walk(model, places->symbols, stack, every_frame, &frames);
 }
 
+struct sought {
+	const char *part;
+	bool found;
+};
+
+static bool seek(void *arg, const struct ct_frame *frame)
+{
+	struct sought *sought = arg;
+
+	sought->found = frame->symbol && strstr(frame->symbol, sought->part);
+	return !sought->found;
+}
+
+bool ct_places_through(const struct ct_model *model, struct ct_places *places, uint32_t stack,
+		       const char *part)
+{
+	struct sought sought = { .part = part };
+
+	if (stack && stack < model->stacks.count)
+		walk(model, places->symbols, stack, seek, &sought);
+	return sought.found;
+}
+
 static bool add_frame(void *arg, const char *frame)
 {
 	struct text *text = arg;

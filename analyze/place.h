@@ -43,6 +43,10 @@ bool ct_places_failed(const struct ct_places *places);
 void ct_places_frames(const struct ct_model *model, struct ct_places *places, uint32_t stack,
 		      bool (*visit)(void *arg, const char *frame), void *arg);
 
+/* Is a function whose symbol has this text in it on a stack, cutrace and CUDA apart? */
+bool ct_places_through(const struct ct_model *model, struct ct_places *places, uint32_t stack,
+		       const char *part);
+
 /* The frames of a stack as one line, outermost last: "a.cu:3 f < a.cu:9 main". */
 void ct_places_stack_text(const struct ct_model *model, struct ct_places *places, uint32_t stack,
 			  char *ret, size_t size);

@@ -11,6 +11,9 @@
 
 static const char *for_device_wait(const struct ct_site *site)
 {
+	if (site->uncached)
+		return "unset PYTORCH_NO_CUDA_MEMORY_CACHING: PyTorch's caching allocator is switched off, so that "
+		       "each tensor is allocated and freed for real";
 	if (site->effects & CT_SYNC)
 		return "wait for one stream or event instead of more, or move independent host work "
 		       "before it";

@@ -57,6 +57,13 @@ struct shortcut {
 
 #define SHORTCUTS 4096
 
+/* c10/cuda/CUDACachingAllocator.cpp: what gives memory back under PYTORCH_NO_CUDA_MEMORY_CACHING. */
+static bool is_uncached(const struct ct_model *model, const struct ct_sites *sites, const struct ct_site *site)
+{
+	return site->effects & CT_FREE &&
+	       ct_places_through(model, sites->places, site->stack, "CUDACachingAllocator6Native15uncached_delete");
+}
+
 static uint32_t find_site(const struct ct_model *model, struct ct_sites *sites,
 			  const struct ct_host_call *call)
 {
@@ -70,10 +77,16 @@ static uint32_t find_site(const struct ct_model *model, struct ct_sites *sites,
 		.edge = CT_EDGES,
 	};
 
+	size_t before = sites->all.count;
+	uint32_t found;
+
 	fresh.line = says_line(fresh.where);
 	for (int part = 0; part < CT_PART_COUNT; part++)
 		fresh.longest[part] = CT_NONE;
-	return ct_sites_find(sites, &fresh);
+	found = ct_sites_find(sites, &fresh);
+	if (found == before)
+		sites->all.at[found].uncached = is_uncached(model, sites, &fresh);
+	return found;
 }
 
 static uint32_t site_of(const struct ct_model *model, struct ct_sites *sites,

@@ -203,6 +203,17 @@ def bad_traces(here):
 
 
 @case
+def uncached_tensors(here):
+    """PyTorch that frees every tensor for real is told which variable does that."""
+    text = " ".join(report_text(here.traced(victim("tensors")).trace()).split())
+    check("instead: unset PYTORCH_NO_CUDA_MEMORY_CACHING: " in text, "as the remedy", text)
+    check("If you let PyTorch cache memory (unset PYTORCH_NO_CUDA_MEMORY_CACHING)" in text,
+          "and for what it saves", text)
+    text = report_text(here.traced(victim("fix_loop")).trace())
+    check("PYTORCH" not in text and "If you free in stream order" in text, "other programs are not", text)
+
+
+@case
 def truncated_trace(here):
     """Any prefix with a whole header is read as far as it goes and never looks clean."""
     whole = (here.traced(victim("work", "2000")).trace() / "trace.cutrace").read_bytes()

@@ -21,6 +21,27 @@
 #define SMALL_STACK (16 * 1024)
 #define SENTINEL 1234
 
+/* As c10/cuda/CUDACachingAllocator.cpp has it, where memory is not to be cached. */
+void uncached_delete(void *) __asm__("_ZN3c104cuda20CUDACachingAllocator6Native15uncached_deleteEPv");
+__attribute__((noinline)) void uncached_delete(void *memory)
+{
+	victim_must(cudaFree(memory), "freeing");
+	__asm__ volatile(""); /* so that it has a frame */
+}
+
+static int frees_tensors(const char *unused)
+{
+	void *memory;
+
+	(void)unused;
+	for (int i = 0; i < 5; i++) {
+		victim_must(cudaMalloc(&memory, 4096), "allocating");
+		victim_must(victim_kernel(2000000), "launching");
+		uncached_delete(memory);
+	}
+	return 0;
+}
+
 static int keeps_errno(const char *unused)
 {
 	void *memory;
@@ -265,6 +286,7 @@ static int without_cuda(const char *unused)
 }
 
 const struct victim_mode victim_habits[] = {
+	{ "tensors", frees_tensors },
 	{ "errno", keeps_errno },
 	{ "mask", keeps_mask },
 	{ "descriptors", same_descriptors },
