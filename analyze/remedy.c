@@ -11,9 +11,6 @@
 
 static const char *for_device_wait(const struct ct_site *site)
 {
-	if (site->uncached)
-		return "unset PYTORCH_NO_CUDA_MEMORY_CACHING: PyTorch's caching allocator is switched off, so that "
-		       "each tensor is allocated and freed for real";
 	if (site->effects & CT_SYNC)
 		return "wait for one stream or event instead of more, or move independent host work "
 		       "before it";
@@ -71,6 +68,8 @@ const char *ct_site_remedy(const struct ct_model *model, const struct ct_site *s
 {
 	if (site->edge != CT_EDGES && !site->parts[CT_PART_DEVICE_WAIT])
 		return for_order(site->edge);
+	if (site->known && (site->worst == CT_PART_DEVICE_WAIT || site->worst == CT_PART_TRANSFER))
+		return site->known->remedy;
 	switch (site->worst) {
 	case CT_PART_DEVICE_WAIT:
 		return for_device_wait(site);

@@ -83,8 +83,8 @@ static const char *text_of(const struct ct_analysis *a, const struct ct_change *
 
 	if (change->kind == CT_CHANGE_FREE && is_array(site))
 		return "keep the array and use it again"; /* there are no pools of them */
-	if (change->kind == CT_CHANGE_FREE && site->uncached)
-		return "let PyTorch cache memory (unset PYTORCH_NO_CUDA_MEMORY_CACHING)";
+	if (site->known && (change->kind == CT_CHANGE_FREE || change->kind == CT_CHANGE_PIN))
+		return site->known->change;
 	return change->kind == CT_CHANGE_OTHER && *remedy ? remedy : kind_texts[change->kind];
 }
 

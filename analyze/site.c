@@ -57,13 +57,6 @@ struct shortcut {
 
 #define SHORTCUTS 4096
 
-/* c10/cuda/CUDACachingAllocator.cpp: what gives memory back under PYTORCH_NO_CUDA_MEMORY_CACHING. */
-static bool is_uncached(const struct ct_model *model, const struct ct_sites *sites, const struct ct_site *site)
-{
-	return site->effects & CT_FREE &&
-	       ct_places_through(model, sites->places, site->stack, "CUDACachingAllocator6Native15uncached_delete");
-}
-
 static uint32_t find_site(const struct ct_model *model, struct ct_sites *sites,
 			  const struct ct_host_call *call)
 {
@@ -85,7 +78,7 @@ static uint32_t find_site(const struct ct_model *model, struct ct_sites *sites,
 		fresh.longest[part] = CT_NONE;
 	found = ct_sites_find(sites, &fresh);
 	if (found == before)
-		sites->all.at[found].uncached = is_uncached(model, sites, &fresh);
+		sites->all.at[found].known = ct_known_find(model, sites->places, fresh.stack, fresh.effects);
 	return found;
 }
 

@@ -4,6 +4,7 @@
 #define CT_ANALYZE_SITE_H
 
 #include "analyze/idle.h"
+#include "analyze/known.h"
 #include "analyze/lookup.h"
 #include "analyze/model.h"
 #include "analyze/place.h"
@@ -26,7 +27,7 @@ struct ct_site {
 	uint32_t chances;       /* calls made while work they may wait for was in flight */
 	uint32_t waited;        /* of those, that waited for it */
 	bool pageable;          /* it moved pageable memory */
-	bool uncached;          /* PyTorch frees, whose caching allocator is switched off */
+	const struct ct_known *known; /* of a framework: what to do about it there; NULL */
 	enum ct_edge_kind edge; /* serialized operations by this order, without waiting; CT_EDGES */
 	struct ct_idle_share idle[CT_IDLE_CAUSES]; /* gaps of all devices put down to the site */
 	uint64_t lost_ns;       /* filled by serialize.c: what its waits cost the run */

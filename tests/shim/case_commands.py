@@ -203,14 +203,16 @@ def bad_traces(here):
 
 
 @case
-def uncached_tensors(here):
-    """PyTorch that frees every tensor for real is told which variable does that."""
+def known_frameworks(here):
+    """PyTorch that frees every tensor for real is told which variable does that; and what .item() is."""
     text = " ".join(report_text(here.traced(victim("tensors")).trace()).split())
     check("instead: unset PYTORCH_NO_CUDA_MEMORY_CACHING: " in text, "as the remedy", text)
     check("If you let PyTorch cache memory (unset PYTORCH_NO_CUDA_MEMORY_CACHING)" in text,
           "and for what it saves", text)
+    same(text.count("instead: keep the value on the device: .item(), "), 1, f".item(): {text}")
+    check("keep the value on the device (no .item()" in text, "and for what that saves", text)
     text = report_text(here.traced(victim("fix_loop")).trace())
-    check("PYTORCH" not in text and "If you free in stream order" in text, "other programs are not", text)
+    check("PYTORCH" not in text and ".item()" not in text and "If you free in stream order" in text, "other programs are not", text)
 
 
 @case

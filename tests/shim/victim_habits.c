@@ -29,6 +29,17 @@ __attribute__((noinline)) void uncached_delete(void *memory)
 	__asm__ volatile(""); /* so that it has a frame */
 }
 
+/* As aten/src/ATen/native/cuda/CUDAScalar.cu has it, for tensor.item(). */
+void fetch_value(void *) __asm__("_ZN2at6native24_local_scalar_dense_cudaERKNS_6TensorE");
+__attribute__((noinline)) void fetch_value(void *from)
+{
+	float value;
+
+	victim_must(cudaMemcpyAsync(&value, from, sizeof(value), cudaMemcpyDeviceToHost, NULL), "copying");
+	victim_must(cudaStreamSynchronize(NULL), "waiting");
+	__asm__ volatile("");
+}
+
 static int frees_tensors(const char *unused)
 {
 	void *memory;
@@ -36,6 +47,8 @@ static int frees_tensors(const char *unused)
 	(void)unused;
 	for (int i = 0; i < 5; i++) {
 		victim_must(cudaMalloc(&memory, 4096), "allocating");
+		victim_must(victim_kernel(2000000), "launching");
+		fetch_value(memory);
 		victim_must(victim_kernel(2000000), "launching");
 		uncached_delete(memory);
 	}
