@@ -62,7 +62,7 @@ static void list(struct ct_symtab *symtab, int count)
 {
 	for (int i = 1; i < count; i++) {
 		struct symbol *symbol = &symtab->symbols[symtab->count];
-		GElf_Sym from;
+		GElf_Sym from = { 0 }; /* as it stays where there is none */
 
 		symbol->name = dwfl_module_getsym_info(symtab->module, i, &from, &symbol->start,
 						       &symbol->section, NULL, NULL);
