@@ -37,7 +37,7 @@ static void add(struct finder *f, uint32_t site, uint32_t call, enum ct_change_k
 		int likely, int high)
 {
 	struct ct_change_item item = { CT_CHANGE_KEY(site, kind), call,
-				       { (uint8_t)low, (uint8_t)likely, (uint8_t)high }, false };
+				       { (uint8_t)low, (uint8_t)likely, (uint8_t)high, (uint8_t)likely }, false };
 
 	if (CT_PUSH(f->out, item) < 0)
 		f->error = -ENOMEM;
@@ -90,13 +90,19 @@ static void note_block(struct finder *f, uint32_t index)
 	block->pooled = take_pooled(f, call);
 }
 
-/* What is allocated once and kept is not freed either; this takes what a free to a pool still costs. */
+/*
+ * What is allocated once and kept is not freed either. The free's wait is another change's, which prove can
+ * make; on top of that this takes what a free to a pool still costs.
+ */
 static void add_kept(struct finder *f, const struct block *block, uint32_t freed)
 {
 	uint32_t site = f->sites->of_call[block->call];
 
-	if (block->call != f->first_of_site[site] && !f->model->calls.at[block->call].parts[CT_PART_FIRST_USE])
-		add(f, site, freed, CT_CHANGE_HOIST, CT_REMOVE_CALL, CT_REMOVE_CALL, CT_REMOVE_CALL);
+	if (block->call == f->first_of_site[site] || f->model->calls.at[block->call].parts[CT_PART_FIRST_USE])
+		return;
+	add(f, site, freed, CT_CHANGE_HOIST, CT_REMOVE_CALL, CT_REMOVE_CALL, CT_REMOVE_CALL);
+	if (!f->error)
+		f->out->at[f->out->count - 1].removed[CT_END_ALONE] |= CT_REMOVE_WAIT | WORK;
 }
 
 /* The allocation of what is freed costs nothing either, where the pool had as much to give. */

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define PINNED_BYTES 1000000 /* copies of at least so much show the speed of pinned memory */
+
 static const char *const directions[] = { "?",   "H2D", "D2H", "H2A", "A2H", "A2A",
 					  "A2D", "D2A", "D2D", "H2H", "P2P", "?" };
 static const char *const memories[] = { "unknown", "pageable", "pinned",        "device",
@@ -71,4 +73,19 @@ const char *ct_copy_class_name(unsigned class, char ret[64])
 		snprintf(ret, 64, "copy %s %s to %s", directions[from / CT_COPY_MEMORIES],
 			 memories[from % CT_COPY_MEMORIES], target);
 	return ret;
+}
+
+void ct_copies_pinned_rate(const struct ct_model *model, float ret[2])
+{
+	for (size_t i = 0; i < model->ops.count; i++) {
+		const struct ct_device_op *op = &model->ops.at[i].raw;
+		bool from = op->u.copy.direction == CT_DIRECTION_D2H;
+		float rate;
+
+		if (op->kind != CT_DEVICE_COPY || op->u.copy.bytes < PINNED_BYTES ||
+		    op->end_ns <= op->start_ns || (from ? op->u.copy.target : op->u.copy.source) != CT_MEMORY_PINNED)
+			continue;
+		rate = (float)op->u.copy.bytes / (float)(op->end_ns - op->start_ns);
+		ret[from] = rate > ret[from] ? rate : ret[from];
+	}
 }

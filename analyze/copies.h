@@ -4,6 +4,7 @@
 #define CT_ANALYZE_COPIES_H
 
 #include "analyze/durations.h"
+#include "analyze/model.h"
 #include "trace/record.h"
 
 #define CT_COPY_DIRECTIONS 12 /* enum ct_direction, and one for any other byte */
@@ -25,6 +26,12 @@ void ct_copies_destroy(struct ct_copies *copies); /* of calloc(); accepts NULL *
 
 /* "copy H2D pageable to device", "memset device". Returns ret. */
 const char *ct_copy_class_name(unsigned class, char ret[64]);
+
+/*
+ * The speed of the run's own pinned copies to the device and from it, in bytes a nanosecond: the best of those
+ * of a million bytes and more. 0: there are none.
+ */
+void ct_copies_pinned_rate(const struct ct_model *model, float ret[2]);
 
 /* "H2D", "pinned"; "?" for a byte that has no name. */
 const char *ct_direction_name(uint8_t direction);

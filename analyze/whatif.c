@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/copies.h"
 #include "analyze/replay.h"
 #include "analyze/seen.h"
 
@@ -13,7 +14,6 @@
 #define REPLAYS_MIN 9       /* to rank changes, however long the trace */
 #define WORTH_NS 50000      /* a saving below this is none, */
 #define WORTH_OF_RUN 1000   /* nor is one below such a part of the run */
-#define PINNED_BYTES 1000000 /* copies of at least so much show the speed of pinned memory */
 
 struct prediction {
 	const struct ct_analysis *analysis;
@@ -74,22 +74,6 @@ static void measure(struct prediction *p)
 		p->out->refusal = "the causes that are known do not explain the run";
 }
 
-/* The speed of the run's own pinned copies, each way: the best of the large ones. */
-static void find_pinned_rate(struct prediction *p)
-{
-	for (size_t i = 0; i < p->model->ops.count; i++) {
-		const struct ct_device_op *op = &p->model->ops.at[i].raw;
-		bool from = op->u.copy.direction == CT_DIRECTION_D2H;
-		float rate, *best = &p->replay->pinned_rate[from];
-
-		if (op->kind != CT_DEVICE_COPY || op->u.copy.bytes < PINNED_BYTES ||
-		    op->end_ns <= op->start_ns || (from ? op->u.copy.target : op->u.copy.source) != CT_MEMORY_PINNED)
-			continue;
-		rate = (float)op->u.copy.bytes / (float)(op->end_ns - op->start_ns);
-		*best = rate > *best ? rate : *best;
-	}
-}
-
 /* Which changes a replay makes: those ranked below `ranks`, one more, or one more kind. */
 struct trial {
 	uint32_t ranks, change;
@@ -110,6 +94,7 @@ static uint64_t saving(struct prediction *p, enum ct_end end, struct trial trial
 		[CT_END_LOW] = CT_SHARE_DEVICE,
 		[CT_END_LIKELY] = CT_SHARE_ENGINES,
 		[CT_END_HIGH] = CT_SHARE_NOTHING,
+		[CT_END_ALONE] = CT_SHARE_ENGINES,
 	};
 
 	memset(p->replay->removed, 0, p->model->calls.count);
@@ -284,6 +269,17 @@ static void order_ranks(struct prediction *p)
 	sort_changes(p);
 }
 
+/* Does a change alone do without frees as well, whose waits are put down to another? */
+static bool keeps(const struct prediction *p, const struct ct_change *change)
+{
+	const struct ct_change_item *items = &p->items.at[change->first];
+
+	for (size_t i = 0; i < change->count; i++)
+		if (items[i].removed[CT_END_ALONE] != items[i].removed[CT_END_LIKELY])
+			return true;
+	return false;
+}
+
 static void rank_changes(struct prediction *p)
 {
 	size_t count = weigh_alone(p);
@@ -298,6 +294,10 @@ static void rank_changes(struct prediction *p)
 		p->gains[p->out->ranks - 1] = so_far - before;
 		before = so_far;
 	}
+	for (uint32_t c = 0; c < count; c++)
+		if (keeps(p, &p->out->changes.at[c]))
+			p->out->changes.at[c].alone_ns =
+				saving(p, CT_END_ALONE, (struct trial){ 0, c, CT_CHANGE_KINDS });
 	order_ranks(p);
 }
 
@@ -374,7 +374,7 @@ static int prepare(struct prediction *p, uint64_t events)
 								: WORTH_NS;
 	p->out->worth_ns = p->worth_ns;
 	p->replay->take_over = true;
-	find_pinned_rate(p);
+	ct_copies_pinned_rate(p->model, p->replay->pinned_rate);
 	ct_replay_run(p->replay);
 	p->base_ns = p->replay->total_end_ns;
 	return 0;

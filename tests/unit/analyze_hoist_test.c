@@ -88,11 +88,40 @@ static void test_weighed(void **state)
 	ct_whatif_destroy(w);
 }
 
+/*
+ * Kernels of two streams in turn, each behind an allocation and before its free, which waits. Ranked first is
+ * the free; in its place all but the first block kept would do, whose free still waits.
+ */
+static void test_instead_of_frees(void **state)
+{
+	struct model_builder *b = *state;
+	const struct ct_change *hoist;
+	struct ct_whatif *w;
+
+	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
+	for (int i = 0; i < 4; i++) {
+		double at = 1100 * i;
+
+		mb_call_about(b, CT_API_cudaMalloc, BLOCK, at, at + 20);
+		mb_launch(b, i % 2 ? S2 : S1, at + 30, at + 35, at + 40, at + 1040);
+		mb_call_about(b, CT_API_cudaFree, BLOCK, at + 45, at + 1050);
+	}
+	w = whatif(b);
+	assert_int_equal(w->changes.count, 2);
+	hoist = &w->changes.at[1];
+	assert_int_equal(w->changes.at[0].kind, CT_CHANGE_FREE);
+	assert_int_equal(hoist->kind, CT_CHANGE_HOIST);
+	assert_in_range(hoist->alone_ns, 1100000, 1300000);
+	assert_true(hoist->alone_ns < w->changes.at[0].alone_ns);
+	ct_whatif_destroy(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MB_TEST(test_hoist),
 		MB_TEST(test_allocated_once),
+		MB_TEST(test_instead_of_frees),
 		MB_TEST(test_first_use),
 		MB_TEST(test_weighed),
 	};
