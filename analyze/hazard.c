@@ -180,8 +180,9 @@ void ct_hazards_find(const struct ct_analysis *a, struct ct_change *change,
 
 	for (size_t i = 0; i < count; i++) {
 		uint32_t call = items[i].call;
-		/* memory that is kept is not freed, and nothing waits there */
-		bool freed = change->kind == CT_CHANGE_HOIST && a->model->calls.at[call].effects & CT_FREE;
+		/* memory that is kept, in place of what is ranked, is not freed, and nothing waits there */
+		bool freed = change->kind == CT_CHANGE_HOIST && change->rank == CT_NONE &&
+			     a->model->calls.at[call].effects & CT_FREE;
 
 		if (a->sites->of_call[call] != change->site && !freed)
 			continue;

@@ -82,6 +82,34 @@ static void test_host_reads(void **state)
 	ct_whatif_destroy(w);
 }
 
+/* The same where the memory is kept instead: there is no free, so nothing waits. */
+static void test_kept_instead(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_device_op *copy;
+	struct ct_call *call;
+	struct ct_whatif *w;
+
+	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
+	for (uint64_t i = 1; i <= 2; i++)
+		mb_call_about(b, CT_API_cudaMalloc, i * BLOCK, -10. / (double)i, -10. / (double)i + 0.1);
+	call = mb_call_on(b, CT_API_cudaMemcpyAsync, S1, 0, 5);
+	copy = mb_copy(b, call, S1, CT_MEMORY_DEVICE, 10, 1000);
+	copy->u.copy.direction = CT_DIRECTION_D2H;
+	copy->u.copy.target = CT_MEMORY_PINNED;
+	mb_call_about(b, CT_API_cudaFree, 2 * BLOCK, 5, 1010);
+	mb_launch(b, S2, 1015, 1020, 1025, 2025);
+	mb_sync_stream(b, S2, 1020, 2030);
+	w = whatif(b);
+	assert_int_equal(w->changes.at[0].kind, CT_CHANGE_FREE);
+	assert_int_equal(w->changes.at[1].kind, CT_CHANGE_HOIST);
+	assert_int_equal(w->changes.at[1].rank, CT_NONE);
+	assert_true(ct_change_saves(w, &w->changes.at[1]));
+	assert_int_equal(w->changes.at[1].hazard, CT_HAZARD_READ);
+	assert_int_equal(w->changes.at[1].hazard_op, mb_op(b, copy));
+	ct_whatif_destroy(w);
+}
+
 /* The same of kernels while there is managed memory. */
 static void test_managed(void **state)
 {
@@ -240,6 +268,7 @@ int main(void)
 		MB_TEST(test_buffer_reused),
 		MB_TEST(test_pinned_to_host),
 		MB_TEST(test_host_reads),
+		MB_TEST(test_kept_instead),
 		MB_TEST(test_managed),
 		MB_TEST(test_shared_block),
 		MB_TEST(test_other_waits),
