@@ -17,6 +17,7 @@ enum ct_change_kind {
 };
 
 /* The ends of a prediction, and what is between. */
+/* ALONE: likely, of a change that is the only one made: of memory that is kept no free is made, either. */
 enum ct_end { CT_END_LOW, CT_END_LIKELY, CT_END_HIGH, CT_END_ALONE, CT_ENDS };
 
 /* A call that a change is about, and what is removed of it (CT_REMOVE_*) for each end. */

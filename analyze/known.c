@@ -11,7 +11,7 @@ static const struct ct_known all[] = {
 	  "let PyTorch cache memory (unset PYTORCH_NO_CUDA_MEMORY_CACHING)" },
 	/* aten/src/ATen/native/cuda/CUDAScalar.cu, as stacks in pytorch/pytorch#170860 have it */
 	{ "_local_scalar_dense_cuda", CT_SYNC | CT_COPY,
-	  "keep the value on the device: .item(), float(tensor) and `if tensor` wait for all work before them; "
+	  "keep the value on the device: .item(), float(tensor) and `if tensor` wait for their stream; "
 	  "fetch it once in many steps",
 	  "keep the value on the device (no .item() or float(tensor) in each step)" },
 };

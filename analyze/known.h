@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Functions of frameworks whose waits are ended otherwise than in CUDA: by a variable, or by what is written in
- * Python. A row of known.c each.
+ * Functions of frameworks whose waits are ended otherwise than in CUDA: by a variable, or by what is
+ * written in Python. A row of known.c each.
  */
 #ifndef CT_ANALYZE_KNOWN_H
 #define CT_ANALYZE_KNOWN_H

@@ -15,10 +15,12 @@
 
 #define CT_REPLAY_CALL_NS 1000     /* of a pool in stream order, say: measured with free_serializes --async */
 /*
- * A call that works longer than this in the driver goes into the kernel's, whose code then fills the caches: of what
- * the thread does next so many tenths are lost to that, and so much at most. Measured: half a MiB of
- * code, run behind two such calls, takes 35 to 45 us instead of 22 (H200's host,
- * kernels/cold_after_free.cu); data are hardly affected, and behind calls of less than that it is 2 us.
+ * A call that works longer than this in the driver goes into the kernel's, whose code then fills
+ * the caches: of what the thread does next so many tenths are lost to that, and so much at most.
+ * Measured: half a MiB of code, run behind two such calls, takes 35 to 45 us instead of 22, four
+ * tenths of it and 14.6 us more in the middle of three runs (H200's host,
+ * kernels/cold_after_free.cu). What one of them leaves was not measured apart: half is taken.
+ * Data are hardly affected, and behind two calls of less than that it is 2 us.
  */
 #define CT_REPLAY_KERNEL_NS 10000
 #define CT_REPLAY_COLD_TENTHS 4
