@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/types.h>
 
+#include "analyze/cold.h"
 #include "analyze/device.h"
 #include "analyze/handoff.h"
 #include "analyze/scope.h"
@@ -52,16 +53,6 @@ static uint32_t place_of(const struct ct_model *model, const struct ct_host_call
 	return (uint32_t)ct_device_place(model, call->device);
 }
 
-/* How much sooner a thread comes to its next call if the kernel's driver is not at work in this one. */
-static uint32_t cold(const struct ct_host_call *call, uint64_t gap_ns)
-{
-	uint64_t ns = gap_ns / 10 * CT_REPLAY_COLD_TENTHS;
-
-	if (call->parts[CT_PART_DRIVER_WORK] <= CT_REPLAY_KERNEL_NS || gap_ns > INT64_MAX)
-		return 0; /* calls in each other have no gap, either */
-	return (uint32_t)(ns < CT_REPLAY_COLD_NS ? ns : CT_REPLAY_COLD_NS);
-}
-
 /* What entering a call takes, close together: the replays are as fast as memory is. */
 static void note_calls(struct ct_replay *r, const uint32_t *after)
 {
@@ -76,8 +67,6 @@ static void note_calls(struct ct_replay *r, const uint32_t *after)
 			c->gap_ns -= r->model->calls.at[c->after].raw.leave_ns;
 		else if (c->previous != CT_NONE)
 			c->gap_ns -= r->model->calls.at[c->previous].raw.leave_ns;
-		c->cold_ns = c->after != CT_NONE || c->previous == CT_NONE ?
-			     0 : cold(&r->model->calls.at[c->previous], c->gap_ns);
 		c->took_ns = call->raw.leave_ns - call->raw.enter_ns;
 		c->plain = plain(call);
 		c->drains = c->plain && call->effects & CT_DRAINS && call->effects & CT_FREE &&
@@ -162,14 +151,15 @@ int ct_replay_create(const struct ct_model *model, struct ct_replay **ret)
 	r->start_ns = calloc(ops, sizeof(*r->start_ns));
 	r->end_ns = calloc(ops, sizeof(*r->end_ns));
 	r->removed = calloc(calls, sizeof(*r->removed));
+	r->cold_ns = calloc(calls, sizeof(*r->cold_ns));
 	r->calls = calloc(calls, sizeof(*r->calls));
 	r->was_end_ns = calloc(ops, sizeof(*r->was_end_ns));
 	r->frees = calloc(calls, sizeof(*r->frees));
 	r->events = calloc(2 * calls + ops, sizeof(*r->events));
 	r->room = (struct ct_room){ .sharing = CT_SHARE_KERNELS };
 	r->latest = calloc(model->device_count + 1, sizeof(*r->latest));
-	if (ct_room_init(&r->room, model) < 0 || !r->enter_ns || !r->leave_ns || !r->start_ns || !r->end_ns || !r->removed || !r->calls ||
-	    !r->was_end_ns || !r->frees || !r->events || !r->latest) {
+	if (ct_room_init(&r->room, model) < 0 || !r->enter_ns || !r->leave_ns || !r->start_ns || !r->end_ns || !r->removed || !r->cold_ns ||
+	    !r->calls || !r->was_end_ns || !r->frees || !r->events || !r->latest) {
 		ct_replay_destroy(r);
 		return -ENOMEM;
 	}
@@ -190,6 +180,7 @@ void ct_replay_destroy(struct ct_replay *r)
 	free(r->start_ns);
 	free(r->end_ns);
 	free(r->removed);
+	free(r->cold_ns);
 	free(r->calls);
 	free(r->was_end_ns);
 	free(r->frees);
@@ -303,27 +294,48 @@ static uint64_t work_of(const struct ct_replay *r, uint32_t index, bool removed)
 	return shortened(r, index, work);
 }
 
+/* How slow its thread was when it came to a call, because of those before it that are no more. */
+static uint32_t cold_before(const struct ct_replay *r, uint32_t previous)
+{
+	if (previous == CT_NONE)
+		return 0;
+	if (!(r->removed[previous] & CT_REMOVE_COLD))
+		return r->cold_ns[previous];
+	return ct_cold_add(r->cold_ns[previous],
+			   r->model->calls.at[previous].parts[CT_PART_DRIVER_WORK]);
+}
+
 /*
- * The thread's own time between two calls stays as it was, but for what it takes with the caches full of
- * the driver's code; in a handoff it had none left.
+ * The thread's own time between two calls stays as it was, but for what it took with cold
+ * caches; calls in each other have none in between, and in a handoff it had none left.
  */
-static uint64_t entry_of(const struct ct_replay *r, const struct ct_replay_call *call)
+static uint64_t entry_of(const struct ct_replay *r, const struct ct_replay_call *call, uint32_t *cold_ns)
 {
 	uint64_t own = call->previous == CT_NONE ? 0 : r->leave_ns[call->previous];
+	uint64_t gap = call->gap_ns > INT64_MAX ? 0 : call->gap_ns;
 
 	if (call->after != CT_NONE)
-		return later(own, r->leave_ns[call->after] + call->gap_ns);
-	if (call->cold_ns && r->removed[call->previous] & CT_REMOVE_COLD)
-		own -= call->cold_ns;
-	return own + call->gap_ns;
+		return later(own, r->leave_ns[call->after] + call->gap_ns - ct_cold_take(cold_ns, gap));
+	return own + call->gap_ns - ct_cold_take(cold_ns, gap);
+}
+
+/* What a call that is made as before takes. */
+static uint64_t time_of(const struct ct_replay *r, uint32_t index, uint32_t *cold_ns)
+{
+	const struct ct_replay_call *call = &r->calls[index];
+
+	if (!call->plain || r->removed[index] & CT_REMOVE_WORK)
+		return shortened(r, index, call->took_ns);
+	return call->took_ns - ct_cold_take(cold_ns, call->took_ns);
 }
 
 static void enter(struct ct_replay *r, uint32_t index)
 {
 	const struct ct_replay_call *call = &r->calls[index];
 
-	r->enter_ns[index] = entry_of(r, call);
-	r->leave_ns[index] = r->enter_ns[index] + shortened(r, index, call->took_ns);
+	r->cold_ns[index] = cold_before(r, call->previous);
+	r->enter_ns[index] = entry_of(r, call, &r->cold_ns[index]);
+	r->leave_ns[index] = r->enter_ns[index] + time_of(r, index, &r->cold_ns[index]);
 	if (call->drains && r->take_over && !(r->removed[index] & CT_REMOVE_WAIT)) {
 		const struct ct_replay_latest *latest = &r->latest[call->place];
 
@@ -411,46 +423,6 @@ static uint64_t duration_of(const struct ct_replay *r, const struct ct_op *op)
 	return pinned < took ? pinned : took;
 }
 
-/* How many frees had been entered by then. */
-static size_t frees_until(const struct ct_replay *r, uint64_t ns)
-{
-	size_t low = 0, high = r->free_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (r->calls[r->frees[middle]].enter_ns < ns)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/*
- * Of the time from ready_ns to start_ns, that in which frees were at work that are no more: while
- * one gives memory back, no operation of its device starts, in whatever stream it is. Measured on an H200:
- * of 100 ms that copies of kernels/alloc_server began late behind their kernels, a free was at
- * work in 94.
- */
-static uint64_t held_by_frees(const struct ct_replay *r, uint64_t ready_ns, uint64_t start_ns)
-{
-	size_t n = frees_until(r, start_ns);
-	uint64_t held = 0;
-
-	for (int back = 0; back < CT_REPLAY_FREES && n > 0 && ready_ns < start_ns; back++) {
-		const struct ct_replay_call *call = &r->calls[r->frees[--n]];
-		uint64_t leave_ns = call->enter_ns + call->took_ns;
-		uint64_t from = later(call->enter_ns, ready_ns), to = leave_ns < start_ns ? leave_ns : start_ns;
-
-		if (!(r->removed[r->frees[n]] & CT_REMOVE_WORK) || to <= from)
-			continue;
-		held += to - from;
-		start_ns = from;
-	}
-	return held;
-}
-
 /* Of the time between being ready and starting, what is carried over. */
 static uint64_t delay_of(const struct ct_replay *r, const struct ct_op *op, uint64_t was_ns)
 {
@@ -459,7 +431,7 @@ static uint64_t delay_of(const struct ct_replay *r, const struct ct_op *op, uint
 	if (op->raw.start_ns < was_ns) /* what overlaps within a stream */
 		return delay;
 	if (!r->known_only)
-		return delay > most ? delay - held_by_frees(r, was_ns, op->raw.start_ns) : delay;
+		return delay > most ? delay - ct_replay_held_by_frees(r, was_ns, op->raw.start_ns) : delay;
 	if (op->call != CT_NONE && r->calls[op->call].plain)
 		most += r->calls[op->call].took_ns;
 	return delay < most ? delay : most;

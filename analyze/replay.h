@@ -14,17 +14,6 @@
 #include "analyze/room.h"
 
 #define CT_REPLAY_CALL_NS 1000     /* of a pool in stream order, say: measured with free_serializes --async */
-/*
- * A call that works longer than this in the driver goes into the kernel's, whose code then fills
- * the caches: of what the thread does next so many tenths are lost to that, and so much at most.
- * Measured: half a MiB of code, run behind two such calls, takes 35 to 45 us instead of 22, four
- * tenths of it and 14.6 us more in the middle of three runs (H200's host,
- * kernels/cold_after_free.cu). What one of them leaves was not measured apart: half is taken.
- * Data are hardly affected, and behind two calls of less than that it is 2 us.
- */
-#define CT_REPLAY_KERNEL_NS 10000
-#define CT_REPLAY_COLD_TENTHS 4
-#define CT_REPLAY_COLD_NS 7000
 #define CT_REPLAY_FREES 16         /* frees that an operation's delay is put down to at most */
 #define CT_REPLAY_LATENCY_NS 50000 /* an operation starts so long after it was ready at most */
 
@@ -32,8 +21,7 @@ struct ct_replay_call {
 	uint64_t enter_ns; /* as measured */
 	uint64_t gap_ns;   /* since `after`, else the thread's call before it; since 0 if there is neither */
 	uint64_t took_ns;
-	uint32_t cold_ns;  /* of gap_ns, because of the work of `previous` */
-	uint32_t previous; /* CT_NONE */
+	uint32_t previous; /* of its thread; CT_NONE */
 	uint32_t after;    /* another thread's call that it came after (handoff.h); CT_NONE */
 	uint32_t place;    /* in `latest` */
 	bool plain;        /* it waits for nothing */
@@ -50,6 +38,7 @@ struct ct_replay {
 	size_t event_count;
 	struct ct_room room;           /* set room.sharing, then run; CT_SHARE_KERNELS at first */
 	uint8_t *removed;              /* by call: set CT_REMOVE_*, then run */
+	uint32_t *cold_ns;             /* by call: how slow its thread is behind it (cold.h) */
 	struct ct_replay_call *calls;  /* what is needed of each */
 	uint64_t *was_end_ns;          /* by operation, as measured */
 	uint32_t *frees;               /* calls that free and may drain, in order */
@@ -72,7 +61,7 @@ struct ct_replay {
 #define CT_REMOVE_PAGEABLE 8 /* its copies are as fast as pinned ones */
 #define CT_KEEP_TRANSFER 16  /* with CT_REMOVE_WAIT: it stages or copies as before */
 #define CT_REMOVE_CALL 32    /* with CT_REMOVE_WORK: it is not made at all */
-#define CT_REMOVE_COLD 64    /* with CT_REMOVE_WORK: and leaves the caches as they were */
+#define CT_REMOVE_COLD 64    /* with CT_REMOVE_WORK: and leaves the caches as they were: cold.h */
 
 /* Prepare for a model that ct_blocking_find() has been over. Returns 0 or -ENOMEM. */
 int ct_replay_create(const struct ct_model *model, struct ct_replay **ret);
@@ -80,5 +69,13 @@ void ct_replay_destroy(struct ct_replay *replay); /* accepts NULL */
 
 /* Play the run without the waits of the removed calls. Fills the times above. */
 void ct_replay_run(struct ct_replay *replay);
+
+/*
+ * Of the time from ready_ns to start_ns, that in which frees were at work that are no more: while
+ * one gives memory back, no operation of its device starts, in whatever stream it is. Measured on an H200:
+ * of 100 ms that copies of kernels/alloc_server began late behind their kernels, a free was at
+ * work in 94.
+ */
+uint64_t ct_replay_held_by_frees(const struct ct_replay *replay, uint64_t ready_ns, uint64_t start_ns);
 
 #endif

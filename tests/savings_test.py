@@ -13,6 +13,7 @@ import runpy
 import subprocess
 import sys
 import tempfile
+import types
 
 import facts
 
@@ -52,6 +53,15 @@ def check_order(tally):
         before = sum(order.index(one) < order.index(other) for order in rounds)
         note(tally, before == 4, f"{one} before {other} in half of the rounds", before)
     note(tally, {order[0] for order in rounds} == set("tbfp"), "each is the first", rounds)
+
+
+def check_saved(tally):
+    """What is saved is of all pairs: a slow run of each kind, in rounds apart, is no saving of its own."""
+    shift = runpy.run_path(SAVINGS)["shift"]
+    runs = {name: [types.SimpleNamespace(work_ms=ms) for ms in times] for name, times in (
+        ("bare", (100, 190, 101, 102)), ("fixed", (61, 60, 140, 62)))}
+    saved = shift(types.SimpleNamespace(**runs), "work_ms")
+    note(tally, saved == 40, "what is saved is the median of all pairs", saved)
 
 
 def check_unmeasured(tally, folder):
@@ -155,6 +165,7 @@ def main():
         check_unmeasured(tally, folder)
         check_kept(tally, folder)
     check_order(tally)
+    check_saved(tally)
     tally.note(savings(PROGRAMS, "no_such").returncode == 1, "unknown programs are refused")
     print(f"{tally.passed} held, {tally.failed} did not")
     return 1 if tally.failed else 0

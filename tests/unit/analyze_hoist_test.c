@@ -2,7 +2,10 @@
 /* Memory that is allocated once and kept: what that saves, alone and on top of a pool. */
 #include "tests/unit/whatif_builder.h"
 
-/* All but the first allocation of a place are made no more; 4 tenths of the 8 us behind each are cold caches. */
+/*
+ * All but the first allocation of a place are made no more, and what they leave cold is quicker: 40 us behind
+ * the second, behind the last 4 tenths of the 8 us until the last kernel is launched.
+ */
 static void test_hoist(void **state)
 {
 	struct model_builder *b = *state;
@@ -13,7 +16,7 @@ static void test_hoist(void **state)
 		mb_launch(b, MB_LEGACY, 500 * i + 310, 500 * i + 315, 500 * i + 320, 500 * i + 330);
 	}
 	w = whatif(b);
-	expect_change(w, 0, CT_CHANGE_HOIST, 604, 610.4, 610.4);
+	expect_change(w, 0, CT_CHANGE_HOIST, 604, 647.2, 647.2);
 	assert_int_equal(w->changes.at[0].calls, 2);
 	ct_whatif_destroy(w);
 }

@@ -432,32 +432,6 @@ static void test_held_by_free(void **state)
 	ct_replay_destroy(r);
 }
 
-/* Caches full of the driver's code slow down what a thread does next, up to a point. */
-static void test_cold_caches(void **state)
-{
-	struct model_builder *b = *state;
-	const int all = CT_REMOVE_WORK | CT_REMOVE_CALL | CT_REMOVE_COLD;
-	struct ct_call *mapped = mb_call_about(b, CT_API_cudaMalloc, BLOCK, 0, 50);
-	struct ct_call *soon = mb_call_about(b, CT_API_cudaMalloc, 2 * BLOCK, 60, 110);
-	struct ct_call *quick = mb_call_about(b, CT_API_cudaMalloc, 3 * BLOCK, 210, 220);
-	struct ct_call *last = mb_call(b, CT_API_cudaSetDevice, 320, 321);
-	struct ct_call *around = mb_call_about(b, CT_API_cudaMalloc, BLOCK, 400, 450);
-	struct ct_call *inside = mb_call(b, CT_API_cudaSetDevice, 440, 441);
-	struct ct_replay *r = replay(b);
-
-	without(b, r, mapped, all & ~CT_REMOVE_COLD);
-	expect_call(b, r, soon, 10, 60);
-	without(b, r, mapped, all);
-	expect_call(b, r, soon, 6, 56); /* four tenths of the time between */
-	without(b, r, soon, all);
-	expect_call(b, r, quick, 153, 163); /* 7 us of 100 at most */
-	without(b, r, quick, all);
-	expect_call(b, r, last, 310, 311); /* no longer in the driver than to hand out what it has */
-	without(b, r, around, all);
-	expect_call(b, r, inside, 390, 391); /* there is no time between */
-	ct_replay_destroy(r);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -475,7 +449,6 @@ int main(void)
 		MB_TEST(test_frees_of_two_devices),
 		MB_TEST(test_copy_between_devices),
 		MB_TEST(test_held_by_free),
-		MB_TEST(test_cold_caches),
 		MB_TEST(test_events_stay),
 		MB_TEST(test_shared_queue_removed),
 	};

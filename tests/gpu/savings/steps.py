@@ -51,5 +51,8 @@ def show(data):
     print("result:", "".join(chr(ord("a") + byte % 16) for byte in hashlib.sha256(data).digest()))
 
 
-def show_weights(model):
-    show(b"".join(parameter.detach().cpu().numpy().tobytes() for parameter in model.parameters()))
+def show_weights(torch, model):
+    """Sums of their bits: to copy all of large ones takes so long that it is part of what is predicted."""
+    sums = [parameter.detach().view(torch.int32).sum(dtype=torch.int64)
+            for parameter in model.parameters()]
+    show(torch.stack(sums).cpu().numpy().tobytes())
