@@ -312,11 +312,10 @@ static uint32_t cold_before(const struct ct_replay *r, uint32_t previous)
 static uint64_t entry_of(const struct ct_replay *r, const struct ct_replay_call *call, uint32_t *cold_ns)
 {
 	uint64_t own = call->previous == CT_NONE ? 0 : r->leave_ns[call->previous];
-	uint64_t gap = call->gap_ns > INT64_MAX ? 0 : call->gap_ns;
 
 	if (call->after != CT_NONE)
-		return later(own, r->leave_ns[call->after] + call->gap_ns - ct_cold_take(cold_ns, gap));
-	return own + call->gap_ns - ct_cold_take(cold_ns, gap);
+		return later(own, r->leave_ns[call->after] + call->gap_ns);
+	return own + call->gap_ns - ct_cold_take(cold_ns, call->gap_ns > INT64_MAX ? 0 : call->gap_ns);
 }
 
 /* What a call that is made as before takes. */
