@@ -87,6 +87,9 @@ def check_table(tally, folder):
          " folder of its own\n", "what was kept is not overwritten", over.stdout + over.stderr)
     note(tally, again.returncode == 0, "so does the table made again", again.stdout + again.stderr)
     data = {one["program"]: one for one in json.loads((kept / "raw.json").read_text())}
+    names = sorted(entry.name for entry in kept.iterdir())
+    note(tally, names == ["freeing_thread", "helper_on_default", "raw.json"], "nothing else is kept",
+         names)
     for name, fix in ("freeing_thread", "free"), ("helper_on_default", None):
         cells, one = row_of(run, name), data[name]
         note(tally, len(cells) == 11 and cells[9] == "same", f"{name}: a row, same results", cells)
