@@ -430,7 +430,8 @@ static uint64_t delay_of(const struct ct_replay *r, const struct ct_op *op, uint
 	if (op->raw.start_ns < was_ns) /* what overlaps within a stream */
 		return delay;
 	if (!r->known_only)
-		return delay > most ? delay - ct_replay_held_by_frees(r, was_ns, op->raw.start_ns) : delay;
+		return delay > most ? delay - ct_replay_held_by_frees(r, op->raw.device, was_ns,
+								      op->raw.start_ns) : delay;
 	if (op->call != CT_NONE && r->calls[op->call].plain)
 		most += r->calls[op->call].took_ns;
 	return delay < most ? delay : most;

@@ -71,11 +71,12 @@ void ct_replay_destroy(struct ct_replay *replay); /* accepts NULL */
 void ct_replay_run(struct ct_replay *replay);
 
 /*
- * Of the time from ready_ns to start_ns, that in which frees were at work that are no more: while
+ * Of the time from ready_ns to start_ns, that in which a device's frees were at work that are no more: while
  * one gives memory back, no operation of its device starts, in whatever stream it is. Measured on an H200:
  * of 100 ms that copies of kernels/alloc_server began late behind their kernels, a free was at
  * work in 94.
  */
-uint64_t ct_replay_held_by_frees(const struct ct_replay *replay, uint64_t ready_ns, uint64_t start_ns);
+uint64_t ct_replay_held_by_frees(const struct ct_replay *replay, uint32_t device, uint64_t ready_ns,
+				 uint64_t start_ns);
 
 #endif
