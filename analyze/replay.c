@@ -10,6 +10,7 @@
 #include "analyze/cold.h"
 #include "analyze/device.h"
 #include "analyze/handoff.h"
+#include "analyze/poll.h"
 #include "analyze/scope.h"
 #include "analyze/sort.h"
 
@@ -69,6 +70,7 @@ static void note_calls(struct ct_replay *r, const uint32_t *after)
 			c->gap_ns -= r->model->calls.at[c->previous].raw.leave_ns;
 		c->took_ns = call->raw.leave_ns - call->raw.enter_ns;
 		c->plain = plain(call);
+		c->asks = ct_poll_waits(call);
 		c->drains = c->plain && call->effects & CT_DRAINS && call->effects & CT_FREE &&
 			    ct_scope_may_wait(call);
 		c->place = place_of(r->model, call);
@@ -305,17 +307,22 @@ static uint32_t cold_before(const struct ct_replay *r, uint32_t previous)
 			   r->model->calls.at[previous].parts[CT_PART_DRIVER_WORK]);
 }
 
-/*
- * The thread's own time between two calls stays as it was, but for what it took with cold
- * caches; calls in each other have none in between, and in a handoff it had none left.
- */
+/* The thread's own time before a call: calls in each other have none in between, nor has one that polls. */
+static uint64_t own_time(const struct ct_replay *r, const struct ct_replay_call *call)
+{
+	bool polls = call->previous != CT_NONE && r->calls[call->previous].asks;
+
+	return call->gap_ns > INT64_MAX || polls ? 0 : call->gap_ns;
+}
+
+/* It stays as it was, but for what it took with cold caches; in a handoff it had none left. */
 static uint64_t entry_of(const struct ct_replay *r, const struct ct_replay_call *call, uint32_t *cold_ns)
 {
 	uint64_t own = call->previous == CT_NONE ? 0 : r->leave_ns[call->previous];
 
 	if (call->after != CT_NONE)
 		return later(own, r->leave_ns[call->after] + call->gap_ns);
-	return own + call->gap_ns - ct_cold_take(cold_ns, call->gap_ns > INT64_MAX ? 0 : call->gap_ns);
+	return own + call->gap_ns - ct_cold_take(cold_ns, own_time(r, call));
 }
 
 /* What a call that is made as before takes. */
@@ -325,7 +332,7 @@ static uint64_t time_of(const struct ct_replay *r, uint32_t index, uint32_t *col
 
 	if (!call->plain || r->removed[index] & CT_REMOVE_WORK)
 		return shortened(r, index, call->took_ns);
-	return call->took_ns - ct_cold_take(cold_ns, call->took_ns);
+	return call->took_ns - ct_cold_take(cold_ns, call->asks ? 0 : call->took_ns);
 }
 
 static void enter(struct ct_replay *r, uint32_t index)

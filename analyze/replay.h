@@ -25,6 +25,7 @@ struct ct_replay_call {
 	uint32_t after;    /* another thread's call that it came after (handoff.h); CT_NONE */
 	uint32_t place;    /* in `latest` */
 	bool plain;        /* it waits for nothing */
+	bool asks;         /* its thread polls, and waits so */
 	bool drains;       /* a free that waited for nothing: it may have found all work done */
 	bool unrecorded;   /* it waited for device work of which there is no record */
 };
