@@ -66,6 +66,19 @@ def check_saved(tally):
     note(tally, saved == 40, "what is saved is the median of all pairs", saved)
 
 
+def check_places(tally):
+    """A place that two callers come to is one, also without the source lines that say so."""
+    tool = runpy.run_path(SAVINGS)
+    measured = tool["Measured"](tool["chosen"]("pinned_queue")[0], ["none"], CUTRACE)
+    rows = [{"Rank": "", "Change": "hoist", "Call": call, "Call Site": site, "Calls": calls}
+            for call, site, calls in (("cudaFreeHost", "pinned_queue+0x27 from +0x30", "99"),
+                                      ("cudaFreeHost", "pinned_queue+0x27 from +0x31", "1"),
+                                      ("cudaFreeHost", "pinned_queue+0x90", "1"),
+                                      ("cudaFree", "pinned_queue+0x91", "99"))]
+    note(tally, measured.made(rows) == rows[:2], "calls are counted by place, whoever came there",
+         measured.made(rows))
+
+
 def check_failed(tally, folder):
     """What was measured of a program that fails in a later round is kept."""
     tool = runpy.run_path(SAVINGS)
@@ -187,6 +200,7 @@ def main():
         check_kept(tally, folder)
     check_order(tally)
     check_saved(tally)
+    check_places(tally)
     tally.note(savings(PROGRAMS, "no_such").returncode == 1, "unknown programs are refused")
     print(f"{tally.passed} held, {tally.failed} did not")
     return 1 if tally.failed else 0
