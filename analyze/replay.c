@@ -71,8 +71,7 @@ static void note_calls(struct ct_replay *r, const uint32_t *after)
 		c->took_ns = call->raw.leave_ns - call->raw.enter_ns;
 		c->plain = plain(call);
 		c->asks = ct_poll_waits(call);
-		c->drains = c->plain && call->effects & CT_DRAINS && call->effects & CT_FREE &&
-			    ct_scope_may_wait(call);
+		ct_replay_note_found(r, (uint32_t)i);
 		c->place = place_of(r->model, call);
 		c->unrecorded = !c->plain && unknown_wait(r->model, call);
 	}
@@ -342,12 +341,7 @@ static void enter(struct ct_replay *r, uint32_t index)
 	r->cold_ns[index] = cold_before(r, call->previous);
 	r->enter_ns[index] = entry_of(r, call, &r->cold_ns[index]);
 	r->leave_ns[index] = r->enter_ns[index] + time_of(r, index, &r->cold_ns[index]);
-	if (call->drains && r->take_over && !(r->removed[index] & CT_REMOVE_WAIT)) {
-		const struct ct_replay_latest *latest = &r->latest[call->place];
-
-		if (latest->was_ns <= call->enter_ns && latest->end_ns > r->enter_ns[index])
-			r->leave_ns[index] += latest->end_ns - r->enter_ns[index];
-	}
+	r->leave_ns[index] += ct_replay_taken_over(r, index);
 	if (call->plain)
 		r->total_end_ns = later(r->total_end_ns, r->leave_ns[index]);
 }

@@ -26,7 +26,8 @@ struct ct_replay_call {
 	uint32_t place;    /* in `latest` */
 	bool plain;        /* it waits for nothing */
 	bool asks;         /* its thread polls, and waits so */
-	bool drains;       /* a free that waited for nothing: it may have found all work done */
+	uint32_t awaits;   /* the operation that it asked to wait for, and found done; CT_NONE */
+	bool drains;       /* a free, or a wait for all work, that waited for nothing: it may have found all done */
 	bool unrecorded;   /* it waited for device work of which there is no record */
 };
 
@@ -50,7 +51,7 @@ struct ct_replay {
 	 * they did. How far such a replay is off says how much of the run the model explains.
 	 */
 	bool known_only;
-	bool take_over;                /* frees that found the device idle wait where it no longer is */
+	bool take_over;                /* what found its work done waits where that is no longer done */
 	struct ct_replay_latest {
 		uint64_t end_ns, was_ns;
 	} *latest; /* by device: when the last of its operations so far ends, now and as measured */
@@ -70,6 +71,10 @@ void ct_replay_destroy(struct ct_replay *replay); /* accepts NULL */
 
 /* Play the run without the waits of the removed calls. Fills the times above. */
 void ct_replay_run(struct ct_replay *replay);
+
+/* For replay.c: note what a plain call may have found done; how long it waits for that now, in ns. */
+void ct_replay_note_found(struct ct_replay *replay, uint32_t index);
+uint64_t ct_replay_taken_over(const struct ct_replay *replay, uint32_t index);
 
 /*
  * Of the time from ready_ns to start_ns, that in which a device's frees were at work that are no more: while

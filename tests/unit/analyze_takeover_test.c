@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A wait that is taken away, of work that the program waits for later: that wait takes it over. */
+#include "tests/unit/whatif_builder.h"
+
+enum how { STREAM, DEVICE, EVENT, OTHER_STREAM };
+
+static void synchronize(struct model_builder *b, enum how how, const struct ct_event *event, double at)
+{
+	if (how == DEVICE)
+		mb_sync_device(b, at, at + 5);
+	else if (how == EVENT)
+		mb_sync_event(b, event, at, at + 5);
+	else
+		mb_sync_stream(b, how == STREAM ? S1 : S2, at, at + 5);
+}
+
+/* Likely, of three rounds: a kernel, a free that waits for it, what finds it done, and 980 us of the host's. */
+static double saving_before(struct model_builder *b, enum how how)
+{
+	struct ct_event *event = NULL;
+	struct ct_whatif *w;
+	double saves;
+
+	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
+	for (int i = 0; i < 3; i++) {
+		mb_launch(b, S1, 2000 * i, 2000 * i + 5, 2000 * i + 10, 2000 * i + 1000);
+		if (how == EVENT)
+			event = mb_record_event(b, 3, S1, 2000 * i + 5, 2000 * i + 6);
+		mb_call_about(b, CT_API_cudaFree, BLOCK + (uint64_t)i, 2000 * i + 6, 2000 * i + 1010);
+		synchronize(b, how, event, 2000 * i + 1015);
+	}
+	mb_launch(b, S2, 6000, 6005, 6010, 6020);
+	w = whatif(b);
+	saves = mb_us(w->all.likely_ns);
+	ct_whatif_destroy(w);
+	mb_restart(b);
+	return saves;
+}
+
+static void test_found_done(void **state)
+{
+	assert_true(saving_before(*state, STREAM) < 60);
+	assert_true(saving_before(*state, DEVICE) < 60);
+	assert_true(saving_before(*state, EVENT) < 60);
+	assert_true(saving_before(*state, OTHER_STREAM) > 2900);
+}
+
+/* What is done sooner than its thread comes is not waited for: the kernel ends before 80. */
+static void test_done_sooner(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_whatif *w;
+
+	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
+	mb_call_about(b, CT_API_cudaMalloc, BLOCK, -20, -10);
+	for (int i = 0; i < 3; i++) {
+		mb_launch(b, S1, 500 * i, 500 * i + 5, 500 * i + 10, 500 * i + 80);
+		mb_call_about(b, CT_API_cudaMalloc, BLOCK + 1 + (uint64_t)i, 500 * i + 10, 500 * i + 110);
+		mb_sync_stream(b, S1, 500 * i + 115, 500 * i + 120);
+	}
+	mb_launch(b, S2, 1500, 1505, 1510, 1520);
+	w = whatif(b);
+	assert_int_equal(w->all.low_ns, 3 * 35000); /* of 100 us: until the kernel ends, and the 5 to return */
+	ct_whatif_destroy(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MB_TEST(test_found_done),
+		MB_TEST(test_done_sooner),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
