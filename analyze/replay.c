@@ -367,6 +367,8 @@ static void leave(struct ct_replay *r, uint32_t index)
 		struct release release = release_of(r, call);
 
 		follow_own_copy(r, call, &release);
+		/* of what it found done, too, as far as enter() knows of it */
+		done = later(done, r->leave_ns[index] - shortened(r, index, r->calls[index].took_ns));
 		if (release.was_ns > call->raw.enter_ns) /* may be a hair after the return */
 			done = later(done, release.is_ns + call->raw.leave_ns - release.was_ns);
 	}

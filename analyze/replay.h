@@ -27,7 +27,7 @@ struct ct_replay_call {
 	bool plain;        /* it waits for nothing */
 	bool asks;         /* its thread polls, and waits so */
 	uint32_t awaits;   /* the operation that it asked to wait for, and found done; CT_NONE */
-	bool drains;       /* a free, or a wait for all work, that waited for nothing: it may have found all done */
+	bool drains;       /* a free that waited for nothing: it may have found all work done; or a wait for all */
 	bool unrecorded;   /* it waited for device work of which there is no record */
 };
 
@@ -72,7 +72,7 @@ void ct_replay_destroy(struct ct_replay *replay); /* accepts NULL */
 /* Play the run without the waits of the removed calls. Fills the times above. */
 void ct_replay_run(struct ct_replay *replay);
 
-/* For replay.c: note what a plain call may have found done; how long it waits for that now, in ns. */
+/* For replay.c: note what a call may have found done; how long it waits for that now, in ns. */
 void ct_replay_note_found(struct ct_replay *replay, uint32_t index);
 uint64_t ct_replay_taken_over(const struct ct_replay *replay, uint32_t index);
 

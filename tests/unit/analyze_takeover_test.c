@@ -64,11 +64,31 @@ static void test_done_sooner(void **state)
 	ct_whatif_destroy(w);
 }
 
+/* A wait for all work that waits for one stream's as it was waits for the other's, too. */
+static void test_found_partly(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_whatif *w;
+
+	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
+	for (int i = 0; i < 3; i++) {
+		mb_launch(b, S1, 3000 * i, 3000 * i + 5, 3000 * i + 10, 3000 * i + 1000);
+		mb_call_about(b, CT_API_cudaFree, BLOCK + (uint64_t)i, 3000 * i + 6, 3000 * i + 1010);
+		mb_launch(b, S2, 3000 * i + 1015, 3000 * i + 1020, 3000 * i + 1030, 3000 * i + 1130);
+		mb_sync_device(b, 3000 * i + 1020, 3000 * i + 1135);
+	}
+	mb_launch(b, S2, 9000, 9005, 9010, 9020);
+	w = whatif(b);
+	assert_true(w->all.likely_ns > 3 * 120000 && w->all.likely_ns < 3 * 180000);
+	ct_whatif_destroy(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MB_TEST(test_found_done),
 		MB_TEST(test_done_sooner),
+		MB_TEST(test_found_partly),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
