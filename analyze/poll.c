@@ -143,6 +143,7 @@ static int query(struct poller *p, uint32_t index)
 		run->unfinished = 0;
 	}
 	run->unfinished += call->raw.error == CT_NOT_READY;
+	run->poll.last = index;
 	run->poll.end_ns = call->raw.leave_ns;
 	if (r == 0 && call->raw.error != CT_NOT_READY) /* done, or an error: the loop ends here */
 		r = end_run(p, run);

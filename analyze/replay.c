@@ -80,6 +80,7 @@ static void note_calls(struct ct_replay *r, const uint32_t *after)
 			r->frees[r->free_count++] = i;
 	for (size_t i = 0; i < r->model->ops.count; i++)
 		r->was_end_ns[i] = r->model->ops.at[i].raw.end_ns;
+	ct_replay_note_polls(r);
 }
 
 static int note_all(struct ct_replay *r)

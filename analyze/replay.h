@@ -74,6 +74,7 @@ void ct_replay_run(struct ct_replay *replay);
 
 /* For replay.c: note what a call may have found done; how long it waits for that now, in ns. */
 void ct_replay_note_found(struct ct_replay *replay, uint32_t index);
+void ct_replay_note_polls(struct ct_replay *replay); /* of loops of queries, behind the others' */
 uint64_t ct_replay_taken_over(const struct ct_replay *replay, uint32_t index);
 
 /*

@@ -2,6 +2,8 @@
 /* A wait that is taken away, of work that the program waits for later: that wait takes it over. */
 #include "tests/unit/whatif_builder.h"
 
+#include "analyze/poll.h"
+
 enum how { STREAM, DEVICE, EVENT, OTHER_STREAM };
 
 static void synchronize(struct model_builder *b, enum how how, const struct ct_event *event, double at)
@@ -83,12 +85,39 @@ static void test_found_partly(void **state)
 	ct_whatif_destroy(w);
 }
 
+/* A loop of queries is a wait that was asked for: it ends no sooner than the work does. */
+static void test_polled(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_analysis a;
+	struct ct_whatif *w;
+
+	two_streams(b, CT_STREAM_FLAG_NON_BLOCKING);
+	for (int i = 0; i < 3; i++) {
+		double at = 3000 * i;
+
+		mb_launch(b, S1, at, at + 5, at + 10, at + 1000);
+		mb_call_about(b, CT_API_cudaFree, BLOCK + (uint64_t)i, at + 6, at + 1010);
+		mb_launch(b, S1, at + 1015, at + 1020, at + 1030, at + 1130);
+		mb_call_on(b, CT_API_cudaStreamQuery, S1, at + 1040, at + 1042)->error = CT_NOT_READY;
+		mb_call_on(b, CT_API_cudaStreamQuery, S1, at + 1120, at + 1122)->error = CT_NOT_READY;
+		mb_call_on(b, CT_API_cudaStreamQuery, S1, at + 1129, at + 1131);
+	}
+	mb_launch(b, S2, 9000, 9005, 9010, 9020);
+	a = analysis_of(b);
+	assert_int_equal(ct_polls_find(b->model), 0);
+	assert_int_equal(ct_whatif_find(&a, 0, &w), 0);
+	assert_true(w->all.likely_ns < 3 * 60000);
+	ct_whatif_destroy(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MB_TEST(test_found_done),
 		MB_TEST(test_done_sooner),
 		MB_TEST(test_found_partly),
+		MB_TEST(test_polled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
