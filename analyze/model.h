@@ -60,6 +60,7 @@ struct ct_outside {
 /* A loop that waited by asking; its queries are calls of their own. */
 struct ct_poll {
 	uint32_t call;     /* the first query */
+	uint32_t last;     /* query */
 	uint32_t queries;
 	uint64_t start_ns, end_ns;
 	uint32_t op;       /* what it waited for; CT_NONE */

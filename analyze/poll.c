@@ -6,8 +6,6 @@
 
 #include "analyze/lookup.h"
 
-#define NOT_READY 600 /* cudaErrorNotReady and CUDA_ERROR_NOT_READY alike */
-
 /* Where an event was recorded last. */
 struct recorded {
 	struct ct_link link; /* by event */
@@ -144,9 +142,10 @@ static int query(struct poller *p, uint32_t index)
 		run->stream = call->stream;
 		run->unfinished = 0;
 	}
-	run->unfinished += call->raw.error == NOT_READY;
+	run->unfinished += call->raw.error == CT_NOT_READY;
+	run->poll.last = index;
 	run->poll.end_ns = call->raw.leave_ns;
-	if (r == 0 && call->raw.error != NOT_READY) /* done, or an error: the loop ends here */
+	if (r == 0 && call->raw.error != CT_NOT_READY) /* done, or an error: the loop ends here */
 		r = end_run(p, run);
 	return r;
 }

@@ -5,6 +5,14 @@
 
 #include "analyze/model.h"
 
+#define CT_NOT_READY 600 /* cudaErrorNotReady and CUDA_ERROR_NOT_READY alike */
+
+/* Does its thread wait: has it asked, and the work is not done? */
+static inline bool ct_poll_waits(const struct ct_host_call *call)
+{
+	return call->effects & CT_POLL && call->raw.error == CT_NOT_READY;
+}
+
 /*
  * Find runs of queries of one event or stream by one thread, with no other call but
  * queries between, of which at least one found the work unfinished. Fills polls of the

@@ -10,6 +10,7 @@
 #include "analyze/cold.h"
 #include "analyze/device.h"
 #include "analyze/handoff.h"
+#include "analyze/poll.h"
 #include "analyze/scope.h"
 #include "analyze/sort.h"
 
@@ -69,8 +70,8 @@ static void note_calls(struct ct_replay *r, const uint32_t *after)
 			c->gap_ns -= r->model->calls.at[c->previous].raw.leave_ns;
 		c->took_ns = call->raw.leave_ns - call->raw.enter_ns;
 		c->plain = plain(call);
-		c->drains = c->plain && call->effects & CT_DRAINS && call->effects & CT_FREE &&
-			    ct_scope_may_wait(call);
+		c->asks = ct_poll_waits(call);
+		ct_replay_note_found(r, (uint32_t)i);
 		c->place = place_of(r->model, call);
 		c->unrecorded = !c->plain && unknown_wait(r->model, call);
 	}
@@ -79,6 +80,7 @@ static void note_calls(struct ct_replay *r, const uint32_t *after)
 			r->frees[r->free_count++] = i;
 	for (size_t i = 0; i < r->model->ops.count; i++)
 		r->was_end_ns[i] = r->model->ops.at[i].raw.end_ns;
+	ct_replay_note_polls(r);
 }
 
 static int note_all(struct ct_replay *r)
@@ -305,17 +307,22 @@ static uint32_t cold_before(const struct ct_replay *r, uint32_t previous)
 			   r->model->calls.at[previous].parts[CT_PART_DRIVER_WORK]);
 }
 
-/*
- * The thread's own time between two calls stays as it was, but for what it took with cold
- * caches; calls in each other have none in between, and in a handoff it had none left.
- */
+/* The thread's own time before a call: calls in each other have none in between, nor has one that polls. */
+static uint64_t own_time(const struct ct_replay *r, const struct ct_replay_call *call)
+{
+	bool polls = call->previous != CT_NONE && r->calls[call->previous].asks;
+
+	return call->gap_ns > INT64_MAX || polls ? 0 : call->gap_ns;
+}
+
+/* It stays as it was, but for what it took with cold caches; in a handoff it had none left. */
 static uint64_t entry_of(const struct ct_replay *r, const struct ct_replay_call *call, uint32_t *cold_ns)
 {
 	uint64_t own = call->previous == CT_NONE ? 0 : r->leave_ns[call->previous];
 
 	if (call->after != CT_NONE)
 		return later(own, r->leave_ns[call->after] + call->gap_ns);
-	return own + call->gap_ns - ct_cold_take(cold_ns, call->gap_ns > INT64_MAX ? 0 : call->gap_ns);
+	return own + call->gap_ns - ct_cold_take(cold_ns, own_time(r, call));
 }
 
 /* What a call that is made as before takes. */
@@ -325,7 +332,7 @@ static uint64_t time_of(const struct ct_replay *r, uint32_t index, uint32_t *col
 
 	if (!call->plain || r->removed[index] & CT_REMOVE_WORK)
 		return shortened(r, index, call->took_ns);
-	return call->took_ns - ct_cold_take(cold_ns, call->took_ns);
+	return call->took_ns - ct_cold_take(cold_ns, call->asks ? 0 : call->took_ns);
 }
 
 static void enter(struct ct_replay *r, uint32_t index)
@@ -335,12 +342,7 @@ static void enter(struct ct_replay *r, uint32_t index)
 	r->cold_ns[index] = cold_before(r, call->previous);
 	r->enter_ns[index] = entry_of(r, call, &r->cold_ns[index]);
 	r->leave_ns[index] = r->enter_ns[index] + time_of(r, index, &r->cold_ns[index]);
-	if (call->drains && r->take_over && !(r->removed[index] & CT_REMOVE_WAIT)) {
-		const struct ct_replay_latest *latest = &r->latest[call->place];
-
-		if (latest->was_ns <= call->enter_ns && latest->end_ns > r->enter_ns[index])
-			r->leave_ns[index] += latest->end_ns - r->enter_ns[index];
-	}
+	r->leave_ns[index] += ct_replay_taken_over(r, index);
 	if (call->plain)
 		r->total_end_ns = later(r->total_end_ns, r->leave_ns[index]);
 }
@@ -366,6 +368,8 @@ static void leave(struct ct_replay *r, uint32_t index)
 		struct release release = release_of(r, call);
 
 		follow_own_copy(r, call, &release);
+		/* of what it found done, too, as far as enter() knows of it */
+		done = later(done, r->leave_ns[index] - shortened(r, index, r->calls[index].took_ns));
 		if (release.was_ns > call->raw.enter_ns) /* may be a hair after the return */
 			done = later(done, release.is_ns + call->raw.leave_ns - release.was_ns);
 	}
@@ -430,7 +434,8 @@ static uint64_t delay_of(const struct ct_replay *r, const struct ct_op *op, uint
 	if (op->raw.start_ns < was_ns) /* what overlaps within a stream */
 		return delay;
 	if (!r->known_only)
-		return delay > most ? delay - ct_replay_held_by_frees(r, was_ns, op->raw.start_ns) : delay;
+		return delay > most ? delay - ct_replay_held_by_frees(r, op->raw.device, was_ns,
+								      op->raw.start_ns) : delay;
 	if (op->call != CT_NONE && r->calls[op->call].plain)
 		most += r->calls[op->call].took_ns;
 	return delay < most ? delay : most;

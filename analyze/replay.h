@@ -25,7 +25,9 @@ struct ct_replay_call {
 	uint32_t after;    /* another thread's call that it came after (handoff.h); CT_NONE */
 	uint32_t place;    /* in `latest` */
 	bool plain;        /* it waits for nothing */
-	bool drains;       /* a free that waited for nothing: it may have found all work done */
+	bool asks;         /* its thread polls, and waits so */
+	uint32_t awaits;   /* the operation that it asked to wait for, and found done; CT_NONE */
+	bool drains;       /* a free that waited for nothing: it may have found all work done; or a wait for all */
 	bool unrecorded;   /* it waited for device work of which there is no record */
 };
 
@@ -49,7 +51,7 @@ struct ct_replay {
 	 * they did. How far such a replay is off says how much of the run the model explains.
 	 */
 	bool known_only;
-	bool take_over;                /* frees that found the device idle wait where it no longer is */
+	bool take_over;                /* what found its work done waits where that is no longer done */
 	struct ct_replay_latest {
 		uint64_t end_ns, was_ns;
 	} *latest; /* by device: when the last of its operations so far ends, now and as measured */
@@ -70,12 +72,18 @@ void ct_replay_destroy(struct ct_replay *replay); /* accepts NULL */
 /* Play the run without the waits of the removed calls. Fills the times above. */
 void ct_replay_run(struct ct_replay *replay);
 
+/* For replay.c: note what a call may have found done; how long it waits for that now, in ns. */
+void ct_replay_note_found(struct ct_replay *replay, uint32_t index);
+void ct_replay_note_polls(struct ct_replay *replay); /* of loops of queries, behind the others' */
+uint64_t ct_replay_taken_over(const struct ct_replay *replay, uint32_t index);
+
 /*
- * Of the time from ready_ns to start_ns, that in which frees were at work that are no more: while
+ * Of the time from ready_ns to start_ns, that in which a device's frees were at work that are no more: while
  * one gives memory back, no operation of its device starts, in whatever stream it is. Measured on an H200:
  * of 100 ms that copies of kernels/alloc_server began late behind their kernels, a free was at
  * work in 94.
  */
-uint64_t ct_replay_held_by_frees(const struct ct_replay *replay, uint64_t ready_ns, uint64_t start_ns);
+uint64_t ct_replay_held_by_frees(const struct ct_replay *replay, uint32_t device, uint64_t ready_ns,
+				 uint64_t start_ns);
 
 #endif

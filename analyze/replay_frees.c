@@ -2,6 +2,8 @@
 /* What frees hold up in a replay, beside their own thread. */
 #include "analyze/replay.h"
 
+#include "analyze/device.h"
+
 /* How many frees had been entered by then. */
 static size_t frees_until(const struct ct_replay *r, uint64_t ns)
 {
@@ -18,9 +20,10 @@ static size_t frees_until(const struct ct_replay *r, uint64_t ns)
 	return low;
 }
 
-uint64_t ct_replay_held_by_frees(const struct ct_replay *r, uint64_t ready_ns, uint64_t start_ns)
+uint64_t ct_replay_held_by_frees(const struct ct_replay *r, uint32_t device, uint64_t ready_ns,
+				 uint64_t start_ns)
 {
-	size_t n = frees_until(r, start_ns);
+	size_t n = frees_until(r, start_ns), place = ct_device_place(r->model, device);
 	uint64_t held = 0;
 
 	for (int back = 0; back < CT_REPLAY_FREES && n > 0 && ready_ns < start_ns; back++) {
@@ -28,7 +31,7 @@ uint64_t ct_replay_held_by_frees(const struct ct_replay *r, uint64_t ready_ns, u
 		uint64_t leave_ns = call->enter_ns + call->took_ns;
 		uint64_t from = call->enter_ns > ready_ns ? call->enter_ns : ready_ns, to = leave_ns < start_ns ? leave_ns : start_ns;
 
-		if (!(r->removed[r->frees[n]] & CT_REMOVE_WORK) || to <= from)
+		if (!(r->removed[r->frees[n]] & CT_REMOVE_WORK) || call->place != place || to <= from)
 			continue;
 		held += to - from;
 		start_ns = from;

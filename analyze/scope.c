@@ -80,20 +80,41 @@ static void add_context(const struct ct_model *model, const struct ct_host_call 
 			add_stream(model, call, s, scope);
 }
 
-static void asked_scope(const struct ct_model *model, const struct ct_host_call *call,
-			struct ct_scope *scope)
+static bool asks_for_stream(const struct ct_model *model, const struct ct_host_call *call)
+{
+	return (call->sync == CT_NONE || model->syncs.at[call->sync].kind != CT_SYNC_EVENT) &&
+	       call->raw.stream != CT_STREAM_NONE && call->stream != CT_NONE;
+}
+
+uint32_t ct_scope_asked(const struct ct_model *model, const struct ct_host_call *call, bool *ret_all)
 {
 	const struct ct_sync *sync = call->sync == CT_NONE ? NULL : &model->syncs.at[call->sync];
 	bool event = call->api == CT_API_cudaEventSynchronize || call->api == CT_API_cuEventSynchronize;
 
+	*ret_all = false;
+	if (sync && sync->kind == CT_SYNC_EVENT)
+		return ct_order_event(model, sync);
+	if (asks_for_stream(model, call))
+		return ct_model_last_before(model, call->stream, call->raw.enter_ns,
+					    (uint32_t)(call - model->calls.at));
+	*ret_all = !event;
+	return CT_NONE;
+}
+
+static void asked_scope(const struct ct_model *model, const struct ct_host_call *call,
+			struct ct_scope *scope)
+{
+	bool all;
+	uint32_t op = ct_scope_asked(model, call, &all);
+
 	scope->asked = true;
 	scope->why = "the program asked to wait";
-	if (sync && sync->kind == CT_SYNC_EVENT)
-		add(model, call, ct_order_event(model, sync), scope);
-	else if (call->raw.stream != CT_STREAM_NONE && call->stream != CT_NONE)
-		add_stream(model, call, call->stream, scope);
-	else if (!event)
+	if (all)
 		add_context(model, call, scope);
+	else if (asks_for_stream(model, call))
+		add_stream(model, call, call->stream, scope);
+	else
+		add(model, call, op, scope);
 }
 
 /*

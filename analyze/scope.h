@@ -28,6 +28,12 @@ struct ct_scope {
 void ct_scope_of(const struct ct_model *model, const struct ct_host_call *call,
 		 struct ct_scope *ret);
 
+/*
+ * What a call that asks to wait is about, done or not: the last operation of its stream, or before
+ * its event; CT_NONE if none is known, or, with *ret_all, all work of its context.
+ */
+uint32_t ct_scope_asked(const struct ct_model *model, const struct ct_host_call *call, bool *ret_all);
+
 /* May a call of this kind wait for work in flight, of which nothing is known? */
 bool ct_scope_may_wait(const struct ct_host_call *call);
 

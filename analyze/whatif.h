@@ -17,8 +17,8 @@ enum ct_fix {
 };
 
 /*
- * A saving: of the run's whole time, in ns. low: what comes to overlap shares the device, and
- * no more than waits is saved; high: it overlaps freely. low <= likely <= high.
+ * A saving: of the run's whole time, in ns. low: what comes to overlap shares the device, and no more
+ * is saved than waits and calls that are not made; high: it overlaps freely. low <= likely <= high.
  */
 struct ct_range {
 	uint64_t low_ns, likely_ns, high_ns;

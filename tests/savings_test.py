@@ -5,6 +5,8 @@
 On the fake device, two programs of kernels/ and three that go wrong. What times are measured
 is not looked at, but that they were and where they went. Prints one line a check.
 """
+import contextlib
+import io
 import itertools
 import json
 import os
@@ -62,6 +64,37 @@ def check_saved(tally):
         ("bare", (100, 190, 101, 102)), ("fixed", (61, 60, 140, 62)))}
     saved = shift(types.SimpleNamespace(**runs), "work_ms")
     note(tally, saved == 40, "what is saved is the median of all pairs", saved)
+
+
+def check_places(tally):
+    """A place that two callers come to is one, also without the source lines that say so."""
+    tool = runpy.run_path(SAVINGS)
+    measured = tool["Measured"](tool["chosen"]("pinned_queue")[0], ["none"], CUTRACE)
+    rows = [{"Rank": "", "Change": "hoist", "Call": call, "Call Site": site, "Calls": calls}
+            for call, site, calls in (("cudaFreeHost", "pinned_queue+0x27 from +0x30", "99"),
+                                      ("cudaFreeHost", "pinned_queue+0x27 from +0x31", "1"),
+                                      ("cudaFreeHost", "pinned_queue+0x90", "1"),
+                                      ("cudaFree", "pinned_queue+0x91", "99"))]
+    note(tally, measured.made(rows) == rows[:2], "calls are counted by place, whoever came there",
+         measured.made(rows))
+
+
+def check_failed(tally, folder):
+    """What was measured of a program that fails in a later round is kept."""
+    tool = runpy.run_path(SAVINGS)
+
+    def measure(one, _):
+        if one.rounds == 2:
+            raise tool["Failed"]("it is over")
+        one.rounds += 1
+
+    tool["Measured"].measure, tool["Measured"].raw = measure, lambda one: one.rounds
+    args = types.SimpleNamespace(cutrace=CUTRACE, rounds=4, raw=folder / "failed.json")
+    measured = tool["Measuring"](tool["chosen"]("cg_solver"), args, lambda program: ["none"])
+    with contextlib.redirect_stderr(io.StringIO()):
+        measured.run(folder)
+    found = [json.loads(args.raw.read_text()), measured.failed, measured.how()]
+    note(tally, found == [[2], 1, "4 rounds"], "rounds before a failure are kept", found)
 
 
 def check_unmeasured(tally, folder):
@@ -165,10 +198,12 @@ def main():
         check_alone(tally, folder, "echo no device >&2; exit 77", 1, "skipped: no device")
         check_alone(tally, folder, "exit 3", 1, "bare run ended with 3")
         check_ended(tally, folder)
+        check_failed(tally, folder)
         check_unmeasured(tally, folder)
         check_kept(tally, folder)
     check_order(tally)
     check_saved(tally)
+    check_places(tally)
     tally.note(savings(PROGRAMS, "no_such").returncode == 1, "unknown programs are refused")
     print(f"{tally.passed} held, {tally.failed} did not")
     return 1 if tally.failed else 0

@@ -2,6 +2,7 @@
 /* What calls leave cold: how much sooner what follows them is done where they are not made. */
 #include "tests/unit/model_builder.h"
 
+#include "analyze/poll.h"
 #include "analyze/replay.h"
 
 #define BLOCK 0xa0000
@@ -68,11 +69,32 @@ static void test_how_cold(void **state)
 	ct_replay_destroy(r);
 }
 
+/* What asks again and again whether work is done waits for that: it would not be done any sooner. */
+static void test_polls(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_call *lasting = mb_call_about(b, CT_API_cudaMalloc, BLOCK, 0, 1000);
+	struct ct_call *done, *next;
+	struct ct_replay *r;
+
+	mb_launch(b, MB_LEGACY, 1000, 1005, 1010, 1105);
+	for (int i = 0; i < 10; i++)
+		mb_call_on(b, CT_API_cudaStreamQuery, MB_LEGACY, 1010 + 10 * i, 1012 + 10 * i)->error = CT_NOT_READY;
+	done = mb_call_on(b, CT_API_cudaStreamQuery, MB_LEGACY, 1110, 1112);
+	next = mb_call(b, CT_API_cudaSetDevice, 1122, 1123);
+	assert_int_equal(ct_replay_create(mb_split(b), &r), 0);
+	without(b, r, lasting, ALL);
+	expect_call(b, r, done, 106, 107.2); /* four tenths of the launch and of 5 us behind it, and of itself */
+	expect_call(b, r, next, 113.2, 113.8);
+	ct_replay_destroy(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MB_TEST(test_slower_behind),
 		MB_TEST(test_how_cold),
+		MB_TEST(test_polls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

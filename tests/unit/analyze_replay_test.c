@@ -432,6 +432,27 @@ static void test_held_by_free(void **state)
 	ct_replay_destroy(r);
 }
 
+/* A free of another device's memory holds it up no more than it did. */
+static void test_held_by_no_free(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_device_op *copy;
+	struct ct_call *frees;
+	struct ct_replay *r;
+
+	two_streams(b);
+	mb_launch(b, S1, 0, 5, 10, 100);
+	copy = mb_copy(b, mb_call_on(b, CT_API_cudaMemcpyAsync, S1, 6, 8), S1, CT_MEMORY_PINNED, 500, 510);
+	mb_thread(b, MB_B);
+	mb_device(b, 1);
+	mb_launch(b, MB_LEGACY, 20, 25, 30, 40);
+	frees = mb_call_about(b, CT_API_cudaFree, BLOCK, 50, 480);
+	r = replay(b);
+	without(b, r, frees, CT_REMOVE_WAIT | CT_REMOVE_WORK);
+	expect_op(b, r, copy, 500, 510);
+	ct_replay_destroy(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,6 +470,7 @@ int main(void)
 		MB_TEST(test_frees_of_two_devices),
 		MB_TEST(test_copy_between_devices),
 		MB_TEST(test_held_by_free),
+		MB_TEST(test_held_by_no_free),
 		MB_TEST(test_events_stay),
 		MB_TEST(test_shared_queue_removed),
 	};
