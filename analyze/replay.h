@@ -51,7 +51,7 @@ struct ct_replay {
 	 * they did. How far such a replay is off says how much of the run the model explains.
 	 */
 	bool known_only;
-	bool take_over;                /* what found its work done waits where that is no longer done */
+	bool take_over;                /* frees that found their work done wait where it no longer is; what asks to wait always does */
 	struct ct_replay_latest {
 		uint64_t end_ns, was_ns;
 	} *latest; /* by device: when the last of its operations so far ends, now and as measured */

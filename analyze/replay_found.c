@@ -44,10 +44,11 @@ uint64_t ct_replay_taken_over(const struct ct_replay *r, uint32_t index)
 {
 	const struct ct_replay_call *call = &r->calls[index];
 	const struct ct_replay_latest *latest = &r->latest[call->place];
+	bool asked = r->model->calls.at[index].effects & (CT_SYNC | CT_POLL);
 	/* work that then ran on, of another context, it did not wait for */
 	uint64_t until_ns = call->enter_ns + (call->plain ? 0 : call->took_ns + CT_TOUCH_NS), end_ns = 0;
 
-	if (!r->take_over || r->removed[index] & CT_REMOVE_WAIT)
+	if (r->removed[index] & CT_REMOVE_WAIT || !(asked || r->take_over))
 		return 0;
 	if (call->drains && latest->was_ns <= until_ns)
 		end_ns = latest->end_ns;

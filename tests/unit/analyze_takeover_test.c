@@ -16,7 +16,10 @@ static void synchronize(struct model_builder *b, enum how how, const struct ct_e
 		mb_sync_stream(b, how == STREAM ? S1 : S2, at, at + 5);
 }
 
-/* Likely, of three rounds: a kernel, a free that waits for it, what finds it done, and 980 us of the host's. */
+/*
+ * Likely, of three rounds: a kernel, a free that waits for it, what finds it done, and 980 us of the host's.
+ * That the free has lost as much is said as well.
+ */
 static double saving_before(struct model_builder *b, enum how how)
 {
 	struct ct_event *event = NULL;
@@ -34,6 +37,7 @@ static double saving_before(struct model_builder *b, enum how how)
 	mb_launch(b, S2, 6000, 6005, 6010, 6020);
 	w = whatif(b);
 	saves = mb_us(w->all.likely_ns);
+	assert_true(mb_us(b->serialization->lost_ns) <= saves && mb_us(b->serialization->lost_ns) > saves - 60);
 	ct_whatif_destroy(w);
 	mb_restart(b);
 	return saves;
