@@ -6,9 +6,10 @@
  * lost, or CT_COLD_MOST_NS. Measured on an H200's host (tests/gpu/results/cold-h200.txt):
  * - half a MiB of code takes 22 us, right behind two such calls 35 to 45 (kernels/cold_after_free.cu);
  *   behind calls of less than 10 us 2 more, and CuPy, which makes but such, saves no more than they take;
- * - PyTorch without its caching allocator loses 200 and 310 us a step in no call, beside 430 and 510 in calls
- *   of more than 10 us; where it frees and allocates besides, 150 to 200 beside 390 and 450 in all calls. Long after
- *   the last of them launches take an eighth longer, and the time between them a quarter.
+ * - PyTorch without its caching allocator loses 180 to 240 and 310 us a step in no call, beside 730 and 780 in
+ *   calls, 510 of the latter in those of more than 10 us; where it frees and allocates besides, 150 to 200 beside
+ *   390 and 450 in calls. Long after the last of them launches take an eighth longer, and the time between them
+ *   a quarter.
  * Tracing makes calls longer, too: so four tenths of them are taken, less than was measured bare.
  */
 #ifndef CT_ANALYZE_COLD_H
