@@ -411,20 +411,26 @@ static void test_copy_between_devices(void **state)
 	ct_replay_destroy(r);
 }
 
-/* While a free gives memory back the device starts nothing: what stood behind it starts sooner without. */
-static void test_held_by_free(void **state)
+/* A copy that stood until 500 behind a kernel of S1 that ended at 100; another thread comes next. */
+static struct ct_device_op *late_copy(struct model_builder *b)
 {
-	struct model_builder *b = *state;
 	struct ct_device_op *copy;
-	struct ct_call *frees;
-	struct ct_replay *r;
 
 	two_streams(b);
 	mb_launch(b, S1, 0, 5, 10, 100);
 	copy = mb_copy(b, mb_call_on(b, CT_API_cudaMemcpyAsync, S1, 6, 8), S1, CT_MEMORY_PINNED, 500, 510);
 	mb_thread(b, MB_B);
-	frees = mb_call_about(b, CT_API_cudaFree, BLOCK, 50, 480);
-	r = replay(b);
+	return copy;
+}
+
+/* While a free gives memory back the device starts nothing: what stood behind it starts sooner without. */
+static void test_held_by_free(void **state)
+{
+	struct model_builder *b = *state;
+	struct ct_device_op *copy = late_copy(b);
+	struct ct_call *frees = mb_call_about(b, CT_API_cudaFree, BLOCK, 50, 480);
+	struct ct_replay *r = replay(b);
+
 	without(b, r, frees, CT_REMOVE_WAIT);
 	expect_op(b, r, copy, 500, 510); /* it gives memory back all the same */
 	without(b, r, frees, CT_REMOVE_WAIT | CT_REMOVE_WORK);
@@ -436,14 +442,10 @@ static void test_held_by_free(void **state)
 static void test_held_by_no_free(void **state)
 {
 	struct model_builder *b = *state;
-	struct ct_device_op *copy;
+	struct ct_device_op *copy = late_copy(b);
 	struct ct_call *frees;
 	struct ct_replay *r;
 
-	two_streams(b);
-	mb_launch(b, S1, 0, 5, 10, 100);
-	copy = mb_copy(b, mb_call_on(b, CT_API_cudaMemcpyAsync, S1, 6, 8), S1, CT_MEMORY_PINNED, 500, 510);
-	mb_thread(b, MB_B);
 	mb_device(b, 1);
 	mb_launch(b, MB_LEGACY, 20, 25, 30, 40);
 	frees = mb_call_about(b, CT_API_cudaFree, BLOCK, 50, 480);
