@@ -127,38 +127,68 @@ static const char *saving_text(const struct ct_whatif *w, const struct ct_range 
 	return ret;
 }
 
+/* The pool of `--fix free` serves allocations as well. */
+static bool made_with(const struct ct_analysis *a, const struct ct_change *change, const char *fix)
+{
+	return change->kind == CT_CHANGE_HOIST && !strcmp(fix, "free") &&
+	       !(a->sites->all.at[change->site].effects & CT_HOSTMEM);
+}
+
+/* The fix of `cutrace prove` for a rank; NULL. Does it make but a part of its changes? */
+static const char *fix_of_rank(const struct ct_analysis *a, size_t first, bool *ret_part)
+{
+	const struct ct_whatif *w = a->whatif;
+	const char *fix = NULL, *other;
+
+	*ret_part = false;
+	for (size_t c = first; c < w->changes.count && w->changes.at[c].rank == w->changes.at[first].rank; c++) {
+		other = ct_whatif_fix(a, &w->changes.at[c]);
+		if (other)
+			fix = !fix || !strcmp(fix, other) ? other : "all";
+	}
+	for (size_t c = first; fix && c < w->changes.count && w->changes.at[c].rank == w->changes.at[first].rank; c++)
+		*ret_part |= !ct_whatif_fix(a, &w->changes.at[c]) && !made_with(a, &w->changes.at[c], fix);
+	return fix;
+}
+
 /* The change before this one of whose rank a fix is shown, as a rank from 1; 0: there is none. */
 static uint32_t shown_before(const struct ct_analysis *a, size_t change, const char *fix)
 {
 	const struct ct_whatif *w = a->whatif;
+	bool part;
 
 	for (size_t c = 0; c < change; c++) {
-		const char *other = ct_whatif_fix(a, &w->changes.at[c]);
+		const char *other = c == 0 || w->changes.at[c].rank != w->changes.at[c - 1].rank ?
+					    fix_of_rank(a, c, &part) : NULL;
 
-		if ((c == 0 || w->changes.at[c].rank != w->changes.at[c - 1].rank) && other &&
-		    !strcmp(other, fix))
+		if (other && !strcmp(other, fix))
 			return w->changes.at[c].rank + 1;
 	}
 	return 0;
 }
 
-/* How to prove it, to follow the saving: a fix makes all changes of its kind at once. */
+/* How to prove it, to follow the saving of a rank: a fix makes all changes of its kind at once. */
 #define PROOF_BYTES 128
-static const char *proof_text(const struct ct_analysis *a, size_t index, char ret[PROOF_BYTES])
+static const char *proof_text(const struct ct_analysis *a, size_t first, char ret[PROOF_BYTES])
 {
-	const struct ct_change *change = &a->whatif->changes.at[index];
-	const char *fix = ct_whatif_fix(a, change);
-	uint32_t before = fix ? shown_before(a, index, fix) : 0;
+	uint32_t unfixed = a->whatif->changes.at[first].unfixed, before;
+	bool part;
+	const char *fix = fix_of_rank(a, first, &part);
 	char calls[48] = "";
 
 	ret[0] = '\0';
-	if (fix && before)
-		snprintf(ret, PROOF_BYTES, "; --fix %s makes it together with %u", fix, before);
-	else if (fix)
-		snprintf(ret, PROOF_BYTES, "; prove it with: cutrace prove --fix %s -- PROGRAM", fix);
-	if (fix && change->unfixed)
+	if (!fix)
+		return ret;
+	before = shown_before(a, first, fix);
+	if (before)
+		snprintf(ret, PROOF_BYTES, "; --fix %s makes %s together with %u", fix,
+			 part ? "part of it" : "it", before);
+	else
+		snprintf(ret, PROOF_BYTES, "; prove %s with: cutrace prove --fix %s -- PROGRAM",
+			 part ? "a part of it" : "it", fix);
+	if (unfixed && !part)
 		snprintf(ret + strlen(ret), PROOF_BYTES - strlen(ret), " (which leaves %s alone)",
-			 ct_report_count(change->unfixed, "call", calls));
+			 ct_report_count(unfixed, "call", calls));
 	return ret;
 }
 

@@ -14,6 +14,7 @@
 #define REPLAYS_MIN 9       /* to rank changes, however long the trace */
 #define WORTH_NS 50000      /* a saving below this is none, */
 #define WORTH_OF_RUN 1000   /* nor is one below such a part of the run */
+#define ALL_KINDS (-1)      /* in the place of an enum ct_change_kind */
 
 struct prediction {
 	const struct ct_analysis *analysis;
@@ -77,12 +78,12 @@ static void measure(struct prediction *p)
 /* Which changes a replay makes: those ranked below `ranks`, one more, or one more kind. */
 struct trial {
 	uint32_t ranks, change;
-	int kind; /* enum ct_change_kind; CT_CHANGE_KINDS = none; -1 = all of them */
+	int kind; /* enum ct_change_kind; CT_CHANGE_KINDS = none; ALL_KINDS */
 };
 
 static bool takes_part(const struct trial *trial, const struct ct_change *change, uint32_t index)
 {
-	if (trial->kind == -1 || change->rank < trial->ranks || index == trial->change)
+	if (trial->kind == ALL_KINDS || change->rank < trial->ranks || index == trial->change)
 		return true;
 	return change->rank == CT_NONE && (int)change->kind == trial->kind;
 }
@@ -206,36 +207,39 @@ static uint32_t best_change(struct prediction *p, uint64_t *so_far_ns, size_t co
 	return best;
 }
 
+/* Is one left of a kind? All kinds together are tried where nothing else saves anything. */
 static bool is_left(const struct prediction *p, int kind)
 {
+	if (kind == ALL_KINDS)
+		return !p->out->ranks;
 	for (size_t c = 0; c < p->out->changes.count; c++)
 		if (p->out->changes.at[c].rank == CT_NONE && (int)p->out->changes.at[c].kind == kind)
 			return true;
 	return false;
 }
 
-/* Changes of one kind that save nothing but together: one takes over the other's wait. */
+/* Changes of one kind, else of all, that save nothing but together: one takes over the other's wait. */
 static bool rank_together(struct prediction *p, uint64_t *so_far_ns)
 {
 	int best = CT_CHANGE_KINDS;
 	uint64_t most = *so_far_ns + p->worth_ns;
 
-	for (int kind = 0; kind < CT_CHANGE_KINDS && p->budget; kind++) {
+	for (int kind = CT_CHANGE_KINDS - 1; kind >= (best == CT_CHANGE_KINDS ? ALL_KINDS : 0) && p->budget; kind--) {
 		uint64_t ns = !is_left(p, kind) ? 0 : saving(p, CT_END_LIKELY, (struct trial){
 			p->out->ranks, CT_NONE, kind });
 
 		if (ns >= most) {
-			most = ns + 1;
+			most = ns;
 			best = kind;
 		}
 	}
 	if (best == CT_CHANGE_KINDS)
 		return false;
 	for (size_t c = 0; c < p->out->changes.count; c++)
-		if (p->out->changes.at[c].rank == CT_NONE && (int)p->out->changes.at[c].kind == best)
+		if (p->out->changes.at[c].rank == CT_NONE && (best == ALL_KINDS || (int)p->out->changes.at[c].kind == best))
 			p->out->changes.at[c].rank = p->out->ranks;
 	p->out->ranks++;
-	*so_far_ns = most - 1;
+	*so_far_ns = most;
 	return true;
 }
 
@@ -340,7 +344,7 @@ static void find_ranges(struct prediction *p)
 		before = now;
 	}
 	p->out->all = p->out->changes.count
-			      ? range_of(p, (struct trial){ 0, CT_NONE, -1 })
+			      ? range_of(p, (struct trial){ 0, CT_NONE, ALL_KINDS })
 			      : (struct ct_range){ 0 };
 }
 
@@ -370,9 +374,8 @@ static int prepare(struct prediction *p, uint64_t events)
 		return r;
 	replays = (events ? events : CT_WHATIF_EVENTS) / (p->replay->event_count + 1);
 	p->budget = replays < REPLAYS_MIN ? REPLAYS_MIN : replays;
-	p->worth_ns = p->out->span_ns / WORTH_OF_RUN > WORTH_NS ? p->out->span_ns / WORTH_OF_RUN
+	p->worth_ns = p->out->worth_ns = p->out->span_ns / WORTH_OF_RUN > WORTH_NS ? p->out->span_ns / WORTH_OF_RUN
 								: WORTH_NS;
-	p->out->worth_ns = p->worth_ns;
 	p->replay->take_over = true;
 	ct_copies_pinned_rate(p->model, p->replay->pinned_rate);
 	ct_replay_run(p->replay);
@@ -413,9 +416,8 @@ int ct_whatif_find(const struct ct_analysis *a, uint64_t events, struct ct_whati
 
 void ct_whatif_destroy(struct ct_whatif *whatif)
 {
-	if (!whatif)
-		return;
-	free(whatif->changes.at);
+	if (whatif)
+		free(whatif->changes.at);
 	free(whatif);
 }
 
